@@ -1,0 +1,287 @@
+"""The command `scenetext VERB`: one verb per step, each a call of one library function.
+
+Exit status 0 when the product exists, 2 for wrong usage or input, 1 for a failure; errors are one sentence on stderr.
+Nothing heavy is imported before a verb needs it, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from scenetext import __version__
+from scenetext.cpu import prepare_process
+from scenetext.errors import InputError, RunError
+from scenetext.normalise import CHOICES
+
+Arguments = argparse.Namespace
+ENGINES = ("paddle", "onnxruntime")  # the modules that define these import more than `--help` should wait for
+FORMATS = ("json", "pdmodel", "onnx")
+STORAGES = ("auto", "float32", "float16", "uint8")
+LABEL_CHOICES = {
+    "width": "full-width letters, digits and punctuation in labels",
+    "case": "letters in labels",
+    "spaces": "white space in labels",
+    "traditional": "traditional characters in labels",
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse with its errors on one line and without guessing at abbreviations."""
+
+    def __init__(self, *arguments: object, **options: object) -> None:
+        super().__init__(*arguments, allow_abbrev=False, **options)
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit status."""
+    chosen = _parser().parse_args(arguments)
+    from scenetext.runs import silence_noise
+
+    silence_noise()
+    prepare_process()
+    try:
+        chosen.action(chosen)
+        sys.stdout.flush()
+    except InputError as error:
+        return _fail(chosen, error, 2)
+    except RunError as error:
+        return _fail(chosen, error, 1)
+    except BrokenPipeError:  # the reader of our output has gone, as with `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        return _fail(chosen, f"{error.strerror or error}{where}.", 1)
+    except KeyboardInterrupt as stop:
+        return _fail(chosen, f"stopped by Ctrl-C{f'; {stop}' if str(stop) else ''}.", 130)
+    return 0
+
+
+def _fail(chosen: Arguments, message: object, status: int) -> int:
+    print(f"scenetext {chosen.verb}: {' '.join(str(message).split())}", file=sys.stderr)
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="scenetext", description=__doc__.splitlines()[0])
+    parser.add_argument("--version", action="version", version=f"scenetext {__version__}")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+
+    def verb(name: str, action: Callable[[Arguments], None], summary: str) -> argparse.ArgumentParser:
+        added = verbs.add_parser(name, help=summary, description=summary)
+        added.set_defaults(action=action)
+        return added
+
+    prepare = verb("prepare", _prepare, "zips and CSV, or folders -> label files, charset and a report")
+    prepare.add_argument("--raw", required=True, metavar="DIR", help="folder with the competition's files")
+    prepare.add_argument("--out", required=True, metavar="DIR", help="folder to write")
+    prepare.add_argument("--val", default="0.1", help="lines held out: a share (0.1) or a count (500)")
+    prepare.add_argument("--seed", type=int, default=0, help="seed of the split")
+    for name, choices in CHOICES.items():
+        prepare.add_argument(f"--{name}", default=choices[0], choices=choices, help=LABEL_CHOICES[name])
+    prepare.add_argument("--extra-characters", nargs="+", default=(), metavar="NAME|FILE", help="more for the charset")
+
+    train = verb("train", _train, "train a recogniser into a run folder")
+    _config_arguments(train)
+
+    evaluate = verb("evaluate", _evaluate, "score a model against labels")
+    _config_arguments(evaluate, required=False)
+    model = evaluate.add_mutually_exclusive_group(required=True)
+    model.add_argument("--weights", metavar="PREFIX", help="trained weights, with -c")
+    model.add_argument("--model", metavar="DIR", help="an exported folder")
+    evaluate.add_argument("--labels", required=True, metavar="FILE", help="lines name<TAB>text, or a CSV")
+    evaluate.add_argument("--images", required=True, metavar="DIR", help="folder, zip or LMDB of the pictures")
+    evaluate.add_argument("--out", required=True, metavar="DIR", help="folder for scores.json and predictions.csv")
+
+    export = verb("export", _export, "write a folder for inference that fits a byte budget")
+    _config_arguments(export)
+    export.add_argument("--weights", required=True, metavar="PREFIX", help="trained weights")
+    export.add_argument("--out", required=True, metavar="DIR", help="folder to write")
+    export.add_argument("--max-mb", type=_positive, default=10.0, help="budget, 1 MB = 1,000,000 bytes (default 10)")
+    export.add_argument("--format", default="json", choices=FORMATS, help="kind of program")
+    storage = ["auto", "float32", "float16", "uint8"]
+    export.add_argument("--storage", default="auto", choices=STORAGES, help="how weights are kept (default: what fits)")
+    export.add_argument("--labels", metavar="FILE", help="with --images: report the accuracy before and after")
+    export.add_argument("--images", metavar="DIR", help="pictures of --labels")
+
+    predict = verb("predict", _predict, "read pictures -> name<TAB>text<TAB>confidence")
+    _model_arguments(predict, "FILE.txt", "file to write")
+    predict.add_argument("--engine", default="paddle", choices=ENGINES, help="what computes")
+    predict.add_argument("--batch-size", type=int, default=16, metavar="N", help="lines read at a time")
+
+    submit = verb("submit", _submit, "read the test pictures -> a validated submission")
+    _model_arguments(submit, "DIR", "folder for predicts.txt and manifest.json")
+
+    run = verb("run", _run, "all six notebooks, headless")
+    run.add_argument("-c", "--config", metavar="CONFIG", help="configuration to start from")
+    _parameter_argument(run)
+
+    demo = verb("demo", _demo, "the same on a drawn sample competition")
+    _parameter_argument(demo)
+
+    bench = verb("bench", _bench, "measured comparisons")
+    what = bench.add_subparsers(dest="what", metavar="train|predict", required=True)
+    bench_train = what.add_parser("train", help="training as configured against a fixed canvas")
+    _config_arguments(bench_train)
+    bench_predict = what.add_parser("predict", help="engines against each other on an exported folder")
+    bench_predict.add_argument("--model", required=True, metavar="DIR", help="an exported folder")
+    bench_predict.add_argument("--images", required=True, metavar="DIR|ZIP", help="what to read")
+    bench_predict.add_argument("--engine", nargs="+", default=ENGINES, choices=ENGINES, help="what computes")
+    bench_predict.add_argument("--batch-size", type=int, default=16, metavar="N", help="lines read at a time")
+    for side in (bench_train, bench_predict):
+        side.add_argument("--rounds", type=int, default=3, metavar="N", help="runs of each side, in turn")
+    return parser
+
+
+def _config_arguments(parser: argparse.ArgumentParser, required: bool = True) -> None:
+    parser.add_argument("-c", "--config", required=required, metavar="CONFIG", help="YAML in PaddleOCR's schema")
+    parser.add_argument(
+        "-o", "--override", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="change single settings"
+    )
+
+
+def _model_arguments(parser: argparse.ArgumentParser, out: str, out_help: str) -> None:
+    parser.add_argument("--model", required=True, metavar="DIR", help="an exported folder")
+    parser.add_argument("--images", required=True, metavar="DIR|FILE|ZIP", help="what to read")
+    parser.add_argument("--out", required=True, metavar=out, help=out_help)
+
+
+def _parameter_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-p", "--parameter", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help="notebook parameters"
+    )
+
+
+def _positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is no positive number")
+    return value
+
+
+def _prepare(chosen: Arguments) -> None:
+    from scenetext.prepare import prepare, summary
+
+    report = prepare(
+        chosen.raw,
+        chosen.out,
+        val=_share_or_count(chosen.val),
+        seed=chosen.seed,
+        **{name: getattr(chosen, name) for name in CHOICES},
+        extra_characters=chosen.extra_characters,
+    )
+    print(summary(report))
+
+
+def _share_or_count(text: str) -> float | int:
+    try:
+        return int(text) if text.isdecimal() else float(text)
+    except ValueError:
+        raise InputError(f"--val {text}: give a share such as 0.1 or a count such as 500.") from None
+
+
+def _load_config(chosen: Arguments) -> dict[str, Any]:
+    from scenetext.config import load_config
+
+    return load_config(chosen.config, chosen.override)
+
+
+def _train(chosen: Arguments) -> None:
+    from scenetext.config import setting
+    from scenetext.runs import configured_run_folder
+
+    config = _load_config(chosen)
+    from scenetext.train import train  # after the check: importing Paddle takes a second
+
+    folder = configured_run_folder(config, chosen.config)
+    result = train(config, folder)
+    if result.stopped == "interrupted":
+        raise KeyboardInterrupt(f"go on with -o Global.checkpoints={result.latest}")
+    best = f"best {setting(config, 'Metric.main_indicator')} {result.best_score:.4f}"
+    print(f"{result.folder}: {best if result.best_score >= 0 else 'trained, and never evaluated'}")
+
+
+def _evaluate(chosen: Arguments) -> None:
+    if chosen.weights and not chosen.config:
+        raise InputError("--weights needs the configuration of the network: give it by -c CONFIG.")
+    config = _load_config(chosen) if chosen.config else None
+    from scenetext.evaluate import evaluate_command
+
+    evaluate_command(
+        config=config,
+        weights=chosen.weights,
+        model=chosen.model,
+        labels=chosen.labels,
+        images=chosen.images,
+        out=chosen.out,
+    )
+
+
+def _export(chosen: Arguments) -> None:
+    from scenetext.export import export_model
+
+    export_model(
+        _load_config(chosen),
+        chosen.weights,
+        chosen.out,
+        max_mb=chosen.max_mb,
+        format=chosen.format,
+        storage=chosen.storage,
+        labels=chosen.labels,
+        images=chosen.images,
+    )
+
+
+def _predict(chosen: Arguments) -> None:
+    from scenetext.predict import predict_to_file
+
+    read = predict_to_file(chosen.model, chosen.images, chosen.out, engine=chosen.engine, batch_size=chosen.batch_size)
+    print(f"{chosen.out}: {read.lines} lines, {read.empty} of them empty, {len(read.unreadable)} pictures unreadable")
+
+
+def _submit(chosen: Arguments) -> None:
+    from scenetext.submit import submit
+
+    submit(chosen.model, chosen.images, chosen.out)
+
+
+def _given(chosen: Arguments) -> dict[str, str]:
+    given = {}
+    for parameter in chosen.parameter:
+        name, equals, value = parameter.partition("=")
+        if not equals or not name.isidentifier():
+            raise InputError(f"-p {parameter}: write it as NAME=VALUE.")
+        given[name] = value
+    return given
+
+
+def _run(chosen: Arguments) -> None:
+    from scenetext.notebook_runner import run_notebooks
+
+    folder = run_notebooks(_given(chosen), config=chosen.config)
+    print(f"{folder}: the executed notebooks are in {folder / 'notebooks'}")
+
+
+def _demo(chosen: Arguments) -> None:
+    from scenetext.demo import demo
+
+    demo(_given(chosen))
+
+
+def _bench(chosen: Arguments) -> None:
+    from scenetext.bench import bench_predict, bench_train, table
+
+    if chosen.what == "train":
+        print(table(bench_train(_load_config(chosen), chosen.rounds)))
+    else:
+        print(table(bench_predict(chosen.model, chosen.images, chosen.engine, chosen.batch_size, chosen.rounds)))

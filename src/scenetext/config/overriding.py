@@ -1,0 +1,93 @@
+"""`-o KEY=VALUE`: changing single values of a configuration from the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from scenetext.config.checking import dotted, nearest
+from scenetext.config.text import parse
+from scenetext.errors import InputError
+
+Path = tuple[Any, ...]
+
+
+def merge(lower: Any, upper: Any) -> Any:
+    """`upper` laid over `lower`: mappings are joined key by key, everything else is replaced.
+
+    A mapping whose `name` differs replaces the one below whole: the arguments of one network mean nothing to another.
+    """
+    if not isinstance(lower, dict) or not isinstance(upper, dict):
+        return upper
+    if "name" in upper and "name" in lower and upper["name"] != lower["name"]:
+        return upper
+    return {**lower, **{key: merge(lower.get(key), value) for key, value in upper.items()}}
+
+
+def apply_overrides(config: dict[str, Any], overrides: Sequence[str], places: dict[Path, str]) -> None:
+    """Changes `config` in place by `KEY.KEY=VALUE` strings, in their order.
+
+    The value is YAML, where `1e-3` is a number; it may hold further `=`. A mapping given for a whole section is joined
+    with it, any other value replaces what was there. A number in the key counts the items of a
+    list from 0, and a list of operations may be addressed by an operation's name: `Train.dataset.transforms.1.RecAug.
+    tia_prob=0.2` and `Train.dataset.transforms.RecAug.tia_prob=0.2` mean the same.
+
+    Args:
+        config: the configuration.
+        overrides: what stood behind `-o`.
+        places: where each value stands, for messages; the changed ones are entered.
+
+    Raises:
+        InputError: no `=`, a value that is no YAML, a path that leads nowhere.
+    """
+    for override in overrides:
+        place = f"-o {override}"
+        key, equals, text = override.partition("=")
+        keys = key.strip().split(".")
+        if not equals or not all(keys):
+            raise InputError(f"{place}: write it as KEY.KEY=VALUE, for example Global.epoch_num=20.")
+        value, _ = parse(text, place, first_line=None)
+        _set(config, keys, value, place, places)
+
+
+def _set(config: dict[str, Any], keys: list[str], value: Any, place: str, places: dict[Path, str]) -> None:
+    parent, path = config, ()
+    for key in keys[:-1]:
+        step = _step(parent, key, path, place)
+        for part in step:
+            path = (*path, part)
+            below = parent[part] if isinstance(parent, list) else parent.get(part)
+            if below is None:
+                below = parent[part] = {}
+                places[path] = place
+            parent = below
+    step = _step(parent, keys[-1], path, place)
+    for part in step[:-1]:
+        parent = parent[part]
+    path, last = (*path, *step), step[-1]
+    below = parent[last] if isinstance(parent, list) else parent.get(last)
+    parent[last] = merge(below, value) if len(keys) == 1 else value
+    for known in [known for known in places if known[: len(path)] == path]:
+        del places[known]
+    places[path] = place
+
+
+def _step(parent: Any, key: str, path: Path, place: str) -> Path:
+    """The keys or indices that one part of a dotted key stands for."""
+    if isinstance(parent, dict):
+        return (key,)
+    if not isinstance(parent, list):
+        raise InputError(f"{place}: {dotted(path)} is {parent!r}, so nothing can stand below it.")
+    if key.isdecimal():
+        if int(key) >= len(parent):
+            raise InputError(f"{place}: {dotted(path)} has {len(parent)} items, counted from 0.")
+        return (int(key),)
+    found = [index for index, item in enumerate(parent) if isinstance(item, dict) and key in item]
+    if len(found) > 1:
+        raise InputError(
+            f"{place}: {key} stands {len(found)} times in {dotted(path)}: say which by its number, from 0."
+        )
+    if not found:
+        names = [name for item in parent if isinstance(item, dict) for name in item]
+        raise InputError(f"{place}: {dotted(path)} holds no {key}: {nearest(key, names)}.")
+    return (found[0], key)

@@ -1,0 +1,41 @@
+"""Threads and instruction sets of the CPU, chosen before Paddle starts.
+
+Paddle's CPU wheel multiplies matrices with an old Intel MKL on one thread. On AMD processors that library falls back to
+its slowest code unless told the instruction set; measured on a 2-core AMD EPYC with AVX-512, 7680x192 by 192x384
+float32: 38 GFLOP/s as Paddle comes, 72 with two threads, 204 with two threads and the instruction set named.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+MKL_KIND = {"avx512f": "9", "avx2": "5"}  # values of MKL_DEBUG_CPU_TYPE
+
+
+def prepare_process() -> None:
+    """Sets the thread count and, on AMD, MKL's code path in the environment, unless the user has set them.
+
+    Must run before Paddle is imported; later calls change nothing in a running Paddle.
+    """
+    os.environ.setdefault("OMP_NUM_THREADS", str(len(os.sched_getaffinity(0)) if _has_affinity() else os.cpu_count()))
+    kind = _mkl_kind(_cpu_description())
+    if kind is not None:
+        os.environ.setdefault("MKL_DEBUG_CPU_TYPE", kind)
+
+
+def _has_affinity() -> bool:
+    return hasattr(os, "sched_getaffinity")  # not on macOS and Windows
+
+
+def _cpu_description() -> str:
+    path = Path("/proc/cpuinfo")
+    return path.read_text(errors="replace") if path.is_file() else ""
+
+
+def _mkl_kind(description: str) -> str | None:
+    """The code path that fits /proc/cpuinfo's text, or None on Intel's own processors and where nothing is known."""
+    if "AuthenticAMD" not in description:
+        return None
+    flags = next((line for line in description.splitlines() if line.startswith("flags")), "").split()
+    return next((kind for flag, kind in MKL_KIND.items() if flag in flags), None)

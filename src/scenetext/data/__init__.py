@@ -1,0 +1,1 @@
+"""Records to arrays: sources of images, transforms, batches."""

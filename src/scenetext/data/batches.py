@@ -1,0 +1,196 @@
+"""Which lines travel together, and how a batch is put together ahead of the network.
+
+Every sampler plans one epoch at a time from the seed and the epoch's number, so that the members of a batch change
+with each epoch and any epoch can be planned again after a restart.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from scenetext.charset import BLANK
+from scenetext.data.lines import Lines
+from scenetext.data.transforms import canvas_width, resize_line, to_canvas
+
+LENGTH_SPREAD = 0.15  # widths are jittered by this share before sorting, so that bucket borders move
+BATCHES_AHEAD = 4
+
+
+@dataclass(frozen=True)
+class BatchPlan:
+    """Members of one batch and the canvas they are laid on; a width of None is as wide as the widest needs."""
+
+    indices: np.ndarray
+    height_px: int
+    width_px: int | None = None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One batch.
+
+    Attributes:
+        images: (B, 3, H, W) float32 in [-1, 1].
+        ids: (B, L) int32, padded with the blank.
+        lengths: (B,) int64, characters per label.
+    """
+
+    images: np.ndarray
+    ids: np.ndarray
+    lengths: np.ndarray
+
+
+class Sampler(Protocol):
+    """Plans the batches of an epoch."""
+
+    def plan(self, epoch: int) -> list[BatchPlan]:
+        """The epoch's batches in their order."""
+
+
+@dataclass(frozen=True)
+class FixedSampler:
+    """Batches of a fixed number of lines on a fixed canvas: what PaddleOCR's plain loader does."""
+
+    count: int
+    batch_size: int
+    height_px: int
+    width_px: int
+    shuffle: bool
+    drop_last: bool
+    seed: int
+
+    def plan(self, epoch: int) -> list[BatchPlan]:
+        order = np.arange(self.count)
+        if self.shuffle:
+            np.random.default_rng((self.seed, epoch)).shuffle(order)
+        end = self.count - self.count % self.batch_size if self.drop_last else self.count
+        starts = range(0, end, self.batch_size)
+        return [BatchPlan(order[i : min(i + self.batch_size, end)], self.height_px, self.width_px) for i in starts]
+
+
+@dataclass(frozen=True)
+class WidthBucketSampler:
+    """Lines of like width travel together, as many as fill a steady number of pixels.
+
+    Attributes:
+        widths_px: (N,) width of every line at `height_px`.
+        pixels_per_batch: pixels of a batch's canvas at most (a single wider line still makes a batch).
+        step_px: canvases are multiples of this.
+    """
+
+    widths_px: np.ndarray
+    height_px: int
+    pixels_per_batch: int
+    shuffle: bool
+    seed: int
+    step_px: int = 8
+
+    def plan(self, epoch: int) -> list[BatchPlan]:
+        rng = np.random.default_rng((self.seed, epoch))
+        key = self.widths_px.astype(np.float64)
+        if self.shuffle:
+            key = key * np.exp(rng.uniform(-LENGTH_SPREAD, LENGTH_SPREAD, len(key)))
+        order = np.argsort(key, kind="stable")
+        plans: list[BatchPlan] = []
+        members: list[int] = []
+        widest = 0
+        for index in order:
+            width = canvas_width(int(self.widths_px[index]), self.step_px)
+            if members and max(widest, width) * (len(members) + 1) * self.height_px > self.pixels_per_batch:
+                plans.append(BatchPlan(np.array(members), self.height_px))
+                members, widest = [], 0
+            members.append(int(index))
+            widest = max(widest, width)
+        plans.append(BatchPlan(np.array(members), self.height_px))
+        if self.shuffle:
+            plans = [plans[i] for i in rng.permutation(len(plans))]
+        return plans
+
+
+@dataclass(frozen=True)
+class MultiScaleSampler:
+    """Batches at several canvas sizes, fewer lines at larger ones (PaddleOCR's sampler of that name).
+
+    Different here: the members of a batch change with every epoch, and a short last batch stays short.
+    """
+
+    count: int
+    scales: Sequence[tuple[int, int]]  # (width, height) in pixels
+    first_batch_size: int
+    fixed_batch_size: bool
+    multiples: tuple[int, int]  # of width and height
+    shuffle: bool
+    seed: int
+
+    def plan(self, epoch: int) -> list[BatchPlan]:
+        rng = np.random.default_rng((self.seed, epoch))
+        order = rng.permutation(self.count) if self.shuffle else np.arange(self.count)
+        wide, high = self.multiples
+        sizes = [(w // wide * wide, h // high * high) for w, h in self.scales]
+        first_pixels = sizes[0][0] * sizes[0][1] * self.first_batch_size
+        plans: list[BatchPlan] = []
+        start = 0
+        while start < self.count:
+            width, height = sizes[len(plans) % len(sizes)]
+            size = self.first_batch_size if self.fixed_batch_size else max(1, first_pixels // (width * height))
+            plans.append(BatchPlan(order[start : start + size], height, width))
+            start += size
+        return [plans[i] for i in rng.permutation(len(plans))] if self.shuffle else plans
+
+
+def make_batch(lines: Lines, plan: BatchPlan, epoch: int, step_px_per_class: int = 1) -> Batch:
+    """Loads a plan's lines and lays them on their canvas.
+
+    Args:
+        step_px_per_class: pixels of width per time step of the network: a canvas is widened where a label needs
+            more steps than the line's own width gives (CTC can't spell it otherwise).
+    """
+    loaded = [lines.load(int(index), epoch, plan.height_px) for index in plan.indices]
+    if plan.width_px is None:
+        need = max(ctc_steps(ids) for _, ids in loaded) * step_px_per_class
+        width = canvas_width(max(need, *(image.shape[1] for image, _ in loaded)))
+        images = [image for image, _ in loaded]
+    else:
+        width = plan.width_px
+        images = [_squeezed(image, width) for image, _ in loaded]
+    ids = np.full((len(loaded), max(1, *(len(ids) for _, ids in loaded))), BLANK, np.int32)
+    for row, (_, own) in zip(ids, loaded, strict=True):
+        row[: len(own)] = own
+    return Batch(to_canvas(images, width), ids, np.array([len(own) for _, own in loaded], np.int64))
+
+
+def ctc_steps(ids: Sequence[int]) -> int:
+    """Time steps that CTC needs at least to spell a label: one a character and one between equal neighbours."""
+    return len(ids) + sum(a == b for a, b in zip(ids, ids[1:], strict=False))
+
+
+def load_ahead(
+    lines: Lines, plans: Sequence[BatchPlan], epoch: int, workers: int, step_px_per_class: int = 1
+) -> Iterator[Batch]:
+    """Yields the plans' batches in order, made by threads ahead of their use.
+
+    Threads, not processes: decoding and resizing leave Python's lock, nothing travels through /dev/shm, and an
+    error in a batch is raised where the batch is asked for.
+    """
+    with ThreadPoolExecutor(max(1, workers)) as pool:
+        waiting: deque = deque()
+        try:
+            for plan in plans:
+                waiting.append(pool.submit(make_batch, lines, plan, epoch, step_px_per_class))
+                if len(waiting) >= BATCHES_AHEAD:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _squeezed(image: np.ndarray, width_px: int) -> np.ndarray:
+    return image if image.shape[1] <= width_px else resize_line(image, image.shape[0], width_px)

@@ -1,0 +1,118 @@
+"""Labelled lines as a network sees them: a resized picture and the classes of its characters."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from scenetext.charset import Charset
+from scenetext.data.augment import RecAug
+from scenetext.data.images import ImageSource
+from scenetext.data.transforms import decode_image, resize_line, resized_width
+from scenetext.errors import InputError
+from scenetext.labels import Record
+
+
+@dataclass(frozen=True)
+class JoinLines:
+    """RecConAug: appends other lines to the right of a line, their labels to its label.
+
+    Attributes:
+        prob: share of lines that are joined.
+        ext_data_num: most lines appended.
+        max_ratio: a joined line is at most this many times wider than high.
+    """
+
+    prob: float
+    ext_data_num: int
+    max_ratio: float
+
+
+@dataclass
+class Lines:
+    """Labelled lines; `load` gives one, changed as training asks.
+
+    Attributes:
+        records: names and texts.
+        images: where the names are found.
+        charset: the classes.
+        height_px: the height every line is resized to when the sampler does not say another.
+        max_width_px: wider lines are squeezed to it.
+        max_text_length: joined labels are not longer than this.
+        augment, join: changes in training; None leaves them out.
+        seed: with the epoch and the line's number it decides every draw.
+    """
+
+    records: Sequence[Record]
+    images: ImageSource
+    charset: Charset
+    height_px: int
+    max_width_px: int
+    max_text_length: int = 10**9
+    augment: RecAug | None = None
+    join: JoinLines | None = None
+    seed: int = 0
+    ids: list[list[int]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        if not self.records:
+            raise InputError("There are no labelled lines to read: the label file is empty.")
+        lacking: dict[str, str] = {}
+        for record in self.records:
+            for character in self.charset.unknown(record.text):
+                lacking.setdefault(character, record.place)
+        if lacking:
+            some = ", ".join(f"{c!r} ({place})" for c, place in list(lacking.items())[:5])
+            raise InputError(
+                f"The dictionary lacks {len(lacking)} characters of the labels: {some}{'…' if len(lacking) > 5 else ''}."
+                " Build it from the labels with `scenetext prepare`, or add them to it, one a line."
+            )
+        self.ids = [self.charset.encode(record.text) for record in self.records]
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def widths_px(self) -> np.ndarray:
+        """(N,) int64: width of every line at `height_px`, from the image files' headers alone."""
+        widths = np.empty(len(self), np.int64)
+        for index, record in enumerate(self.records):
+            try:
+                with Image.open(io.BytesIO(self.images.read(record.name))) as picture:
+                    width, height = picture.size
+            except UnidentifiedImageError:
+                raise InputError(f"{self.images.place(record.name)} ({record.place}) is no image.") from None
+            widths[index] = resized_width((height, width), self.height_px, self.max_width_px)
+        return widths
+
+    def load(self, index: int, epoch: int = 0, height_px: int | None = None) -> tuple[np.ndarray, list[int]]:
+        """Line `index` as (height_px, w, 3) uint8 and its classes; the same for the same seed, epoch and index."""
+        height_px = height_px or self.height_px
+        rng = np.random.default_rng((self.seed, epoch, index))
+        image, ids = self._decode(index), self.ids[index]
+        if self.join is not None and rng.random() < self.join.prob:
+            image, ids = self._joined(image, ids, rng)
+        if self.augment is not None:
+            image = self.augment(image, rng)
+        width_px = resized_width(image.shape, height_px, self.max_width_px)
+        return resize_line(image, height_px, width_px), ids
+
+    def _decode(self, index: int) -> np.ndarray:
+        record = self.records[index]
+        return decode_image(self.images.read(record.name), f"{self.images.place(record.name)} ({record.place})")
+
+    def _joined(self, image: np.ndarray, ids: list[int], rng: np.random.Generator) -> tuple[np.ndarray, list[int]]:
+        height = self.height_px
+        image = resize_line(image, height, resized_width(image.shape, height))
+        for other in rng.integers(0, len(self), self.join.ext_data_num):
+            addition = self._decode(int(other))
+            addition = resize_line(addition, height, resized_width(addition.shape, height))
+            longer = ids + self.ids[other]
+            width = image.shape[1] + addition.shape[1]
+            if len(longer) > self.max_text_length or width > height * self.join.max_ratio:
+                break
+            image, ids = np.hstack([image, addition]), longer
+        return image, ids

@@ -1,0 +1,138 @@
+"""From a config's Train and Eval sections to lines and the sampler that batches them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scenetext.charset import Charset
+from scenetext.config import setting
+from scenetext.data.augment import RecAug
+from scenetext.data.batches import FixedSampler, MultiScaleSampler, Sampler, WidthBucketSampler
+from scenetext.data.images import Lmdb, open_images
+from scenetext.data.lines import JoinLines, Lines
+from scenetext.errors import InputError
+from scenetext.labels import Record, read_label_file
+
+RESIZE_OPS = ("RecResizeImg", "SVTRRecResizeImg")
+UNSQUEEZED_PX = 3200  # evaluation keeps lines up to this width, as PaddleOCR's predictors do
+
+
+def image_shape(config: Mapping[str, Any], section: str = "Eval") -> tuple[int, int, int]:
+    """(channels, height, width) in pixels of the section's resize, of the other section's when it has none.
+
+    Raises:
+        InputError: neither section says it.
+    """
+    for name in (section, "Train" if section == "Eval" else "Eval"):
+        operations = _operations(config, name)
+        for resize in RESIZE_OPS:
+            if resize in operations:
+                return tuple(operations[resize]["image_shape"])
+    raise InputError("Neither Train nor Eval has RecResizeImg in its transforms: the network's input size is unknown.")
+
+
+def training_lines(config: Mapping[str, Any], charset: Charset, seed: int) -> Lines:
+    """The training set with the changes that its transforms ask for."""
+    operations = _operations(config, "Train")
+    _, height, width = image_shape(config, "Train")
+    joined = operations.get("RecConAug")
+    return _lines(
+        config,
+        "Train",
+        charset,
+        height_px=height,
+        max_width_px=_sampler(config).get("max_width", UNSQUEEZED_PX),
+        max_text_length=setting(config, "Global.max_text_length"),
+        augment=_augment(operations["RecAug"]) if "RecAug" in operations else None,
+        join=None if joined is None else _join(joined, width / height),
+        seed=seed,
+    )
+
+
+def evaluation_lines(config: Mapping[str, Any], charset: Charset | None = None) -> tuple[list[Record], Any]:
+    """Records and images of the Eval section; labels are the original ones, whatever the dictionary holds."""
+    return _records_and_images(config, "Eval")
+
+
+def training_sampler(config: Mapping[str, Any], lines: Lines, seed: int) -> Sampler:
+    """The sampler of the Train section; without one, PaddleOCR's fixed canvas and batch size."""
+    sampler = _sampler(config)
+    _, height, width = image_shape(config, "Train")
+    batch_size = setting(config, "Train.loader.batch_size_per_card")
+    shuffle = setting(config, "Train.loader.shuffle")
+    name = sampler.get("name")
+    if name == "WidthBucketSampler":
+        pixels = sampler.get("pixels_per_batch") or batch_size * height * width
+        return WidthBucketSampler(lines.widths_px(), height, pixels, shuffle, seed)
+    if name == "MultiScaleSampler":
+        return MultiScaleSampler(
+            len(lines),
+            [tuple(scale) for scale in sampler["scales"]],
+            sampler["first_bs"],
+            sampler.get("fix_bs", False),
+            tuple(sampler.get("divided_factor", (8, 16))),
+            shuffle,
+            seed,
+        )
+    drop_last = setting(config, "Train.loader.drop_last")
+    if drop_last and len(lines) < batch_size:
+        raise InputError(
+            f"{len(lines)} lines do not fill a batch of {batch_size} and Train.loader.drop_last leaves a short one "
+            "out: nothing would be trained. Set it to false or lower Train.loader.batch_size_per_card."
+        )
+    return FixedSampler(len(lines), batch_size, height, width, shuffle, drop_last, seed)
+
+
+def _sampler(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    return config["Train"].get("sampler") or {}
+
+
+def _operations(config: Mapping[str, Any], section: str) -> dict[str, dict[str, Any]]:
+    listed = ((config.get(section) or {}).get("dataset") or {}).get("transforms") or []
+    return {name: options or {} for entry in listed for name, options in entry.items()}
+
+
+def _augment(options: Mapping[str, Any]) -> RecAug:
+    options = dict(options)
+    shared = options.pop("prob", None)
+    fields = RecAug.__dataclass_fields__
+    return RecAug(**({name: shared for name in fields} if shared is not None else {}) | options)
+
+
+def _join(options: Mapping[str, Any], ratio: float) -> JoinLines:
+    shape = options.get("image_shape")
+    return JoinLines(options.get("prob", 0.5), options.get("ext_data_num", 2), shape[1] / shape[0] if shape else ratio)
+
+
+def _records_and_images(config: Mapping[str, Any], section: str):
+    dataset = config[section]["dataset"]
+    images = open_images(dataset["data_dir"])
+    if dataset.get("name") == "LMDBDataSet":
+        if not isinstance(images, Lmdb):
+            raise InputError(f"{section}.dataset.data_dir {dataset['data_dir']} is no LMDB (it has no data.mdb).")
+        names = images.names()
+        return [Record(n, images.label(n), images.place(n)) for n in names], images
+    files = dataset["label_file_list"]
+    files = [files] if isinstance(files, str) else files
+    ratios = dataset.get("ratio_list", [1.0])
+    ratios = [ratios] if isinstance(ratios, (int, float)) else list(ratios)
+    ratios = ratios * len(files) if len(ratios) == 1 else ratios
+    records: list[Record] = []
+    for number, (file, ratio) in enumerate(zip(files, ratios, strict=True)):
+        if not Path(file).is_file():
+            raise InputError(f"{section}.dataset.label_file_list: {file} does not exist; `scenetext prepare` makes it.")
+        own = read_label_file(file)
+        if ratio < 1.0:
+            rng = np.random.default_rng((setting(config, "Global.seed"), number))
+            own = [own[i] for i in sorted(rng.permutation(len(own))[: round(len(own) * ratio)])]
+        records.extend(own)
+    return records, images
+
+
+def _lines(config: Mapping[str, Any], section: str, charset: Charset, **options: Any) -> Lines:
+    records, images = _records_and_images(config, section)
+    return Lines(records, images, charset, **options)

@@ -1,0 +1,140 @@
+"""Convolutions and their folding: the parts that several networks share.
+
+Legend of single letters, here and in every file of this folder: B batch, C channels or classes, H height, W width,
+T time steps, D embedding.
+"""
+
+from __future__ import annotations
+
+import math
+
+import paddle
+from paddle import ParamAttr, Tensor, nn
+from paddle.nn import functional as F
+from paddle.nn.initializer import Normal
+
+
+class Conv2D(nn.Conv2D):
+    """Paddle's convolution with a faster bias in eager mode on CPU.
+
+    Paddle adds a convolution's bias by broadcasting, which costs more than a 1x1 convolution itself, forward and
+    backward. A batch normalisation with mean 0, variance 1 and the bias as its shift is the same arithmetic by a kernel
+    that walks the memory in order (see tests/benchmarks/LOG.md for the figures). Traced graphs keep the plain bias,
+    which predictors fuse.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.bias is None or not paddle.in_dynamic_mode() or not x.place.is_cpu_place():
+            return super().forward(x)
+        y = F.conv2d(x, self.weight, None, self._stride, self._padding, self._dilation, self._groups)
+        zeros, ones = paddle.zeros_like(self.bias), paddle.ones_like(self.bias)
+        ones.stop_gradient = False  # else the kernel leaves out the bias's gradient too
+        return F.batch_norm(y, zeros, ones, ones, self.bias, training=False, epsilon=0.0)  # (B, C, H, W)
+
+
+def conv2d(
+    in_channels: int,
+    out_channels: int,
+    kernel: int | tuple[int, int],
+    stride: int | tuple[int, int] = 1,
+    padding: int | tuple[int, int] | str = 0,
+    groups: int = 1,
+    bias: bool = False,
+    learning_rate: float = 1.0,
+) -> Conv2D:
+    """A convolution with He initialisation over its real fan-in (He et al., arXiv:1502.01852).
+
+    Paddle's own default counts all input channels even when they are split in groups, so that a depthwise
+    convolution starts smaller by the square root of the channel count; here the fan-in is divided by `groups`.
+
+    Args:
+        learning_rate: factor on the optimiser's learning rate for these weights.
+    """
+    kernel_h, kernel_w = (kernel, kernel) if isinstance(kernel, int) else kernel
+    fan_in = kernel_h * kernel_w * in_channels // groups
+    weight = ParamAttr(initializer=Normal(0.0, math.sqrt(2.0 / fan_in)), learning_rate=learning_rate)
+    return Conv2D(
+        in_channels,
+        out_channels,
+        kernel,
+        stride=stride,
+        padding=padding,
+        groups=groups,
+        weight_attr=weight,
+        bias_attr=ParamAttr(learning_rate=learning_rate) if bias else False,
+    )
+
+
+@paddle.no_grad()
+def fold_batch_norm(conv: nn.Conv2D, bn: nn.Layer) -> nn.Conv2D:
+    """One convolution with a bias that equals `conv` followed by `bn` in eval mode.
+
+    y = gamma * (W x + b - mean) / sqrt(variance + eps) + beta; the factor goes into W, the rest into the bias.
+
+    Args:
+        conv: a convolution with or without bias.
+        bn: the batch normalisation that follows it, with its running statistics.
+
+    Returns:
+        A new convolution; neither argument is changed.
+    """
+    factor = bn.weight / paddle.sqrt(bn._variance + bn._epsilon)  # (C,)
+    bias = conv.bias if conv.bias is not None else paddle.zeros_like(bn._mean)
+    return biased_conv(conv, conv.weight * factor.reshape([-1, 1, 1, 1]), bn.bias + (bias - bn._mean) * factor)
+
+
+@paddle.no_grad()
+def biased_conv(like: nn.Conv2D, weight: Tensor, bias: Tensor) -> nn.Conv2D:
+    """A convolution with the geometry of `like` and the given weight (out, in/groups, h, w) and bias (out,)."""
+    conv = Conv2D(
+        like._in_channels,
+        like._out_channels,
+        list(weight.shape[2:]),
+        stride=like._stride,
+        padding=like._padding,
+        groups=like._groups,
+    )
+    conv.weight.set_value(weight)
+    conv.bias.set_value(bias)
+    if like.weight.stop_gradient:
+        freeze(conv)
+    return conv
+
+
+def freeze(layer: nn.Layer) -> None:
+    """Keeps all parameters of a layer as they are while the rest is trained."""
+    for parameter in layer.parameters():
+        parameter.stop_gradient = True
+
+
+class FoldableConv(nn.Layer):
+    """Convolution, batch normalisation, activation; `fuse()` folds the first two into one convolution.
+
+    The sub-layers' names differ from one PaddleOCR network to the next and are part of the weight files' keys, so
+    the subclass of each network says them.
+    """
+
+    CONV = "conv"
+    BN = "bn"
+
+    def __init__(self, conv: nn.Conv2D, bn: nn.Layer, activation: nn.Layer | None = None):
+        super().__init__()
+        self.add_sublayer(self.CONV, conv)
+        self.add_sublayer(self.BN, bn)
+        self.activation = activation
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = getattr(self, self.CONV)(x)
+        bn = getattr(self, self.BN)
+        if bn is not None:
+            x = bn(x)
+        return x if self.activation is None else self.activation(x)  # (B, C, H, W)
+
+    def fuse(self) -> None:
+        """Folds the batch normalisation into the convolution, in place; once folded, does nothing."""
+        bn = getattr(self, self.BN)
+        if bn is None:
+            return
+        setattr(self, self.CONV, fold_batch_norm(getattr(self, self.CONV), bn))
+        delattr(self, self.BN)
+        setattr(self, self.BN, None)

@@ -1,0 +1,80 @@
+"""Ways to write the same label: full or half width, case, white space, traditional or simplified characters.
+
+The competition's labels mix them in neighbouring rows, so each choice changes both the number of classes and what a
+network is asked to tell apart. Every choice is named and off by default.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache
+from typing import Any
+
+from scenetext.errors import InputError
+
+CHOICES = {
+    "width": ("keep", "half"),
+    "case": ("keep", "lower", "upper"),
+    "spaces": ("keep", "single", "remove"),
+    "traditional": ("keep", "simplified"),
+}
+"""What `normalise` can be told, the default first."""
+
+_HALF_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}  # the full-width forms of ASCII ! to ~
+_WHITE_SPACE = re.compile(r"\s+")  # U+3000 included
+
+
+def normalise(
+    text: str, *, width: str = "keep", case: str = "keep", spaces: str = "keep", traditional: str = "keep"
+) -> str:
+    """Rewrites a label by the named choices.
+
+    Args:
+        text: the label.
+        width: "half" turns full-width letters, digits and punctuation (U+FF01 to U+FF5E) into ASCII; U+3000 is a space
+            and `spaces` decides on it.
+        case: "lower" or "upper".
+        spaces: "single" makes each run of white space, U+3000 included, one ordinary space and trims the ends; "remove"
+            takes white space out.
+        traditional: "simplified" turns traditional characters into simplified ones, phrase by phrase, with OpenCC's
+            tables (package opencc-python-reimplemented).
+
+    Raises:
+        InputError: a choice that does not exist.
+    """
+    check_choices(width=width, case=case, spaces=spaces, traditional=traditional)
+    if width == "half":
+        text = text.translate(_HALF_WIDTH)
+    if traditional == "simplified":
+        text = _simplifier().convert(text)
+    if case != "keep":
+        text = text.lower() if case == "lower" else text.upper()
+    if spaces != "keep":
+        text = _WHITE_SPACE.sub(" ", text).strip() if spaces == "single" else _WHITE_SPACE.sub("", text)
+    return text
+
+
+def normalise_for_score(text: str) -> str:
+    """The form that the normalised line accuracy compares: NFKC, white space removed, lower case."""
+    return _WHITE_SPACE.sub("", unicodedata.normalize("NFKC", text)).lower()
+
+
+def check_choices(**choices: str) -> None:
+    """Raises InputError for a choice or a value that `CHOICES` lacks."""
+    for name, value in choices.items():
+        if name not in CHOICES:
+            raise InputError(f"There is no normalisation {name!r}; there are {', '.join(CHOICES)}.")
+        if value not in CHOICES[name]:
+            raise InputError(f"The normalisation {name} can be {', '.join(CHOICES[name])}, not {value!r}.")
+
+
+@cache
+def _simplifier() -> Any:
+    try:
+        from opencc import OpenCC
+    except ImportError:
+        raise InputError(
+            "traditional='simplified' needs the package opencc-python-reimplemented; install it or choose 'keep'."
+        ) from None
+    return OpenCC("t2s")

@@ -1,0 +1,108 @@
+"""Figures on results: accuracy by group, confused characters, bytes of a model, confidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from scenetext.plots.style import BLUE, GREEN, GREY, ORANGE, RED, SERIES, counted, interval_errors, new_figure, text_fonts, visible
+
+BINS = 25
+
+
+def accuracy_by_group(panels: Mapping[str, Mapping[str, Mapping[str, Sequence[Any]]]]) -> Figure:
+    """Normalised accuracy by group with 95 % intervals, several networks side by side.
+
+    Args:
+        panels: by the axis' name, by the network's name, columns `group`, `lines`, `normalised`, `low`, `high`
+            (shares in [0, 1]); the groups of one panel are the same for every network.
+    """
+    figure, axes = new_figure(len(panels))
+    for panel, (axis, networks) in zip(axes, panels.items(), strict=True):
+        spread = 0.14 * (len(networks) - 1)
+        for shift, colour, (name, table) in zip(
+            np.linspace(-spread, spread, len(networks)), SERIES, networks.items(), strict=False
+        ):
+            value, low, high = (100 * np.asarray(table[key], float) for key in ("normalised", "low", "high"))
+            errors = interval_errors(value, low, high)
+            x = np.arange(len(value)) + shift
+            panel.errorbar(x, value, errors, fmt="o", color=colour, markersize=4, capsize=2, linewidth=1, label=name)
+        ticks = [f"{group}\n{lines:,}" for group, lines in zip(table["group"], table["lines"], strict=True)]
+        panel.set_xticks(range(len(ticks)), ticks, fontsize=8)
+        panel.set(xlabel=f"{axis} (below: lines)", ylabel="lines read right, normalised, %", ylim=(0, 104))
+        panel.grid(axis="y", linewidth=0.3)
+    axes[0].legend(frameon=False, fontsize=8)
+    return figure
+
+
+def confusion_bars(expected: Sequence[str], read: Sequence[str], counts: Sequence[int], forgiven: Sequence[bool]) -> Figure:
+    """The most frequent wrong characters, the first given on the left.
+
+    Args:
+        expected: characters of the labels, "" where one was invented.
+        read: characters read, "" where one was missed.
+        counts: how often each pair occurred.
+        forgiven: pairs that the normalised score does not count.
+    """
+    figure, (panel,) = new_figure(1, height_in=2.8)
+    names = [f"{visible(a) or '∅'}\n↓\n{visible(b) or '∅'}" for a, b in zip(expected, read, strict=True)]
+    colours = [GREY if free else BLUE for free in forgiven]
+    panel.bar(range(len(names)), counts, color=colours)
+    panel.set_xticks(range(len(names)), names, family=text_fonts(), fontsize=10)
+    panel.tick_params(axis="x", length=0)
+    counted(panel)
+    panel.set(xlabel="label ↓ read (∅: nothing; grey: only width, case or white space differs)", ylabel="occurrences")
+    panel.margins(x=0.01)
+    return figure
+
+
+def bytes_by_part(parts: Mapping[str, Mapping[str, int]], budget_bytes: int | None = None) -> Figure:
+    """What takes the bytes: one stacked bar a stage.
+
+    Args:
+        parts: bytes by part of the network, by stage; all stages name the same parts.
+        budget_bytes: marked when given.
+    """
+    figure, (panel,) = new_figure(1, height_in=1.2 + 0.5 * len(parts))
+    stages = list(parts)
+    left = np.zeros(len(stages))
+    for index, part in enumerate(dict.fromkeys(name for stage in parts.values() for name in stage)):
+        sizes = np.array([parts[stage].get(part, 0) / 1e6 for stage in stages])
+        panel.barh(stages, sizes, left=left, color=SERIES[index % len(SERIES)], height=0.6, label=part)
+        left += sizes
+    for row, total in enumerate(left):
+        panel.text(total, row, f" {total:.2f}", va="center")
+    if budget_bytes is not None:
+        panel.axvline(budget_bytes / 1e6, color="black", linestyle="--", linewidth=1, label="budget")
+    panel.invert_yaxis()
+    panel.set(xlabel="1,000,000 bytes", xlim=(0, 1.12 * max(left.max(), (budget_bytes or 0) / 1e6)))
+    panel.legend(frameon=False, ncols=6, loc="lower left", bbox_to_anchor=(0, 1))
+    return figure
+
+
+def confidence(test: Sequence[float], right: Sequence[float] = (), wrong: Sequence[float] = ()) -> Figure:
+    """How sure the reader is of the test lines and, where labels are known, of right and wrong readings.
+
+    Args:
+        test: confidences in [0, 1] of the test lines.
+        right, wrong: confidences of validation lines read right and wrong; without them one panel is drawn.
+    """
+    known = len(right) + len(wrong) > 0
+    figure, axes = new_figure(2 if known else 1)
+    bins = np.linspace(0, 1, BINS + 1)
+    mean = float(np.mean(test))
+    axes[0].hist(test, bins=bins, color=BLUE)
+    axes[0].axvline(mean, color=ORANGE, label=f"mean {mean:.3f}")
+    axes[0].set(xlabel="confidence", ylabel="test lines", yscale="log", xlim=(0, 1))
+    axes[0].legend(frameon=False, loc="upper left")
+    if known:
+        axes[1].hist(right, bins=bins, histtype="step", color=GREEN, linewidth=1.8, label=f"{len(right):,} read right")
+        axes[1].hist(wrong, bins=bins, histtype="step", color=RED, linewidth=1.8, label=f"{len(wrong):,} read wrong")
+        axes[1].set(xlabel="confidence", ylabel="validation lines", yscale="log", xlim=(0, 1))
+        axes[1].legend(frameon=False, loc="upper left")
+    for panel in axes:
+        panel.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    return figure

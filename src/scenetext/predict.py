@@ -1,0 +1,169 @@
+"""Reading lines with an exported folder.
+
+How a line becomes a canvas is `line_reader`'s business. Between lines nothing is kept: memory does not grow with their
+number.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm.auto import tqdm
+
+from scenetext.data.images import ImageSource, open_images
+from scenetext.data.transforms import decode_image
+from scenetext.engines import open_engine, usable_threads
+from scenetext.errors import InputError
+from scenetext.files import replacing
+from scenetext.inference_yml import read_inference_yml
+from scenetext.line_reader import FittedLine, LineReader
+
+LINES_PER_CHUNK = 2048  # decoded, sorted by canvas and read together; the next chunk is decoded meanwhile
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What was read on one image.
+
+    Attributes:
+        name: the image's.
+        text: empty where nothing was read.
+        confidence: mean probability of the characters, 0.0 for an empty text.
+        problem: why the image could not be read, else None.
+    """
+
+    name: str
+    text: str
+    confidence: float
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionSummary:
+    """What became of a set of images: how many, how many empty texts, and what could not be read."""
+
+    lines: int
+    empty: int
+    unreadable: tuple[Prediction, ...]
+
+
+class Recognizer(LineReader):
+    """An exported folder as a reader: `Recognizer(folder)(images)` → [(text, confidence), ...].
+
+    Args:
+        folder: what `scenetext export` wrote, or any folder of PaddleX's form with a CTC network.
+        engine: "paddle" (Paddle Inference) or "onnxruntime".
+        batch_size: lines computed at a time, fewer of wide ones.
+        threads: CPU threads; by default all cores that the process may use.
+    """
+
+    def __init__(self, folder: str | Path, engine: str = "paddle", batch_size: int = 16, threads: int | None = None):
+        settings = read_inference_yml(folder)
+        _, height, width = settings.image_shape
+        super().__init__(open_engine(engine, folder, threads), settings.charset, height, width, batch_size)
+
+
+def predict_images(
+    reader: LineReader,
+    source: ImageSource | str | Path,
+    names: Sequence[str] | None = None,
+    progress: bool = True,
+    on_lines: Callable[[int], object] = lambda count: None,
+) -> Iterator[Prediction]:
+    """Reads a set of images of any number, in the order of the names.
+
+    Files are decoded by threads ahead of the network. An image that cannot be read gives an empty text with its
+    problem said, and is never left out.
+
+    Args:
+        reader: the reader.
+        source: a folder, zip, LMDB or image, opened or as a path.
+        names: which images; by default all.
+        progress: show a bar.
+        on_lines: told after each batch how many lines it held.
+
+    Raises:
+        InputError: there are no images.
+    """
+    source = open_images(source) if isinstance(source, (str, Path)) else source
+    names = source.names() if names is None else names
+    if not names:
+        raise InputError(f"There are no images in {getattr(source, 'path', 'the given source')}.")
+
+    def load(name: str) -> FittedLine | InputError:
+        try:
+            return reader.fit(decode_image(source.read(name), source.place(name)))
+        except InputError as problem:
+            return problem
+
+    chunks = [range(start, min(start + LINES_PER_CHUNK, len(names))) for start in range(0, len(names), LINES_PER_CHUNK)]
+    bar = tqdm(total=len(names), unit="line", desc="read", disable=not progress)
+
+    def count(lines: int) -> None:
+        bar.update(lines)
+        on_lines(lines)
+
+    with ThreadPoolExecutor(usable_threads()) as pool, bar:
+
+        def start(chunk: range) -> list:
+            return [pool.submit(load, names[i]) for i in chunk]
+
+        coming = start(chunks[0])
+        for number, chunk in enumerate(chunks):
+            loaded = [future.result() for future in coming]
+            coming = start(chunks[number + 1]) if number + 1 < len(chunks) else []
+            texts = iter(reader.read([line for line in loaded if isinstance(line, FittedLine)], count))
+            for i, line in zip(chunk, loaded, strict=True):
+                if isinstance(line, InputError):
+                    count(1)
+                    yield Prediction(names[i], "", 0.0, str(line))
+                else:
+                    yield Prediction(names[i], *next(texts))
+
+
+def predict_to_file(
+    model: str | Path,
+    images: str | Path,
+    out: str | Path,
+    engine: str = "paddle",
+    batch_size: int = 16,
+    progress: bool = True,
+) -> PredictionSummary:
+    """Reads images into a file of lines `name<TAB>text<TAB>confidence`, whole or not at all.
+
+    Images that cannot be read stand in it with an empty text and are named on stderr.
+
+    Args:
+        model: the exported folder.
+        images: a folder, zip, LMDB or image.
+        out: the file.
+        engine, batch_size: see Recognizer.
+        progress: show a bar.
+    """
+    source = open_images(images)
+    reader = Recognizer(model, engine, batch_size)
+    lines = empty = 0
+    unreadable = []
+    with replacing(out, "w") as file:
+        for prediction in predict_images(reader, source, progress=progress):
+            file.write(f"{prediction.name}\t{prediction.text}\t{prediction.confidence:.6f}\n")
+            lines += 1
+            empty += not prediction.text
+            if prediction.problem:
+                unreadable.append(prediction)
+    summary = PredictionSummary(lines, empty, tuple(unreadable))
+    warn_of_unreadable(summary)
+    return summary
+
+
+def warn_of_unreadable(summary: PredictionSummary) -> None:
+    """Names on stderr the images that could not be read."""
+    if summary.unreadable:
+        count = f"{len(summary.unreadable)} of {summary.lines}"
+        print(f"{count} images could not be read; their texts are empty:", file=sys.stderr)
+        for prediction in summary.unreadable:
+            print(f"  {prediction.problem}", file=sys.stderr)

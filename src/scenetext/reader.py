@@ -1,0 +1,50 @@
+"""Reading lines with a network in memory, as training and evaluation do (`predict` reads with an exported folder)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scenetext.line_reader import LineReader
+
+if TYPE_CHECKING:
+    from scenetext.models.recogniser import Recogniser
+
+
+class EagerEngine:
+    """Computes probabilities with the network in memory; an engine as those of `engines`."""
+
+    def __init__(self, model: Recogniser):
+        self.model = model
+
+    def run(self, batch: np.ndarray) -> np.ndarray:
+        """(B, 3, H, W) float32 → (B, T, C) probabilities."""
+        import paddle
+
+        with paddle.no_grad():
+            return paddle.nn.functional.softmax(self.model(paddle.to_tensor(batch)), axis=-1).numpy()
+
+
+class ModelReader(LineReader):
+    """Reads lines with a `Recogniser`: a list of BGR pictures → [(text, confidence), ...].
+
+    Args:
+        model: the network; it is put into evaluation mode for each call and back afterwards.
+        image_shape: (channels, height, least width of the canvas) in pixels.
+    """
+
+    def __init__(self, model: Recogniser, image_shape: tuple[int, int, int]):
+        super().__init__(EagerEngine(model), model.charset, image_shape[1], image_shape[2])
+        self.model = model
+
+    def __call__(self, images: Sequence[np.ndarray], *arguments) -> list[tuple[str, float]]:
+        """(H, W, 3) uint8 each → text and confidence each; see `LineReader`."""
+        was_training = self.model.training
+        self.model.eval()
+        try:
+            return super().__call__(images, *arguments)
+        finally:
+            if was_training:
+                self.model.train()

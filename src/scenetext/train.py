@@ -1,0 +1,313 @@
+"""The training loop, readable from top to bottom.
+
+One seed decides everything: weights, order, augmentation and dropout of step i are drawn from the seed and i, so a
+training that was stopped and resumed ends with the same weights as one that ran through.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import paddle
+
+from scenetext import parallel
+from scenetext.blend import Blend
+from scenetext.checkpoint import Progress, load_checkpoint, save_checkpoint, save_weights
+from scenetext.config import ignored_keys, setting, write_config
+from scenetext.data.batches import load_ahead
+from scenetext.data.pipeline import evaluation_lines, image_shape, training_lines, training_sampler
+from scenetext.data.transforms import decode_image
+from scenetext.errors import InputError
+from scenetext.interruption import Interruption
+from scenetext.losses import build_loss
+from scenetext.metrics import Scores, score
+from scenetext.models import build_model
+from scenetext.optimiser import build_optimiser
+from scenetext.reader import ModelReader
+from scenetext.runs import seed_everything, write_manifest
+from scenetext.training_log import TrainingLog
+from scenetext.weights import DICTIONARY_BESIDE_WEIGHTS, load_weights
+
+BEST = "best_accuracy"
+LATEST = "latest"
+EVALUATED_AT_ONCE = 512  # pictures held in memory while evaluating
+PICTURES_SHOWN = 8
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a training left.
+
+    Attributes:
+        folder: the run's folder.
+        best: path prefix of the weights with the best score.
+        latest: path prefix of the last checkpoint.
+        best_score: the main indicator of `best`, in [0, 1]; -1 when nothing was evaluated.
+        steps: batches trained in all, resumed ones included.
+        seconds: wall clock of this call.
+        stopped: why training ended: "finished", "early stop" or "interrupted".
+    """
+
+    folder: Path
+    best: Path
+    latest: Path
+    best_score: float
+    steps: int
+    seconds: float
+    stopped: str
+
+
+def train(config: Mapping[str, Any], folder: str | Path, *, progress: bool = True) -> TrainResult:
+    """Trains the network of a config and leaves weights, curves and a manifest in `folder`.
+
+    Args:
+        config: loaded by `load_config`.
+        folder: the run's folder; a training that goes on (Global.checkpoints) may use the same one again.
+        progress: show a progress bar.
+
+    Raises:
+        InputError: unusable data, dictionary or weights, found before the first step.
+        RunError: a file could not be written, or the loss is no longer a number.
+    """
+    return Trainer(config, Path(folder), progress).run()
+
+
+class Trainer:
+    """One training: what `train` does, in steps."""
+
+    def __init__(self, config: Mapping[str, Any], folder: Path, progress: bool):
+        self.config = config
+        self.folder = folder
+        self.is_first = parallel.rank() == 0
+        self.seed = setting(config, "Global.seed")
+        self.epochs = setting(config, "Global.epoch_num")
+        seed_everything(self.seed)
+        self.model = build_model(config)
+        self.progress = Progress()
+        self.notes = [f"known to PaddleOCR, without meaning here: {key}" for key in ignored_keys(config)]
+        self._load_pretrained()
+        self.lines = training_lines(config, self.model.charset, self.seed)
+        self.sampler = training_sampler(config, self.lines, self.seed)
+        self.eval_records, self.eval_images = evaluation_lines(config)
+        self.reader = ModelReader(self.model, image_shape(config, "Eval"))
+        self.steps_per_epoch = len(parallel.own_share(self.sampler.plan(0)))
+        if self.steps_per_epoch == 0:
+            raise InputError("An epoch holds no batch for every process: use fewer processes or smaller batches.")
+        self.step_px = self._pixels_per_step()
+        self.loss = build_loss(config)
+        self._prepare_optimiser()
+        self.stopped = "finished"
+        self.show_bar = progress
+
+    def run(self) -> TrainResult:
+        """Trains to the end, to an early stop, or to Ctrl-C."""
+        start = time.perf_counter()
+        self._prepare_folder()
+        total = self.epochs * self.steps_per_epoch
+        window = setting(self.config, "Global.log_smooth_window")
+        visualdl = setting(self.config, "Global.use_visualdl")
+        folder = self.folder if self.is_first else None
+        self.log = TrainingLog(folder, total, self.progress.global_step, window, visualdl, self.show_bar)
+        try:
+            for note in self.notes:
+                self.log.say(note)
+            self._show_pictures()
+            with Interruption().watch() as interruption:
+                while self.progress.epoch < self.epochs and self.stopped == "finished":
+                    self._epoch(interruption)
+            if self.stopped == "interrupted":
+                self.log.say(f"interrupted: go on with -o Global.checkpoints={self.folder / LATEST}")
+        finally:
+            self.log.close()
+        return TrainResult(
+            self.folder,
+            self.folder / BEST,
+            self.folder / LATEST,
+            self.progress.best,
+            self.progress.global_step,
+            time.perf_counter() - start,
+            self.stopped,
+        )
+
+    def _epoch(self, interruption: Interruption) -> None:
+        progress = self.progress
+        plans = parallel.own_share(self.sampler.plan(progress.epoch))[: self.steps_per_epoch]
+        workers = setting(self.config, "Train.loader.num_workers")
+        batches = load_ahead(self.lines, plans[progress.step_in_epoch :], progress.epoch, workers, self.step_px)
+        self.model.train()
+        asked = time.perf_counter()
+        for batch in batches:
+            got = time.perf_counter()
+            loss = self._step(batch)
+            done = time.perf_counter()
+            progress.global_step += 1
+            progress.step_in_epoch += 1
+            lr = self.optimiser.get_lr()
+            self.log.step(
+                loss=loss, lr=lr, lines=len(batch.images), seconds=done - asked, reader_seconds=got - asked
+            )
+            self.optimiser._learning_rate.step()
+            if progress.global_step % setting(self.config, "Global.print_batch_step") == 0:
+                self._write_step()
+            last = progress.step_in_epoch == len(plans)
+            if self._evaluation_due(last):
+                self._evaluate()
+            if interruption.requested or self.stopped != "finished":
+                break
+            asked = time.perf_counter()
+        if progress.step_in_epoch >= len(plans):
+            progress.epoch += 1
+            progress.step_in_epoch = 0
+        if interruption.requested:
+            self.stopped = "interrupted"
+        self._save_latest()
+
+    def _step(self, batch) -> float:
+        paddle.seed((self.seed * 1_000_003 + self.progress.global_step) % 2**31)  # dropout of this very step
+        logits = self.trained(paddle.to_tensor(batch.images))  # (B, T, C)
+        loss = self.loss(logits, paddle.to_tensor(batch.ids), paddle.to_tensor(batch.lengths))
+        loss.backward()
+        self.optimiser.step()
+        self.optimiser.clear_grad()
+        value = float(loss)
+        if not np.isfinite(value):
+            raise self._diverged(value)
+        return value
+
+    def _diverged(self, value: float):
+        from scenetext.errors import RunError
+
+        return RunError(
+            f"The loss became {value} at step {self.progress.global_step}: lower Optimizer.lr.learning_rate "
+            f"(now {self.optimiser.get_lr():.1e}); the last good weights are {self.folder / LATEST}.pdparams."
+        )
+
+    def _evaluation_due(self, last_of_epoch: bool) -> bool:
+        epochs = setting(self.config, "Global.eval_batch_epoch")
+        if epochs:
+            final = self.progress.epoch + 1 == self.epochs
+            return last_of_epoch and ((self.progress.epoch + 1) % epochs == 0 or final)
+        interval = setting(self.config, "Global.eval_batch_step")
+        start, every = interval if isinstance(interval, (list, tuple)) else (0, interval)
+        step = self.progress.global_step
+        return step > start and (step - start) % every == 0
+
+    def _evaluate(self) -> None:
+        """Scores the network on the Eval section; every process does, so that all stop alike."""
+        started = time.perf_counter()
+        progress = self.progress
+        with self.blend.applied():
+            scores, indicator = self.evaluate()
+            better = indicator >= progress.best
+            if better and self.is_first:
+                save_weights(self.model, self.folder / BEST)
+        progress.evaluations_since_best = 0 if better else progress.evaluations_since_best + 1
+        progress.best = max(progress.best, indicator)
+        self.log.write(
+            "eval",
+            progress.global_step,
+            epoch=progress.epoch + 1,
+            raw=scores.raw.value,
+            normalised=scores.normalised.value,
+            one_minus_ned=scores.one_minus_ned.value,
+            best=progress.best,
+            seconds=time.perf_counter() - started,
+        )
+        self.log.say(
+            f"epoch {progress.epoch + 1}/{self.epochs} step {progress.global_step}: raw {scores.raw.value:.4f} "
+            f"normalised {scores.normalised.value:.4f} 1-NED {scores.one_minus_ned.value:.4f} "
+            f"loss {self.log.smoothed()['loss']:.3f} {self.log.lines_per_second():.1f} lines/s"
+            f"{' (best)' if better else ''}"
+        )
+        patience = setting(self.config, "Global.early_stop_evals")
+        if patience and progress.evaluations_since_best >= patience:
+            self.stopped = "early stop"
+
+    def evaluate(self) -> tuple[Scores, float]:
+        """Scores on the Eval section and the main indicator among them, in [0, 1]."""
+        texts: list[str] = []
+        for start in range(0, len(self.eval_records), EVALUATED_AT_ONCE):
+            part = self.eval_records[start : start + EVALUATED_AT_ONCE]
+            pictures = [decode_image(self.eval_images.read(r.name), f"{r.name} ({r.place})") for r in part]
+            texts += [text for text, _ in self.reader(pictures)]
+        scores = score(texts, [record.text for record in self.eval_records])
+        by_distance = setting(self.config, "Metric.main_indicator") == "norm_edit_dis"
+        return scores, scores.one_minus_ned.value if by_distance else scores.normalised.value
+
+    def _write_step(self) -> None:
+        smooth = self.log.smoothed()
+        self.log.write(
+            "train",
+            self.progress.global_step,
+            epoch=self.progress.epoch + 1,
+            loss=smooth["loss"],
+            lr=smooth["lr"],
+            lines_per_second=self.log.lines_per_second(),
+            reader_share=self.log.reader_share(),
+        )
+
+    def _save_latest(self) -> None:
+        if not self.is_first:
+            return
+        save_checkpoint(self.model, self.optimiser, self.progress, self.folder / LATEST)
+        epoch = self.progress.epoch
+        if self.progress.step_in_epoch == 0 and epoch % setting(self.config, "Global.save_epoch_step") == 0:
+            save_checkpoint(self.model, self.optimiser, self.progress, self.folder / f"iter_epoch_{epoch}")
+
+    def _load_pretrained(self) -> None:
+        """Loads Global.pretrained_model, unless a checkpoint takes its place; a blend needs both."""
+        source = setting(self.config, "Global.pretrained_model")
+        share = setting(self.config, "Global.finetuned_share") if source else 1.0
+        if source and (share < 1.0 or not setting(self.config, "Global.checkpoints")):
+            self.notes.append(str(load_weights(self.model, source)))
+        self.blend = Blend(self.model, share)
+
+    def _prepare_optimiser(self) -> None:
+        checkpoint = setting(self.config, "Global.checkpoints")
+        if checkpoint and _is_fused_checkpoint(checkpoint):
+            self.model.fuse()
+        self.optimiser = build_optimiser(self.config, self.model, self.epochs, self.steps_per_epoch)
+        if checkpoint:
+            self.progress = load_checkpoint(self.model, self.optimiser, checkpoint)
+            self.notes.append(f"goes on from {checkpoint} at step {self.progress.global_step}")
+        self.trained = parallel.join_processes(self.model)
+
+    def _prepare_folder(self) -> None:
+        if not self.is_first:
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_config(self.config, self.folder / "config.yml")
+        self.model.charset.write(self.folder / DICTIONARY_BESIDE_WEIGHTS)
+        files = [self.folder / DICTIONARY_BESIDE_WEIGHTS]
+        for section in ("Train", "Eval"):
+            listed = self.config[section]["dataset"].get("label_file_list", [])
+            files += [listed] if isinstance(listed, str) else listed
+        write_manifest(self.folder, self.config, files)
+
+    def _show_pictures(self) -> None:
+        if self.is_first:
+            shown = range(min(PICTURES_SHOWN, len(self.lines)))
+            self.log.pictures([self.lines.load(i, self.progress.epoch)[0] for i in shown], self.progress.global_step)
+
+    def _pixels_per_step(self) -> int:
+        """Pixels of width per time step of the network, found by running it once."""
+        channels, height, width = image_shape(self.config, "Train")
+        was_training = self.model.training
+        self.model.eval()
+        with paddle.no_grad():
+            steps = self.model(paddle.zeros([1, channels, height, width])).shape[1]
+        if was_training:
+            self.model.train()
+        return max(1, width // steps)
+
+
+def _is_fused_checkpoint(prefix: str) -> bool:
+    from scenetext.pdparams import read_pdparams
+
+    return not any(key.endswith(("._mean", "._variance")) for key in read_pdparams(prefix))

@@ -1,0 +1,211 @@
+"""Loading pretrained weights: from where, onto which keys, and a report of what became of each.
+
+A head trained on other characters is not thrown away: its columns are moved by character, so that finetuning on a
+smaller or larger dictionary starts from everything that was learnt.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scenetext.charset import Charset, charset_path
+from scenetext.errors import InputError
+from scenetext.onnx_weights import name_tensors, read_onnx, wheel_model
+from scenetext.pdparams import read_pdparams, with_suffix
+
+if TYPE_CHECKING:
+    from scenetext.models.recogniser import Recogniser
+
+# class counts that name a dictionary: classes → (bundled name, space appended)
+KNOWN_CLASS_COUNTS = {6625: ("ppocr_keys_v1", True), 6624: ("ppocr_keys_v1", False), 18710: ("ppocrv6", True)}
+DICTIONARY_BESIDE_WEIGHTS = "charset.txt"
+
+
+@dataclass
+class LoadReport:
+    """What became of every parameter.
+
+    Attributes:
+        source: where the weights came from.
+        matched: keys taken as they are.
+        sliced: keys of the head whose columns were moved by character.
+        skipped: keys of the file that were not used, each with the reason.
+        missing: keys of the network that the file lacks; they keep their initial values.
+        kept, added, dropped: characters whose column was kept, starts anew, was left behind.
+        fused: the file holds a fused network, so the network was fused to take it.
+    """
+
+    source: str
+    matched: list[str] = field(default_factory=list)
+    sliced: list[str] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    added: list[str] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
+    fused: bool = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether every parameter of the network was taken from the file."""
+        return not self.skipped and not self.missing
+
+    def __str__(self) -> str:
+        lines = [
+            f"weights of {self.source}{' (a fused network)' if self.fused else ''}: {len(self.matched)} matched, "
+            f"{len(self.sliced)} sliced, {len(self.skipped)} skipped, {len(self.missing)} missing"
+        ]
+        if self.sliced:
+            lines.append(
+                f"  characters: {len(self.kept)} kept, {len(self.added)} new{_some(self.added)}, "
+                f"{len(self.dropped)} dropped"
+            )
+        lines += [f"  skipped {key}: {reason}" for key, reason in list(self.skipped.items())[:20]]
+        lines += [f"  missing {key}: keeps its initial value" for key in self.missing[:20]]
+        return "\n".join(lines)
+
+
+def load_weights(
+    model: Recogniser, source: str | Path, strict: bool = False, charset: Charset | None = None
+) -> LoadReport:
+    """Loads weights into a recogniser.
+
+    Args:
+        model: the network; it is fused first when the file holds a fused network of its kind.
+        source: a `.pdparams` file or its path without suffix, an `.onnx` file, an official model's name or URL, or
+            a model inside an installed wheel ("rapidocr:PP-OCRv6_rec_small").
+        strict: refuse anything but a complete match (columns moved by character count as a match).
+        charset: the characters that the file's head was trained on; by default those it is known to have (its ONNX
+            metadata, `charset.txt` beside it, or an official dictionary of that many classes).
+
+    Returns:
+        The report; print it.
+
+    Raises:
+        InputError: the file is missing or unsafe, nothing of it matches the network, or `strict` is not met.
+    """
+    arrays, known_charset = _read_source(model, str(source))
+    charset = charset or known_charset
+    report = LoadReport(str(source), fused=_is_fused(arrays))
+    if report.fused:
+        model.fuse()
+    state = model.state_dict()
+    head = {id(p) for p in (model.head.classifier.weight, model.head.classifier.bias)}
+    aliases = _aliases(state)
+    taken: dict[str, np.ndarray] = {}
+    for key, array in arrays.items():
+        if key not in state:
+            report.skipped[key] = "the network has no such parameter"
+            continue
+        shape = tuple(state[key].shape)
+        if id(state[key]) in head:
+            array = _slice_head(array, key, shape, model.charset, charset, report)
+        elif tuple(array.shape) != shape:
+            report.skipped[key] = f"shape {tuple(array.shape)} in the file, {shape} in the network"
+            continue
+        else:
+            report.matched.append(key)
+        if array is not None:
+            taken[key] = array
+    report.missing = [k for k in state if k not in taken and aliases.get(k, k) not in taken]
+    _refuse(report, strict)
+    for key, array in taken.items():
+        if key not in aliases:
+            state[key].set_value(array.astype(np.float32))
+    return report
+
+
+def _read_source(model: Recogniser, source: str) -> tuple[dict[str, np.ndarray], Charset | None]:
+    if source.startswith("rapidocr:") or source.endswith(".onnx"):
+        path = wheel_model(source) if source.startswith("rapidocr:") else Path(source)
+        tensors, charset = read_onnx(path)
+        model.fuse()
+        return name_tensors(tensors, model, (3, 48, 320)), charset
+    path = _local_file(source)
+    arrays = read_pdparams(path)
+    return arrays, _charset_beside(path.parent, arrays)
+
+
+def _charset_beside(folder: Path, arrays: dict[str, np.ndarray]) -> Charset | None:
+    """The dictionary that a run keeps with its weights, with or without the space as the number of classes asks."""
+    path = folder / DICTIONARY_BESIDE_WEIGHTS
+    if not path.is_file():
+        return None
+    sizes = {array.shape[-1] for key, array in arrays.items() if key.startswith("head.") and array.ndim > 0}
+    charsets = (Charset.from_file(path, use_space_char=space) for space in (False, True))
+    return next((charset for charset in charsets if charset.num_classes in sizes), None)
+
+
+def _local_file(source: str) -> Path:
+    from scenetext.official_weights import OFFICIAL_WEIGHTS, fetch_official
+
+    if source in OFFICIAL_WEIGHTS or "://" in source:
+        return fetch_official(source)
+    return with_suffix(source, ".pdparams")
+
+
+def _is_fused(arrays: dict[str, np.ndarray]) -> bool:
+    return not any(key.endswith(("._mean", "._variance")) for key in arrays)
+
+
+def _aliases(state: dict) -> dict[str, str]:
+    """Keys that name a tensor an earlier key already names (Paddle lists RNN weights twice)."""
+    first: dict[int, str] = {}
+    return {key: first[id(t)] for key, t in state.items() if first.setdefault(id(t), key) != key}
+
+
+def _slice_head(
+    array: np.ndarray,
+    key: str,
+    shape: tuple[int, ...],
+    target: Charset | None,
+    source: Charset | None,
+    report: LoadReport,
+) -> np.ndarray | None:
+    """Moves the columns of a head's weight (D, C) or bias (C,) to the network's characters."""
+    if array.shape[:-1] != shape[:-1]:
+        report.skipped[key] = f"shape {tuple(array.shape)} in the file, {shape} in the network"
+        return None
+    classes = array.shape[-1]
+    if source is None and classes in KNOWN_CLASS_COUNTS and classes != shape[-1]:
+        name, space = KNOWN_CLASS_COUNTS[classes]
+        source = Charset.from_file(charset_path(name), use_space_char=space)
+    same = target is None or source is None or source.characters == target.characters
+    if classes == shape[-1] and same:
+        report.matched.append(key)
+        return array
+    if source is None or target is None or source.num_classes != classes:
+        report.skipped[key] = f"{classes} classes of an unknown dictionary, the network has {shape[-1]}"
+        return None
+    rows = target.rows_in(source)
+    report.sliced.append(key)
+    report.kept = [c for c, row in zip(target.characters, rows[1:], strict=True) if row is not None]
+    report.added = [c for c, row in zip(target.characters, rows[1:], strict=True) if row is None]
+    report.dropped = sorted(set(source.characters) - set(target.characters))
+    old = np.array([0 if row is None else row for row in rows])
+    moved = array[..., old].astype(np.float32)
+    new = np.array([row is None for row in rows])
+    # a new character starts as the mean of all columns and less likely than any known one: it neither shouts into
+    # the trained classes nor needs to be unlearnt
+    moved[..., new] = array[..., 1:].mean(axis=-1, keepdims=True) if array.ndim > 1 else array[1:].min()
+    return moved
+
+
+def _refuse(report: LoadReport, strict: bool) -> None:
+    if not report.matched:
+        raise InputError(
+            f"Nothing in {report.source} matches the network ({len(report.skipped)} keys skipped, the first: "
+            f"{next(iter(report.skipped), 'none')}): these are the weights of another network."
+        )
+    if strict and not report.complete:
+        raise InputError(f"{report.source} does not match the network completely, as strict asks.\n{report}")
+
+
+def _some(characters: list[str], most: int = 12) -> str:
+    if not characters:
+        return ""
+    return f" ({''.join(characters[:most])}{'…' if len(characters) > most else ''})"

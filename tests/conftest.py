@@ -1,0 +1,25 @@
+"""Fixtures every test module may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The repository's root folder."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real crops and reference outputs; tests that need it are skipped where it is absent."""
+    folder = Path(os.environ.get("SCENETEXT_SHARED", ROOT.parent / "shared"))
+    if not folder.is_dir():
+        pytest.skip("the folder of real crops and reference outputs (SCENETEXT_SHARED) is not here")
+    return folder

@@ -1,0 +1,57 @@
+"""A small network with random weights and its exports, made once for all test modules."""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from drawn import draw_digits, tiny_config
+
+_kept = tempfile.TemporaryDirectory(prefix="scenetext-tests-")  # removed when the process ends
+LINES = 12
+
+
+@functools.cache
+def tiny_folder() -> Path:
+    """A folder with `images`, `train.txt`, `charset.txt` of drawn digits and `tiny.pdparams`, random weights."""
+    import paddle
+
+    from scenetext.models import build_model
+
+    folder = draw_digits(Path(_kept.name) / "tiny", LINES)
+    paddle.seed(3)
+    model = build_model(tiny_config(folder))
+    state = model.state_dict()
+    rng = np.random.default_rng(3)
+    for key, tensor in state.items():  # as after training: normalisations that do something, a head that decides
+        if key.endswith("_mean"):
+            tensor.set_value(rng.normal(0, 0.1, tensor.shape).astype(np.float32))
+        elif key.endswith("_variance"):
+            tensor.set_value(rng.uniform(0.02, 0.1, tensor.shape).astype(np.float32))
+    head = model.head.classifier
+    head.weight.set_value(rng.normal(0, 8, head.weight.shape).astype(np.float32))
+    paddle.save(model.state_dict(), str(folder / "tiny.pdparams"))
+    return folder
+
+
+@functools.cache
+def tiny_export(format: str, storage: str) -> Path:
+    """The tiny network exported; the report is beside the folder."""
+    from scenetext.export import export_model
+
+    folder = tiny_folder()
+    out = folder / f"{format}-{storage}"
+    export_model(
+        tiny_config(folder),
+        folder / "tiny",
+        out,
+        format=format,
+        storage=storage,
+        labels=folder / "train.txt",
+        images=folder / "images",
+        progress=False,
+    )
+    return out

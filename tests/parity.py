@@ -1,0 +1,60 @@
+"""Filling a network by the rule of the reference outputs, so that its answers can be compared with them."""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+
+def read_table(shared: Path, name: str) -> dict:
+    """The reference network's parameter table."""
+    return json.loads((shared / "parity" / "models" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def fill(model, rules: list) -> None:
+    """Gives every parameter the value that its key and shape decide; keys that name the same tensor share it."""
+    seen: set[int] = set()
+    for key, tensor in model.state_dict().items():
+        if id(tensor) in seen:
+            continue
+        seen.add(id(tensor))
+        tensor.set_value(_value(key, tensor, rules))
+
+
+def _value(key: str, tensor, rules: list) -> np.ndarray:
+    shape = tuple(tensor.shape)
+    rng = np.random.RandomState(zlib.crc32(key.encode("utf-8")) & 0xFFFFFFFF)
+    if key.endswith("_variance"):
+        value = 0.5 + rng.random_sample(shape)
+    elif key.endswith("_mean"):
+        value = 0.1 * rng.standard_normal(shape)
+    elif len(shape) >= 2:
+        fan_in = int(np.prod(shape[1:])) if len(shape) == 4 else shape[0]
+        value = rng.standard_normal(shape) * np.sqrt(2 / fan_in)
+    elif key.endswith(("weight", "scale")):
+        value = 1 + 0.1 * rng.standard_normal(shape)
+    else:
+        value = 0.1 * rng.standard_normal(shape)
+    for pattern, operation, gain in rules:
+        if re.search(pattern, key):
+            if operation == "keep":
+                value = tensor.numpy()
+            elif operation == "gain":
+                value = value * gain
+            else:  # "init+"
+                value = tensor.numpy() + gain * value
+            break
+    return np.asarray(value, np.float64).astype(np.float32)
+
+
+def inputs(shape: tuple[int, int, int, int]) -> dict[str, np.ndarray]:
+    """The two reference inputs, noise and smooth waves, (B, C, H, W) float32."""
+    b, c, h, w = np.meshgrid(*(np.arange(n) for n in shape), indexing="ij")
+    waves = 0.7 * np.sin(2 * np.pi * (w * (c + 1) / 61 + h * (b + 1) / 23))
+    waves += 0.3 * np.cos(2 * np.pi * w * w / (7 * shape[3]))
+    noise = np.random.RandomState(0).uniform(-1, 1, shape)
+    return {"a": noise.astype(np.float32), "b": waves.astype(np.float32)}

@@ -1,0 +1,92 @@
+"""The command: its verbs, exit statuses and one-sentence errors."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+VERBS = ("prepare", "train", "evaluate", "export", "predict", "submit", "run", "demo", "bench")
+
+
+def scenetext(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "scenetext", *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=100)
+
+
+def test_help_names_every_verb_and_comes_at_once() -> None:
+    seconds = []
+    for _ in range(3):
+        before = children_seconds()
+        done = scenetext("--help")
+        seconds.append(children_seconds() - before)
+    assert done.returncode == 0
+    assert [verb for verb in VERBS if f"\n    {verb} " not in done.stdout] == []
+    assert min(seconds) < 0.3
+
+
+def children_seconds() -> float:
+    """Processor time of finished child processes: unlike the clock, no matter of what else the machine does."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself(verb: str) -> None:
+    done = scenetext(verb, "--help")
+    assert done.returncode == 0 and done.stdout.startswith(f"usage: scenetext {verb}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ([], "VERB"),
+        (["trian"], "invalid choice: 'trian'"),
+        (["train"], "-c/--config"),
+        (["train", "-c", "none.yml"], "none.yml does not exist"),
+        (["train", "-c", "bad.yml"], "bad.yml:2: Global.epoch_nmu is no known setting: the nearest is epoch_num"),
+        (["train", "-c", "good.yml", "-o", "Global.seed=1", "Global.x"], "-o Global.x"),
+        (["train", "-c", "good.yml", "-o", "Global.seed=1", "-o", "Global.x"], "-o Global.x"),
+        (["train", "--conf", "good.yml"], "-c/--config"),  # no guessing at abbreviations
+        (["prepare", "--raw", "none", "--out", "out"], "none"),
+        (["prepare", "--raw", ".", "--out", "out", "--val", "half"], "--val half"),
+        (["evaluate", "--labels", "l", "--images", "i", "--out", "o"], "--weights"),
+        (["evaluate", "--labels", "l", "--images", "i", "--out", "o", "--weights", "w"], "-c CONFIG"),
+        (["export", "-c", "good.yml", "--weights", "w", "--out", "o", "--format", "tflite"], "pdmodel"),
+        (["export", "-c", "good.yml", "--weights", "w", "--out", "o", "--max-mb", "nan"], "--max-mb"),
+        (["export", "-c", "good.yml", "--weights", "w", "--out", "o", "--max-mb", "-1"], "--max-mb"),
+        (["predict", "--model", "none", "--images", "i", "--out", "o", "--batch-size", "many"], "--batch-size"),
+        (["run", "-p", "epochs"], "NAME=VALUE"),
+    ],
+)
+def test_wrong_usage_and_wrong_input_are_one_sentence_and_status_2(
+    tmp_path: Path, arguments: list[str], told: str
+) -> None:
+    (tmp_path / "good.yml").write_text("Global:\n  epoch_num: 1\n")
+    (tmp_path / "bad.yml").write_text("Global:\n  epoch_nmu: 1\n")
+    done = scenetext(*arguments, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert told in done.stderr and done.stderr.startswith("scenetext") and done.stderr.count("\n") == 1, done.stderr
+
+
+def test_the_choices_offered_are_those_that_the_library_knows() -> None:
+    from scenetext import cli, engines, export
+
+    assert (cli.ENGINES, cli.FORMATS, cli.STORAGES) == (tuple(engines.ENGINES), export.FORMATS, export.STORAGES)
+
+
+def test_a_reader_that_goes_away_is_no_traceback() -> None:
+    command = f"{sys.executable} -m scenetext --help | head -n 1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=100)
+    assert done.stdout.startswith("usage:") and done.stderr == ""
+
+
+def test_the_library_names_what_it_lacks() -> None:
+    import scenetext as package
+
+    with pytest.raises(AttributeError, match="build_modle"):
+        package.build_modle  # noqa: B018
+    assert "build_model" in dir(package)

@@ -1,0 +1,97 @@
+"""Our networks give PaddleOCR's own answers, and have its parameters."""
+
+from __future__ import annotations
+
+import numpy as np
+import paddle
+import pytest
+
+from parity import fill, inputs, read_table
+from scenetext.losses import ctc_loss
+from scenetext.models import build_model
+from scenetext.optimiser import build_optimiser
+
+TABLES = ["crnn_mv3_small", "crnn_r34vd"]  # reference networks that are built here
+OUTPUTS = {"crnn_mv3_small": 1e-4}  # those with expected outputs, and the tolerance on probabilities
+
+
+def build(shared, name):
+    table = read_table(shared, name)
+    paddle.seed(0)
+    model = build_model({"Architecture": table["architecture"]}, table["dictionary"]["n_classes_decoder"])
+    return model, table
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_parameters_have_the_reference_keys_shapes_and_order(shared, name):
+    model, table = build(shared, name)
+    assert [(k, list(v.shape)) for k, v in model.state_dict().items()] == [
+        (row["key"], row["shape"]) for row in table["state_dict"]
+    ]
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_outputs_equal_the_reference(shared, name):
+    model, table = build(shared, name)
+    fill(model, table["fill_rules_applied"])
+    model.eval()
+    expected = np.load(shared / "parity" / "expected" / f"{name}.npz")
+    for label, images in inputs(tuple(table["input_shape"])).items():
+        with paddle.no_grad():
+            logits = model(paddle.to_tensor(images))
+            probabilities = paddle.nn.functional.softmax(logits, axis=-1).numpy()
+        logits = logits.numpy()
+        assert list(probabilities.shape) == expected[f"{label}_probs_shape"].tolist()
+        np.testing.assert_allclose(probabilities[:, :3], expected[f"{label}_probs_first3"], atol=OUTPUTS[name])
+        np.testing.assert_allclose(probabilities.max(-1), expected[f"{label}_maxprob"], atol=OUTPUTS[name])
+        sure = expected[f"{label}_top1_minus_top2"] > 2 * OUTPUTS[name]
+        assert (probabilities.argmax(-1) == expected[f"{label}_argmax"])[sure].all()
+
+
+def test_ctc_loss_equals_the_reference_and_an_infeasible_line_costs_nothing(shared):
+    z = np.load(shared / "parity" / "expected" / "ctc_loss.npz")
+    logits = paddle.to_tensor(z["logits_TBC"].transpose(1, 0, 2))
+    for line, expected in enumerate(z["loss"]):
+        own = logits[line : line + 1].clone()
+        own.stop_gradient = False
+        ids, length = (paddle.to_tensor(z[key][line : line + 1]) for key in ("labels", "label_len"))
+        loss = ctc_loss(own, ids, length)
+        loss.backward()
+        assert float(loss) == pytest.approx(float(expected), abs=1e-4)
+        assert (float(own.grad.abs().sum()) == 0.0) == (expected == 0.0)
+
+
+def test_three_adam_steps_equal_the_reference(shared):
+    model, table = build(shared, "crnn_mv3_small")
+    fill(model, table["fill_rules_applied"])
+    z = np.load(shared / "parity" / "expected" / "train_steps_crnn_mv3_small.npz")
+    config = {
+        "Optimizer": {
+            "name": "Adam",
+            "beta1": 0.9,
+            "beta2": 0.999,
+            "lr": {"name": "Const", "learning_rate": 0.001},
+            "regularizer": {"name": "L2", "factor": 1e-5},
+        }
+    }
+    optimiser = build_optimiser(config, model, 1, 3)
+    model.train()
+    images = inputs(tuple(table["input_shape"]))
+    ids, lengths = paddle.to_tensor(z["labels"].astype(np.int32)), paddle.to_tensor(z["lengths"])
+    losses = []
+    for step, label in enumerate("aba"):
+        loss = ctc_loss(model(paddle.to_tensor(images[label])), ids, lengths)
+        loss.backward()
+        if step == 0:
+            for key, parameter in model.named_parameters():
+                name = f"grad0_abs_mean.{key}"
+                if name in z and float(z[name]) > 1e-3:
+                    assert float(parameter.grad.abs().mean()) == pytest.approx(float(z[name]), rel=2e-3), key
+        optimiser.step()
+        optimiser.clear_grad()
+        losses.append(float(loss))
+    np.testing.assert_allclose(losses, z["losses"], rtol=1e-5)
+    state = model.state_dict()
+    for name in (n for n in z.files if n.startswith("after3_mean_std.")):
+        value = state[name.removeprefix("after3_mean_std.")].numpy()
+        np.testing.assert_allclose([value.mean(), value.std()], z[name], rtol=2e-3, atol=1e-4, err_msg=name)
