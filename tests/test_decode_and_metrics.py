@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from scenetext.charset import Charset
-from scenetext.decode import ctc_greedy
+from scenetext.decode import attention_greedy, ctc_greedy
 from scenetext.errors import InputError
 from scenetext.metrics import score
 
@@ -48,6 +48,31 @@ def test_confidence_is_the_mean_over_the_first_step_of_each_kept_character():
     scores[0, 0] = [0.1, 0.9, 0, 0]
     scores[0, 1] = [0.4, 0.6, 0, 0]  # a repeat does not count
     assert ctc_greedy(scores, ABC, probabilities=True)[0][1] == pytest.approx((0.9 + 0.7) / 2)
+
+
+@pytest.mark.parametrize(
+    "path, text",
+    [
+        ([1, 1, 2, 4, 3], "aab"),  # repeats stay, and nothing is read after the end
+        ([0, 1, 0, 2, 4], "ab"),  # a start stands for nothing, wherever it comes
+        ([4, 1, 2], ""),  # ended before it began
+        ([1, 2, 3], "abc"),  # never ended
+    ],
+)
+def test_attention_reads_up_to_the_end_of_the_line(path, text):
+    scores = np.full((1, len(path), 5), 0.1, np.float32)
+    scores[0, np.arange(len(path)), path] = 0.6
+    ((read, confidence),) = attention_greedy(scores, ABC, probabilities=True)
+    assert read == text
+    assert confidence == pytest.approx(0.6 if text else 0.0)
+    ((read, confidence),) = attention_greedy(np.log(scores) + 1.0, ABC)
+    assert (read, confidence) == (text, pytest.approx(0.6 if text else 0.0))
+
+
+def test_attention_without_the_class_of_the_space_ends_at_the_networks_last_class():
+    scores = np.zeros((1, 3, 4), np.float32)
+    scores[0, [0, 1, 2], [1, 3, 2]] = 1.0  # a, the end, b
+    assert attention_greedy(scores, Charset(("a", "b", " "), use_space_char=True), probabilities=True) == [("a", 1.0)]
 
 
 def test_scores_count_every_line_against_its_original_label():

@@ -14,7 +14,7 @@ from exported import LINES, tiny_export, tiny_folder
 from scenetext.charset import Charset
 from scenetext.config import load_config
 from scenetext.data.images import open_images
-from scenetext.data.transforms import decode_image
+from scenetext.data.transforms import Canvas, decode_image
 from scenetext.errors import InputError, RunError
 from scenetext.export import export_model, report_path
 from scenetext.files import read_json
@@ -50,7 +50,7 @@ def test_export_holds_the_program_its_settings_and_nothing_else(format: str, sto
 
 def test_settings_are_those_that_paddlex_reads() -> None:
     settings = read_inference_yml(tiny_export("json", "float32"))
-    assert settings.image_shape == (3, 32, 128)
+    assert settings.canvas == Canvas(32, 128)
     assert settings.model_name == "PP-OCRv4_mobile_rec"  # a name that PaddleX knows stands for any network
     assert settings.charset.characters == (*"0123456789", " ")
 
@@ -66,7 +66,7 @@ def test_settings_are_those_that_paddlex_reads() -> None:
 @pytest.mark.parametrize("space", [False, True])
 def test_any_dictionary_survives_the_settings_file(tmp_path: Path, characters: tuple[str, ...], space: bool) -> None:
     charset = Charset((*characters, " ") if space else characters, use_space_char=space)
-    InferenceSettings("PP-OCRv4_mobile_rec", (3, 32, 320), charset).write(tmp_path)
+    InferenceSettings("PP-OCRv4_mobile_rec", Canvas(32, 320), charset).write(tmp_path)
     assert read_inference_yml(tmp_path).charset.characters == (*characters, " ")
 
 
@@ -178,7 +178,8 @@ def test_ppocrv6_fits_in_8_bits_and_official_readers_read_the_same(
     from rapidocr.ch_ppocr_rec import TextRecInput
 
     convert_to_onnx(out, tmp_path / "v6.onnx")
-    shape = list(read_inference_yml(out).image_shape)
+    canvas = read_inference_yml(out).canvas
+    shape = [3, canvas.height_px, canvas.width_px]
     settings = {"Rec.model_path": str(tmp_path / "v6.onnx"), "Rec.rec_img_shape": shape, "Global.log_level": "error"}
     rapid = RapidOCR(params=settings)
     recogniser = rapid._load_rec_model()

@@ -14,7 +14,12 @@ from scenetext.models.layers import Conv2D
 SMALL = {
     "crnn_mobile": ("configs/crnn_mobile.yml", 32),
     "crnn_server": ("configs/crnn_server.yml", 32),
+    "ppocrv4_mobile": ("configs/ppocrv4_mobile.yml", 48),
+    "ppocrv6_tiny": ("configs/ppocrv6_tiny.yml", 48),
     "ppocrv6_small": ("configs/ppocrv6_small.yml", 48),
+    "ppocrv6_medium": ("configs/ppocrv6_medium.yml", 48),
+    "rare_mv3": ("configs/rare_mv3.yml", 32),
+    "starnet_mv3": ("configs/starnet_mv3.yml", 32),
 }
 PP_OCRV6 = {
     size: {
@@ -24,7 +29,11 @@ PP_OCRV6 = {
             "head_list": [{"CTCHead": {"Neck": {"name": neck, **options}, "Head": {"fc_decay": 1e-5}}}],
         },
     }
-    for size, neck, options in (("tiny", "reshape", {}), ("small", "lightsvtr", {"dims": 120, "depth": 2}))
+    for size, neck, options in (
+        ("tiny", "reshape", {}),
+        ("small", "lightsvtr", {"dims": 120, "depth": 2}),
+        ("medium", "lightsvtr", {"dims": 192, "depth": 2}),
+    )
 }
 
 
@@ -87,7 +96,7 @@ def test_pp_ocrv6_has_a_time_step_for_every_8_pixels_at_every_training_height(si
         ({"Backbone": {"name": "MobileNetV2"}}, "did you mean 'MobileNetV3'"),  # a name that is not there
         ({"Backbone": {"name": "MobileNetV3", "scal": 0.5}}, "did you mean 'scale'"),  # a typo in a key
         ({"Neck": {"name": "SequenceEncoder", "encoder_type": "gru"}}, "known are"),  # an encoder not there
-        ({"Transform": {"name": "TPS"}}, "Transform"),  # a part that is not built
+        ({"Transform": {"name": "TSP"}}, "Transform.name .* did you mean 'TPS'"),  # a transform that is not there
         ({"Head": {"name": "MultiHead", "head_list": []}}, "no CTCHead"),  # nothing that reads
     ],
 )

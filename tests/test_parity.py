@@ -11,8 +11,40 @@ from scenetext.losses import ctc_loss
 from scenetext.models import build_model
 from scenetext.optimiser import build_optimiser
 
-TABLES = ["crnn_mv3_small", "crnn_r34vd"]  # reference networks that are built here
-OUTPUTS = {"crnn_mv3_small": 1e-4}  # those with expected outputs, and the tolerance on probabilities
+TABLES = [  # reference networks
+    "crnn_mv3_small",
+    "crnn_r34vd",
+    "ppocrv4_en_mobile_rec",
+    "ppocrv4_mobile_rec",
+    "ppocrv4_mobile_rec_distillation",
+    "ppocrv5_mobile_rec",
+    "rare_mv3_tps",
+    "rare_r34vd_tps",
+    "repsvtr_rec",
+    "repsvtr_rec_gtc",
+    "svtr_tiny_ch",
+    "svtr_tiny_stn_en",
+    "svtrv2_rec",
+    "svtrv2_rec_distillation",
+    "svtrv2_rec_gtc",
+    "svtrv2_rec_gtc_distill",
+]
+# those with expected outputs, and the tolerance on probabilities
+OUTPUTS = {
+    "crnn_mv3_small": 1e-4,
+    "ppocrv4_en_mobile_rec": 1e-4,
+    "ppocrv4_mobile_rec": 1e-4,
+    "ppocrv4_mobile_rec_distillation": 1e-4,
+    "rare_r34vd_tps": 5e-4,
+    "repsvtr_rec": 1e-4,
+    "repsvtr_rec_gtc": 1e-4,
+    "svtr_tiny_stn_en": 2e-3,
+    "svtrv2_rec": 1e-4,
+    "svtrv2_rec_distillation": 1e-4,
+}
+
+
+PER_INPUT = ("probs_shape", "probs_first3", "maxprob", "top1_minus_top2", "argmax")
 
 
 def build(shared, name):
@@ -36,16 +68,18 @@ def test_outputs_equal_the_reference(shared, name):
     fill(model, table["fill_rules_applied"])
     model.eval()
     expected = np.load(shared / "parity" / "expected" / f"{name}.npz")
-    for label, images in inputs(tuple(table["input_shape"])).items():
-        with paddle.no_grad():
-            logits = model(paddle.to_tensor(images))
-            probabilities = paddle.nn.functional.softmax(logits, axis=-1).numpy()
-        logits = logits.numpy()
-        assert list(probabilities.shape) == expected[f"{label}_probs_shape"].tolist()
-        np.testing.assert_allclose(probabilities[:, :3], expected[f"{label}_probs_first3"], atol=OUTPUTS[name])
-        np.testing.assert_allclose(probabilities.max(-1), expected[f"{label}_maxprob"], atol=OUTPUTS[name])
-        sure = expected[f"{label}_top1_minus_top2"] > 2 * OUTPUTS[name]
-        assert (probabilities.argmax(-1) == expected[f"{label}_argmax"])[sure].all()
+    networks = {f"{part}.": getattr(model, part) for part in getattr(model, "names", ())} or {"": model}
+    for prefix, network in networks.items():
+        for label, images in inputs(tuple(table["input_shape"])).items():
+            with paddle.no_grad():
+                logits = network(paddle.to_tensor(images))
+                probabilities = paddle.nn.functional.softmax(logits, axis=-1).numpy()
+            own = {key: expected[f"{prefix}{label}_{key}"] for key in PER_INPUT}
+            assert list(probabilities.shape) == own["probs_shape"].tolist()
+            np.testing.assert_allclose(probabilities[:, :3], own["probs_first3"], atol=OUTPUTS[name])
+            np.testing.assert_allclose(probabilities.max(-1), own["maxprob"], atol=OUTPUTS[name])
+            sure = own["top1_minus_top2"] > 2 * OUTPUTS[name]
+            assert (probabilities.argmax(-1) == own["argmax"])[sure].all()
 
 
 def test_ctc_loss_equals_the_reference_and_an_infeasible_line_costs_nothing(shared):

@@ -16,6 +16,7 @@ from exported import LINES, tiny_export, tiny_folder
 from scenetext.charset import Charset
 from scenetext.data.transforms import resize_norm_img, to_canvas
 from scenetext.errors import InputError
+from scenetext.data.transforms import Canvas
 from scenetext.line_reader import MAX_WIDTH_PX, LineReader, fit_line
 from scenetext.predict import Recognizer, predict_images, predict_to_file
 
@@ -44,13 +45,13 @@ def lines() -> list[np.ndarray]:
 )
 def test_canvas_is_paddlex_rule_to_the_pixel(shape: tuple[int, int]) -> None:
     image = picture(*shape)
-    line = fit_line(image, 48, 320)
+    line = fit_line(image, Canvas(48, 320))
     expected, _ = resize_norm_img(image, (3, 48, 320), infer=True)
     np.testing.assert_array_equal(to_canvas([line.image], line.canvas_px)[0], expected)
 
 
 def test_line_beyond_the_widest_canvas_is_squeezed() -> None:
-    line = fit_line(picture(10, 5000), 48, 320)
+    line = fit_line(picture(10, 5000), Canvas(48, 320))
     assert line.canvas_px == MAX_WIDTH_PX and line.image.shape == (48, MAX_WIDTH_PX, 3)
 
 
@@ -74,7 +75,7 @@ def test_wide_lines_come_in_smaller_batches() -> None:
             return np.zeros((len(batch), 4, 3), np.float32)
 
     done = []
-    LineReader(Engine(), CHARSET, 32, 100, batch_size=8)([picture(32, w) for w in [50] * 9 + [150] * 8 + [3000] * 3],
+    LineReader(Engine(), CHARSET, Canvas(32, 100), batch_size=8)([picture(32, w) for w in [50] * 9 + [150] * 8 + [3000] * 3],
                                                         done.append)  # fmt: skip
     assert sizes == [(8, 100), (1, 100), (8, 150), (1, 3000), (1, 3000), (1, 3000)]
     assert done == [size for size, _ in sizes]
@@ -86,7 +87,7 @@ def test_dictionary_of_another_network_is_refused(classes: int, fits: bool) -> N
         def run(self, batch: np.ndarray) -> np.ndarray:
             return np.zeros((len(batch), 4, classes), np.float32)
 
-    reader = LineReader(Engine(), Charset(("a", "b", " "), use_space_char=True), 32, 100)
+    reader = LineReader(Engine(), Charset(("a", "b", " "), use_space_char=True), Canvas(32, 100))
     if fits:
         assert reader([picture(32, 50)]) == [("", 0.0)]
     else:

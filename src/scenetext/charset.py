@@ -7,9 +7,10 @@ used, is one more class at the end.
 
 from __future__ import annotations
 
+import string
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -19,13 +20,29 @@ from scenetext.files import write_text
 BLANK = 0
 """The class of the CTC blank."""
 
+SOS = 0
+"""The class that starts a line read by attention. The characters have CTC's classes, and the last class ends a line."""
+
+NRTR_PAD, NRTR_SOS, NRTR_EOS = 0, 2, 3
+"""The classes of NRTR's decoder for padding, for the start and for the end of a line; class 1 is never used."""
+
+NRTR_SHIFT = 3
+"""How much larger a character's class is in NRTR's decoder than in CTC."""
+
+CLASSES_BEYOND_CTC = {"ctc": 0, "attention": 1, "nrtr": 4}
+"""How many classes more than CTC a decoder has; attention's one ends a line, see NRTR's above."""
+
 SPACE = " "
+
+DEFAULT_CHARACTERS = string.digits + string.ascii_lowercase
+"""What a network without a dictionary reads."""
 
 BUNDLED = {
     "ppocr_keys_v1": "ppocr_keys_v1.txt",  # CRNN to PP-OCRv4: 6,623 characters
     "ppocrv6": "ppocrv6.txt",  # PP-OCRv6 small and medium: 18,708 characters
     "ppocrv6_small": "ppocrv6.txt",
     "ppocrv6_dict": "ppocrv6.txt",
+    "en_dict": "en_dict.txt",  # PP-OCRv3 and v4 English: printable ASCII from 0 on, the space last
 }
 """Dictionaries that official weights depend on, by name; the files lie in `configs/charsets`."""
 
@@ -52,10 +69,17 @@ class Charset:
     Attributes:
         characters: every class but the blank, in class order; the space, when used, is the last entry.
         use_space_char: the last entry is the space that PaddleOCR appends, no line of the dictionary file.
+        lower_case: labels are put into lower case before they are spelt.
     """
 
     characters: tuple[str, ...]
     use_space_char: bool = False
+    lower_case: bool = False
+
+    @classmethod
+    def default(cls, use_space_char: bool = False) -> Charset:
+        """What PaddleOCR takes without a dictionary: 0-9a-z, with labels in lower case."""
+        return replace(cls._of(DEFAULT_CHARACTERS, use_space_char), lower_case=True)
 
     @classmethod
     def from_file(cls, path: str | Path, use_space_char: bool = False) -> Charset:
@@ -111,14 +135,18 @@ class Charset:
         """The number of classes, the blank included."""
         return len(self.characters) + 1
 
+    def folded(self, text: str) -> str:
+        """A label as this charset can spell it: in lower case where `lower_case` says so."""
+        return text.lower() if self.lower_case else text
+
     def encode(self, text: str) -> list[int]:
-        """The classes of a text's characters.
+        """The classes of a text's characters, once `folded`.
 
         Raises:
             InputError: a character is not in the charset; PaddleOCR would drop it silently.
         """
         try:
-            return [self._ids[character] for character in text]
+            return [self._ids[character] for character in self.folded(text)]
         except KeyError as error:
             name = f"{error.args[0]!r} (U+{ord(error.args[0]):04X})"
             raise InputError(
@@ -128,7 +156,7 @@ class Charset:
 
     def unknown(self, text: str) -> list[str]:
         """The characters of a text that the charset lacks, in order, as often as they occur."""
-        return [character for character in text if character not in self._ids]
+        return [character for character in self.folded(text) if character not in self._ids]
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of class numbers; blanks give nothing and repeats are kept (collapsing is CTC's affair).
@@ -157,12 +185,22 @@ class Charset:
         ordered = dict(sorted(missing.items(), key=lambda item: (-item[1], item[0])))
         return Coverage(lines, lines_covered, characters, characters - missing.total(), ordered)
 
-    def rows_in(self, other: Charset) -> list[int | None]:
+    def rows_in(self, other: Charset, layout: str = "ctc") -> list[int | None]:
         """For each class of this charset, the blank first, its class in `other`, or None where `other` lacks it.
 
         This is how a trained head is sliced to another dictionary: row c of the new matrix is row `rows[c]` of the old.
+
+        Args:
+            other: the charset that the head was trained on.
+            layout: a key of CLASSES_BEYOND_CTC, whose decoder's classes are meant.
         """
-        return [BLANK, *(other._ids.get(character) for character in self.characters)]
+        rows = [other._ids.get(character) for character in self.characters]
+        if layout == "attention":
+            return [SOS, *rows, other.num_classes]
+        if layout == "nrtr":
+            moved = (None if row is None else row + NRTR_SHIFT for row in rows)
+            return [*range(NRTR_SHIFT + 1), *moved, other.num_classes + NRTR_SHIFT]
+        return [BLANK, *rows]
 
     def write(self, path: str | Path) -> None:
         """Writes the dictionary: one character a line, UTF-8, LF, without the space that `use_space_char` appends."""

@@ -244,8 +244,10 @@ def slice_head(model: Recogniser, characters: Iterable[str]) -> Charset:
         The new charset, in the order of the old.
 
     Raises:
-        InputError: a character that the network does not know, or none that it knows.
+        InputError: a character that the network does not know, or none that it knows, or no CTC head.
     """
+    if model.decoding != "ctc":
+        raise InputError(f"A head that decodes by {model.decoding} cannot be cut: train with the dictionary wanted.")
     old = model.charset
     wanted = set(characters)
     if unknown := sorted(wanted - set(old.characters)):

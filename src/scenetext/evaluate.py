@@ -21,7 +21,7 @@ from tqdm.auto import tqdm
 from scenetext.charset import Charset
 from scenetext.config import setting
 from scenetext.data.images import ImageSource, open_images
-from scenetext.data.pipeline import image_shape
+from scenetext.data.pipeline import canvas_of
 from scenetext.data.transforms import decode_image
 from scenetext.error_report import LENGTH_GROUPS, WIDTH_GROUPS_PX, Confusion, Group, confusions, group_scores
 from scenetext.errors import InputError
@@ -178,13 +178,14 @@ def load_reader(config: Mapping[str, Any], weights: str | Path, *, strict: bool 
         weights: what `load_weights` takes.
         strict: refuse weights that do not fill the network; columns moved by character count as filled.
     """
-    from scenetext.models import build_model
+    from scenetext.models import build_model, reading_config
     from scenetext.reader import ModelReader
     from scenetext.weights import load_weights
 
-    model = build_model(dict(config))
+    config = reading_config(dict(config))
+    model = build_model(config)
     load_weights(model, weights, strict=strict)
-    return ModelReader(model, image_shape(config))
+    return ModelReader(model, canvas_of(config, model.input_size))
 
 
 def load_untouched(config: Mapping[str, Any]) -> ModelReader:
@@ -197,18 +198,18 @@ def load_untouched(config: Mapping[str, Any]) -> ModelReader:
         config: loaded by `load_config`; Global.pretrained_model names the weights.
     """
     from scenetext.models import build_model
-    from scenetext.onnx_weights import read_onnx, wheel_model
+    from scenetext.onnx_weights import is_wheel_source, read_onnx, wheel_model
     from scenetext.reader import ModelReader
     from scenetext.weights import load_weights
 
     source = setting(config, "Global.pretrained_model")
-    if not source.startswith("rapidocr:"):
+    if not is_wheel_source(source):
         return load_reader(config, source, strict=False)
     _, charset = read_onnx(wheel_model(source))
     model = build_model(dict(config), num_classes=charset.num_classes)
-    load_weights(model, source, strict=True)
+    load_weights(model, source)  # refused unless it holds all that reading needs; a training branch may lack
     model.charset = charset
-    return ModelReader(model, image_shape(config))
+    return ModelReader(model, canvas_of(config, model.input_size))
 
 
 def evaluate_command(

@@ -21,8 +21,8 @@ import numpy as np
 from scenetext.config import load_config
 from scenetext.cpu import prepare_process
 from scenetext.data.images import open_images
-from scenetext.data.pipeline import image_shape
-from scenetext.data.transforms import decode_image
+from scenetext.data.pipeline import canvas_of
+from scenetext.data.transforms import Canvas, decode_image
 from scenetext.errors import InputError, RunError
 from scenetext.export_report import ExportReport, LineDifference, size_text
 from scenetext.files import replacing_folder, write_json
@@ -116,18 +116,18 @@ def _export(
     images: str | Path | None,
     progress: bool,
 ) -> ExportReport:
-    model, untrained = _load(config, weights)
+    config, model, untrained = _load(config, weights)
     from scenetext.compress import parameter_bytes, slice_head, store_weights, tensor_sizes
 
-    _, height, width = shape = image_shape(config)
-    trained_texts = _read(_reader(model, height, width), images, records, progress)
+    canvas = canvas_of(config, model.input_size)
+    trained_texts = _read(_reader(model, canvas), images, records, progress)
     if characters is not None:
         slice_head(model, characters)
     model.fuse()
     plain = tensor_sizes(model, {})
 
     with replacing_folder(out) as made, tempfile.TemporaryDirectory(prefix="scenetext-export-") as scratch:
-        InferenceSettings(model_name(config), shape, model.charset).write(made)
+        InferenceSettings(model_name(config), canvas, model.charset, model.decoding).write(made)
         smallest = None
         plans = _plans(storage, model)
         for number, (name, chosen) in enumerate(plans):
@@ -137,15 +137,15 @@ def _export(
                 continue
             job = Path(scratch) / f"trace{number}"
             job.mkdir()
-            size = _write_program(model, config, stored, job, format, shape, made)
+            size = _write_program(model, config, stored, job, format, canvas, made)
             smallest = size if smallest is None else min(size, smallest)
             if size <= budget:
                 break
         else:
             raise InputError(_too_large(out, storage, budget, smallest, sizes))
         store_weights(model, stored)
-        lines = _drawn_lines(height) + _real_lines(images, records)
-        samples = take_samples(_reader(model, height, width), lines)
+        lines = _drawn_lines(canvas.height_px) + _real_lines(images, records)
+        samples = take_samples(_reader(model, canvas), lines)
         job = Path(scratch) / "verify"
         job.mkdir()
         engine = "onnxruntime" if format == "onnx" else "paddle"
@@ -214,11 +214,12 @@ def _check_arguments(out: Path, max_mb: float, format: str, storage: str, labels
             raise InputError(f"{out} holds {strange[0]}, which no export wrote: give an empty or a new folder.")
 
 
-def _load(config: dict[str, Any], weights: str | Path) -> tuple[Recogniser, list[str]]:
-    """The trained network in evaluation mode, and the characters that its weights did not know."""
-    from scenetext.models import build_model
+def _load(config: dict[str, Any], weights: str | Path) -> tuple[dict[str, Any], Recogniser, list[str]]:
+    """The config of what reads, the trained network in evaluation mode, the characters its weights did not know."""
+    from scenetext.models import build_model, reading_config
     from scenetext.weights import load_weights
 
+    config = reading_config(config)
     model = build_model(config)
     loaded = load_weights(model, weights)
     if loaded.missing:
@@ -227,7 +228,7 @@ def _load(config: dict[str, Any], weights: str | Path) -> tuple[Recogniser, list
             "export would hold untrained numbers: give the weights and the configuration of one training."
         )
     model.eval()
-    return model, loaded.added
+    return config, model, loaded.added
 
 
 def _plans(storage: str, model: Recogniser) -> list[tuple[str, Callable[[], dict[str, StoredTensor]]]]:
@@ -259,14 +260,14 @@ def _write_program(
     stored: Mapping[str, StoredTensor],
     job: Path,
     format: str,
-    shape: tuple[int, int, int],
+    canvas: Canvas,
     made: Path,
 ) -> int:
     """Traces the network into the folder `made`, in place of an earlier try; returns the bytes that count."""
     for path in made.iterdir():
         if path.name != FILE_NAME:
             path.unlink()
-    files = trace(model, config, stored, job, "json" if format == "onnx" else format, shape)
+    files = trace(model, config, stored, job, "json" if format == "onnx" else format, canvas)
     if format == "onnx":
         shutil.copy(made / FILE_NAME, job)
         convert_to_onnx(job, made / ONNX)
@@ -288,8 +289,8 @@ def _too_large(out: Path, storage: str, budget: int, smallest: int, sizes: list)
     )
 
 
-def _reader(model: Recogniser, height_px: int, min_width_px: int) -> LineReader:
-    return LineReader(EagerEngine(model), model.charset, height_px, min_width_px)
+def _reader(model: Recogniser, canvas: Canvas) -> LineReader:
+    return LineReader(EagerEngine(model), model.charset, canvas, decoding=model.decoding)
 
 
 def _read(reader: LineReader, images: str | Path | None, records: list[Record], progress: bool) -> list[str]:

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from scenetext.charset import SPACE, Charset
+from scenetext.data.transforms import Canvas
 from scenetext.errors import InputError
 from scenetext.files import write_text
 
@@ -32,6 +33,8 @@ MODEL_NAMES = {
     ("RepSVTR", None): "ch_RepSVTR_rec",
 }
 DEFAULT_MODEL_NAME = "PP-OCRv4_mobile_rec"
+DECODERS = {"ctc": "CTCLabelDecode", "attention": "AttnLabelDecode"}
+CHANNELS = 3
 
 
 @dataclass(frozen=True)
@@ -40,13 +43,16 @@ class InferenceSettings:
 
     Attributes:
         model_name: the name under which PaddleX accepts the folder.
-        image_shape: channels, height and least width of the network's canvas, in pixels.
+        canvas: what lines are laid on. A fixed one is written as PaddleOCR's SVTRRecResizeImg, whose meaning it has;
+            PaddleX does not know that operator and refuses the folder instead of reading it wrongly.
         charset: the characters of the classes.
+        decoding: "ctc" or "attention".
     """
 
     model_name: str
-    image_shape: tuple[int, int, int]
+    canvas: Canvas
     charset: Charset
+    decoding: str = "ctc"
 
     def write(self, folder: str | Path) -> None:
         """Writes `inference.yml` into a folder."""
@@ -57,13 +63,19 @@ class InferenceSettings:
             "PreProcess": {
                 "transform_ops": [
                     {"DecodeImage": {"channel_first": False, "img_mode": "BGR"}},
-                    {"RecResizeImg": {"image_shape": list(self.image_shape)}},
+                    self._resize(),
                     {"KeepKeys": {"keep_keys": ["image"]}},
                 ]
             },
-            "PostProcess": {"name": "CTCLabelDecode", "character_dict": list(characters)},
+            "PostProcess": {"name": DECODERS[self.decoding], "character_dict": list(characters)},
         }
         write_text(Path(folder) / FILE_NAME, yaml.dump(value, Dumper=_DUMPER, allow_unicode=True, sort_keys=False))
+
+    def _resize(self) -> dict[str, dict[str, Any]]:
+        shape = [CHANNELS, self.canvas.height_px, self.canvas.width_px]
+        if not self.canvas.fixed:
+            return {"RecResizeImg": {"image_shape": shape}}
+        return {"SVTRRecResizeImg": {"image_shape": shape, "padding": not self.canvas.stretched}}
 
 
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -87,19 +99,27 @@ def read_inference_yml(folder: str | Path) -> InferenceSettings:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from None
     operations = _look_up(value, path, "PreProcess", "transform_ops")
-    shape = next((op["RecResizeImg"].get("image_shape") for op in operations if _is_resize(op)), None)
-    if not (isinstance(shape, list) and len(shape) == 3 and all(isinstance(side, int) for side in shape)):
-        raise InputError(f"{path} has no PreProcess.transform_ops.RecResizeImg.image_shape of three numbers.")
-    decoding = _look_up(value, path, "PostProcess", "name")
-    if decoding != "CTCLabelDecode":
-        raise InputError(f"{path} asks for PostProcess.name {decoding}; only CTCLabelDecode is read.")
+    canvas = _canvas(operations, path)
+    decoder = _look_up(value, path, "PostProcess", "name")
+    decoding = next((name for name, known in DECODERS.items() if known == decoder), None)
+    if decoding is None:
+        raise InputError(
+            f"{path} asks for PostProcess.name {decoder}; {' and '.join(DECODERS.values())} are read."
+        )
     characters = tuple(str(character) for character in _look_up(value, path, "PostProcess", "character_dict"))
     name = (value.get("Global") or {}).get("model_name") or DEFAULT_MODEL_NAME
-    return InferenceSettings(name, tuple(shape), Charset((*characters, SPACE), use_space_char=True))
+    return InferenceSettings(name, canvas, Charset((*characters, SPACE), use_space_char=True), decoding)
 
 
-def _is_resize(operation: Any) -> bool:
-    return isinstance(operation, Mapping) and isinstance(operation.get("RecResizeImg"), Mapping)
+def _canvas(operations: Any, path: Path) -> Canvas:
+    for operation in operations if isinstance(operations, list) else []:
+        for name in ("RecResizeImg", "SVTRRecResizeImg"):
+            options = operation.get(name) if isinstance(operation, Mapping) else None
+            shape = options.get("image_shape") if isinstance(options, Mapping) else None
+            if isinstance(shape, list) and len(shape) == 3 and all(isinstance(side, int) for side in shape):
+                fixed = name == "SVTRRecResizeImg"
+                return Canvas(shape[1], shape[2], fixed, fixed and options.get("padding") is False)
+    raise InputError(f"{path} has no PreProcess.transform_ops.RecResizeImg.image_shape of three numbers.")
 
 
 def _look_up(value: Any, path: Path, *keys: str) -> Any:

@@ -1,8 +1,8 @@
 """Reading lines of all widths with one network, none changed by another.
 
 A line is laid on a canvas as wide as itself and at least as wide as the network's configured canvas: PaddleX's rule, to
-the pixel, so that the `paddleocr` package reads the same. Only lines of equal canvas share a batch, so what is read does
-not depend on batch mates.
+the pixel, so that the `paddleocr` package reads the same. Networks that work at one size only get that one. Only lines of
+equal canvas share a batch, so what is read does not depend on batch mates.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Protocol
 
 import numpy as np
 
-from scenetext.charset import Charset
-from scenetext.data.transforms import resize_line, to_canvas
-from scenetext.decode import ctc_greedy
+from scenetext.charset import CLASSES_BEYOND_CTC, Charset
+from scenetext.data.transforms import Canvas, resize_line, to_canvas
+from scenetext.decode import GREEDY_DECODERS
 from scenetext.errors import InputError
 
 MAX_WIDTH_PX = 3200  # wider lines are squeezed to it, as by PaddleX
@@ -39,23 +39,26 @@ class FittedLine:
     canvas_px: int
 
 
-def fit_line(image: np.ndarray, height_px: int, min_width_px: int) -> FittedLine:
+def fit_line(image: np.ndarray, canvas: Canvas) -> FittedLine:
     """Resizes a line to the network's height.
 
     Args:
         image: (H, W, 3) uint8, blue first.
-        height_px: the network's height.
-        min_width_px: least width of the canvas.
+        canvas: what the network asks for.
 
     Returns:
-        The line, squeezed where it would be wider than MAX_WIDTH_PX, on a canvas by PaddleX's arithmetic.
+        The line, squeezed where it would be wider than a fixed canvas or MAX_WIDTH_PX, on a canvas by PaddleX's
+        arithmetic.
     """
+    height_px = canvas.height_px
     ratio = image.shape[1] / image.shape[0]
-    canvas = int(height_px * max(min_width_px / height_px, ratio))
-    if canvas > MAX_WIDTH_PX:
+    if canvas.stretched:
+        return FittedLine(resize_line(image, height_px, canvas.width_px), canvas.width_px)
+    width_px = canvas.width_px if canvas.fixed else int(height_px * max(canvas.width_px / height_px, ratio))
+    if width_px > MAX_WIDTH_PX:
         return FittedLine(resize_line(image, height_px, MAX_WIDTH_PX), MAX_WIDTH_PX)
-    width = max(1, min(canvas, math.ceil(height_px * ratio)))
-    return FittedLine(resize_line(image, height_px, width), canvas)
+    line_px = max(1, min(width_px, math.ceil(height_px * ratio)))
+    return FittedLine(resize_line(image, height_px, line_px), width_px)
 
 
 class LineReader:
@@ -64,19 +67,21 @@ class LineReader:
     Args:
         engine: computes probabilities.
         charset: the characters of its classes.
-        height_px: the network's height.
-        min_width_px: least width of the canvas.
+        canvas: what lines are laid on.
         batch_size: lines computed at a time, fewer of wide ones.
+        decoding: "ctc" or "attention".
     """
 
-    def __init__(self, engine: Engine, charset: Charset, height_px: int, min_width_px: int, batch_size: int = 16):
+    def __init__(
+        self, engine: Engine, charset: Charset, canvas: Canvas, batch_size: int = 16, decoding: str = "ctc"
+    ):
         if batch_size < 1:
             raise InputError(f"The batch size {batch_size} must be at least 1.")
         self.engine = engine
         self.charset = charset
-        self.height_px = height_px
-        self.min_width_px = min_width_px
+        self.canvas = canvas
         self.batch_size = batch_size
+        self.decoding = decoding
 
     def __call__(
         self, images: Sequence[np.ndarray], on_lines: Callable[[int], object] = lambda count: None
@@ -103,7 +108,7 @@ class LineReader:
 
     def fit(self, image: np.ndarray) -> FittedLine:
         """See fit_line."""
-        return fit_line(image, self.height_px, self.min_width_px)
+        return fit_line(image, self.canvas)
 
     def read(
         self, lines: Sequence[FittedLine], on_lines: Callable[[int], object] = lambda count: None
@@ -115,7 +120,7 @@ class LineReader:
         results: list[tuple[str, float]] = [("", 0.0)] * len(lines)
         for canvas, members in sorted(groups.items()):
             # so many pixels per batch that memory stays the same for wide lines
-            budget_px = FULL_BATCH_WIDTHS * self.batch_size * max(self.min_width_px, LEAST_BUDGET_WIDTH_PX)
+            budget_px = FULL_BATCH_WIDTHS * self.batch_size * max(self.canvas.width_px, LEAST_BUDGET_WIDTH_PX)
             size = max(1, min(self.batch_size, budget_px // canvas))
             for start in range(0, len(members), size):
                 part = members[start : start + size]
@@ -127,11 +132,11 @@ class LineReader:
 
     def _run(self, batch: np.ndarray) -> list[tuple[str, float]]:
         probabilities = self.engine.run(batch)  # (B, T, C)
-        classes = probabilities.shape[2]
+        classes = probabilities.shape[2] - CLASSES_BEYOND_CTC[self.decoding]
         # a network trained without the space lacks the class that every reader appends
         if not self.charset.num_classes - 1 <= classes <= self.charset.num_classes:
             raise InputError(
                 f"The network has {classes} classes and its dictionary {self.charset.num_classes} with blank and "
                 "space: the character list is another network's."
             )
-        return ctc_greedy(probabilities, self.charset, probabilities=True)
+        return GREEDY_DECODERS[self.decoding](probabilities, self.charset, probabilities=True)

@@ -55,7 +55,7 @@ class Recognizer(LineReader):
     """An exported folder as a reader: `Recognizer(folder)(images)` → [(text, confidence), ...].
 
     Args:
-        folder: what `scenetext export` wrote, or any folder of PaddleX's form with a CTC network.
+        folder: what `scenetext export` wrote, or any folder of PaddleX's form.
         engine: "paddle" (Paddle Inference) or "onnxruntime".
         batch_size: lines computed at a time, fewer of wide ones.
         threads: CPU threads; by default all cores that the process may use.
@@ -63,8 +63,8 @@ class Recognizer(LineReader):
 
     def __init__(self, folder: str | Path, engine: str = "paddle", batch_size: int = 16, threads: int | None = None):
         settings = read_inference_yml(folder)
-        _, height, width = settings.image_shape
-        super().__init__(open_engine(engine, folder, threads), settings.charset, height, width, batch_size)
+        engine = open_engine(engine, folder, threads)
+        super().__init__(engine, settings.charset, settings.canvas, batch_size, settings.decoding)
 
 
 def predict_images(

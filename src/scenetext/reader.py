@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scenetext.data.transforms import Canvas
 from scenetext.line_reader import LineReader
 
 if TYPE_CHECKING:
@@ -32,11 +33,11 @@ class ModelReader(LineReader):
 
     Args:
         model: the network; it is put into evaluation mode for each call and back afterwards.
-        image_shape: (channels, height, least width of the canvas) in pixels.
+        canvas: what lines are laid on; see `data.pipeline.reading_canvas`.
     """
 
-    def __init__(self, model: Recogniser, image_shape: tuple[int, int, int]):
-        super().__init__(EagerEngine(model), model.charset, image_shape[1], image_shape[2])
+    def __init__(self, model: Recogniser, canvas: Canvas):
+        super().__init__(EagerEngine(model), model.charset, canvas, decoding=model.decoding)
         self.model = model
 
     def __call__(self, images: Sequence[np.ndarray], *arguments) -> list[tuple[str, float]]:

@@ -21,12 +21,14 @@ import numpy as np
 from scenetext.errors import RunError
 
 if TYPE_CHECKING:
+    from scenetext.data.transforms import Canvas
     from scenetext.compress import StoredTensor
     from scenetext.models.recogniser import Recogniser
 
 PROGRAM_SUFFIX = {"json": ".json", "pdmodel": ".pdmodel"}
 BASE_NAME = "inference"
 INPUT_NAME = "x"
+CHANNELS = 3
 
 
 def trace(
@@ -35,7 +37,7 @@ def trace(
     stored: Mapping[str, StoredTensor],
     job: Path,
     format: str,
-    image_shape: tuple[int, int, int],
+    canvas: Canvas,
 ) -> list[Path]:
     """Writes the program and the parameters of a network.
 
@@ -45,7 +47,7 @@ def trace(
         stored: the weights to be stored in coded form.
         job: an empty folder to work in; the files are left there.
         format: "json" or "pdmodel".
-        image_shape: channels and height of the input, in pixels; its width is free.
+        canvas: what lines are laid on; unless it is fixed, the width of the program's input is free.
 
     Returns:
         The program and `inference.pdiparams`.
@@ -59,9 +61,9 @@ def trace(
     np.savez(job / "weights.npz", **arrays)
     order = {
         "architecture": config["Architecture"],
-        "classes": model.charset.num_classes,
-        "channels": image_shape[0],
-        "height": image_shape[1],
+        "classes": model.head.classifier.weight.shape[1],
+        "height": canvas.height_px,
+        "width": canvas.width_px if canvas.fixed else None,
         "format": format,
         "codings": {key: tensor.coding for key, tensor in stored.items()},
     }
@@ -141,7 +143,7 @@ def main(arguments: list[str]) -> None:
         for key, coding in order["codings"].items()
     }
     store_weights(model, stored)
-    shape = [None, order["channels"], order["height"], None]
+    shape = [None, CHANNELS, order["height"], order["width"]]
     paddle.jit.save(
         _with_softmax(model),
         str(job / BASE_NAME),

@@ -20,14 +20,15 @@ from scenetext import parallel
 from scenetext.blend import Blend
 from scenetext.checkpoint import Progress, load_checkpoint, save_checkpoint, save_weights
 from scenetext.config import ignored_keys, setting, write_config
-from scenetext.data.batches import load_ahead
-from scenetext.data.pipeline import evaluation_lines, image_shape, training_lines, training_sampler
+from scenetext.data.batches import ctc_steps, load_ahead
+from scenetext.data.pipeline import canvas_of, evaluation_lines, training_lines, training_sampler
 from scenetext.data.transforms import decode_image
 from scenetext.errors import InputError
 from scenetext.interruption import Interruption
 from scenetext.losses import build_loss
 from scenetext.metrics import Scores, score
 from scenetext.models import build_model
+from scenetext.models.targets import Targets
 from scenetext.optimiser import build_optimiser
 from scenetext.reader import ModelReader
 from scenetext.runs import seed_everything, write_manifest
@@ -92,14 +93,16 @@ class Trainer:
         self.progress = Progress()
         self.notes = [f"known to PaddleOCR, without meaning here: {key}" for key in ignored_keys(config)]
         self._load_pretrained()
-        self.lines = training_lines(config, self.model.charset, self.seed)
+        limits = self.model.input_size, self.model.longest_label
+        self.lines = training_lines(config, self.model.charset, self.seed, *limits)
         self.sampler = training_sampler(config, self.lines, self.seed)
         self.eval_records, self.eval_images = evaluation_lines(config)
-        self.reader = ModelReader(self.model, image_shape(config, "Eval"))
+        self.reader = ModelReader(self.model, canvas_of(config, self.model.input_size))
         self.steps_per_epoch = len(parallel.own_share(self.sampler.plan(0)))
         if self.steps_per_epoch == 0:
             raise InputError("An epoch holds no batch for every process: use fewer processes or smaller batches.")
         self.step_px = self._pixels_per_step()
+        self._note_unteachable()
         self.loss = build_loss(config)
         self._prepare_optimiser()
         self.stopped = "finished"
@@ -144,13 +147,13 @@ class Trainer:
         asked = time.perf_counter()
         for batch in batches:
             got = time.perf_counter()
-            loss = self._step(batch)
+            losses = self._step(batch)
             done = time.perf_counter()
             progress.global_step += 1
             progress.step_in_epoch += 1
             lr = self.optimiser.get_lr()
             self.log.step(
-                loss=loss, lr=lr, lines=len(batch.images), seconds=done - asked, reader_seconds=got - asked
+                **losses, lr=lr, lines=len(batch.images), seconds=done - asked, reader_seconds=got - asked
             )
             self.optimiser._learning_rate.step()
             if progress.global_step % setting(self.config, "Global.print_batch_step") == 0:
@@ -168,17 +171,18 @@ class Trainer:
             self.stopped = "interrupted"
         self._save_latest()
 
-    def _step(self, batch) -> float:
+    def _step(self, batch) -> dict[str, float]:
+        """Trains on one batch; gives the loss and, where it is a sum, its parts by name."""
         paddle.seed((self.seed * 1_000_003 + self.progress.global_step) % 2**31)  # dropout of this very step
-        logits = self.trained(paddle.to_tensor(batch.images))  # (B, T, C)
-        loss = self.loss(logits, paddle.to_tensor(batch.ids), paddle.to_tensor(batch.lengths))
-        loss.backward()
+        targets = Targets(paddle.to_tensor(batch.ids), paddle.to_tensor(batch.lengths))
+        losses = self.loss(self.trained(paddle.to_tensor(batch.images), targets), targets)
+        losses["loss"].backward()
         self.optimiser.step()
         self.optimiser.clear_grad()
-        value = float(loss)
-        if not np.isfinite(value):
-            raise self._diverged(value)
-        return value
+        values = {name: float(value) for name, value in losses.items()}
+        if not np.isfinite(values["loss"]):
+            raise self._diverged(values["loss"])
+        return values
 
     def _diverged(self, value: float):
         from scenetext.errors import RunError
@@ -242,12 +246,12 @@ class Trainer:
 
     def _write_step(self) -> None:
         smooth = self.log.smoothed()
+        timing = {"lines", "seconds", "reader_seconds"}
         self.log.write(
             "train",
             self.progress.global_step,
             epoch=self.progress.epoch + 1,
-            loss=smooth["loss"],
-            lr=smooth["lr"],
+            **{name: value for name, value in smooth.items() if name not in timing},  # losses and lr
             lines_per_second=self.log.lines_per_second(),
             reader_share=self.log.reader_share(),
         )
@@ -262,6 +266,8 @@ class Trainer:
 
     def _load_pretrained(self) -> None:
         """Loads Global.pretrained_model, unless a checkpoint takes its place; a blend needs both."""
+        for name, source in getattr(self.model, "pretrained", {}).items():  # the networks of a distillation
+            self.notes.append(f"{name}: {load_weights(getattr(self.model, name), source)}")
         source = setting(self.config, "Global.pretrained_model")
         share = setting(self.config, "Global.finetuned_share") if source else 1.0
         if source and (share < 1.0 or not setting(self.config, "Global.checkpoints")):
@@ -295,9 +301,32 @@ class Trainer:
             shown = range(min(PICTURES_SHOWN, len(self.lines)))
             self.log.pictures([self.lines.load(i, self.progress.epoch)[0] for i in shown], self.progress.global_step)
 
+    def _note_unteachable(self) -> None:
+        """Says which lines teach nothing: nothing fails silently."""
+        if self.lines.too_long:
+            first = self.lines.too_long[0]
+            self.notes.append(
+                f"left out: {len(self.lines.too_long)} lines longer than the {self.model.longest_label} characters "
+                f"that the network can say, the first {first.name} ({first.place})"
+            )
+        width_px = self.sampler.plan(0)[0].width_px
+        if width_px is None or self.model.decoding != "ctc":
+            return
+        steps = width_px // self.step_px
+        short = [i for i, ids in enumerate(self.lines.ids) if ctc_steps(ids) > steps]
+        if short:
+            first = self.lines.records[short[0]]
+            self.notes.append(
+                f"{len(short)} lines need more than the {steps} time steps of a canvas of {width_px} pixels and teach "
+                f"nothing, the first {first.name} ({first.place}): widen image_shape or use WidthBucketSampler"
+            )
+
     def _pixels_per_step(self) -> int:
-        """Pixels of width per time step of the network, found by running it once."""
-        channels, height, width = image_shape(self.config, "Train")
+        """Pixels of width per time step of CTC, found by running the network once; other decoders need no width."""
+        if self.model.decoding != "ctc":
+            return 1
+        canvas = canvas_of(self.config, self.model.input_size, "Train")
+        channels, height, width = 3, canvas.height_px, canvas.width_px
         was_training = self.model.training
         self.model.eval()
         with paddle.no_grad():

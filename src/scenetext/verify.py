@@ -76,7 +76,7 @@ class SamplingEngine:
 def take_samples(reader: LineReader, lines: Sequence[np.ndarray]) -> list[Sample]:
     """The batches that a reader makes of lines, and what its engine computes on them."""
     sampling = SamplingEngine(reader.engine)
-    LineReader(sampling, reader.charset, reader.height_px, reader.min_width_px, reader.batch_size)(lines)
+    LineReader(sampling, reader.charset, reader.canvas, reader.batch_size, reader.decoding)(lines)
     return sampling.samples
 
 

@@ -6,23 +6,33 @@ smaller or larger dictionary starts from everything that was learnt.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scenetext.charset import Charset, charset_path
+from scenetext.charset import CLASSES_BEYOND_CTC, Charset, charset_path
 from scenetext.errors import InputError
-from scenetext.onnx_weights import name_tensors, read_onnx, wheel_model
+from scenetext.onnx_weights import is_wheel_source, name_tensors, read_onnx, wheel_model
 from scenetext.pdparams import read_pdparams, with_suffix
 
 if TYPE_CHECKING:
+    from scenetext.models.class_tensors import ClassTensor
+    from scenetext.models.distillation import DistillationModel
     from scenetext.models.recogniser import Recogniser
 
 # class counts that name a dictionary: classes → (bundled name, space appended)
-KNOWN_CLASS_COUNTS = {6625: ("ppocr_keys_v1", True), 6624: ("ppocr_keys_v1", False), 18710: ("ppocrv6", True)}
+KNOWN_CLASS_COUNTS = {
+    97: ("en_dict", True),
+    6624: ("ppocr_keys_v1", False),
+    6625: ("ppocr_keys_v1", True),
+    18710: ("ppocrv6", True),
+}
 DICTIONARY_BESIDE_WEIGHTS = "charset.txt"
+TRAINING_ONLY = re.compile(r"^(head\.(gtc_head|before_gtc|sgm)|Teacher)\.")
+PUPIL = "Student."  # before the keys of a distilled network in its training's file
 
 
 @dataclass
@@ -34,6 +44,7 @@ class LoadReport:
         matched: keys taken as they are.
         sliced: keys of the head whose columns were moved by character.
         skipped: keys of the file that were not used, each with the reason.
+        left_out: keys of the file that only training uses (a branch that guides CTC, a teacher) and the network lacks.
         missing: keys of the network that the file lacks; they keep their initial values.
         kept, added, dropped: characters whose column was kept, starts anew, was left behind.
         fused: the file holds a fused network, so the network was fused to take it.
@@ -43,6 +54,7 @@ class LoadReport:
     matched: list[str] = field(default_factory=list)
     sliced: list[str] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     added: list[str] = field(default_factory=list)
@@ -64,6 +76,8 @@ class LoadReport:
                 f"  characters: {len(self.kept)} kept, {len(self.added)} new{_some(self.added)}, "
                 f"{len(self.dropped)} dropped"
             )
+        if self.left_out:
+            lines.append(f"  left out: {len(self.left_out)} that only training uses, such as {self.left_out[0]}")
         lines += [f"  skipped {key}: {reason}" for key, reason in list(self.skipped.items())[:20]]
         lines += [f"  missing {key}: keeps its initial value" for key in self.missing[:20]]
         return "\n".join(lines)
@@ -77,7 +91,7 @@ def load_weights(
     Args:
         model: the network; it is fused first when the file holds a fused network of its kind.
         source: a `.pdparams` file or its path without suffix, an `.onnx` file, an official model's name or URL, or
-            a model inside an installed wheel ("rapidocr:PP-OCRv6_rec_small").
+            a model inside an installed wheel ("rapidocr:PP-OCRv6_rec_small", see `onnx_weights.WHEEL_MODELS`).
         strict: refuse anything but a complete match (columns moved by character count as a match).
         charset: the characters that the file's head was trained on; by default those it is known to have (its ONNX
             metadata, `charset.txt` beside it, or an official dictionary of that many classes).
@@ -89,21 +103,25 @@ def load_weights(
         InputError: the file is missing or unsafe, nothing of it matches the network, or `strict` is not met.
     """
     arrays, known_charset = _read_source(model, str(source))
+    arrays = _of_pupil(arrays, model)
     charset = charset or known_charset
     report = LoadReport(str(source), fused=_is_fused(arrays))
     if report.fused:
         model.fuse()
     state = model.state_dict()
-    head = {id(p) for p in (model.head.classifier.weight, model.head.classifier.bias)}
+    by_class = {id(entry.tensor): entry for entry in _class_tensors(model)}
     aliases = _aliases(state)
     taken: dict[str, np.ndarray] = {}
     for key, array in arrays.items():
         if key not in state:
-            report.skipped[key] = "the network has no such parameter"
+            if TRAINING_ONLY.search(key):
+                report.left_out.append(key)
+            else:
+                report.skipped[key] = "the network has no such parameter"
             continue
         shape = tuple(state[key].shape)
-        if id(state[key]) in head:
-            array = _slice_head(array, key, shape, model.charset, charset, report)
+        if id(state[key]) in by_class:
+            array = _slice_head(array, key, by_class[id(state[key])], model.charset, charset, report)
         elif tuple(array.shape) != shape:
             report.skipped[key] = f"shape {tuple(array.shape)} in the file, {shape} in the network"
             continue
@@ -120,24 +138,31 @@ def load_weights(
 
 
 def _read_source(model: Recogniser, source: str) -> tuple[dict[str, np.ndarray], Charset | None]:
-    if source.startswith("rapidocr:") or source.endswith(".onnx"):
-        path = wheel_model(source) if source.startswith("rapidocr:") else Path(source)
+    if is_wheel_source(source) or source.endswith(".onnx"):
+        path = wheel_model(source) if is_wheel_source(source) else Path(source)
         tensors, charset = read_onnx(path)
         model.fuse()
         return name_tensors(tensors, model, (3, 48, 320)), charset
     path = _local_file(source)
     arrays = read_pdparams(path)
-    return arrays, _charset_beside(path.parent, arrays)
+    return arrays, _charset_beside(path.parent, arrays, model.decoding)
 
 
-def _charset_beside(folder: Path, arrays: dict[str, np.ndarray]) -> Charset | None:
+def _of_pupil(arrays: dict[str, np.ndarray], model: Recogniser | DistillationModel) -> dict[str, np.ndarray]:
+    """A distilled network's own arrays under its own keys, unless the model holds its teacher, too."""
+    if hasattr(model, "names") or not any(key.startswith(PUPIL) for key in arrays):
+        return arrays
+    return {key.removeprefix(PUPIL): array for key, array in arrays.items()}
+
+
+def _charset_beside(folder: Path, arrays: dict[str, np.ndarray], layout: str) -> Charset | None:
     """The dictionary that a run keeps with its weights, with or without the space as the number of classes asks."""
     path = folder / DICTIONARY_BESIDE_WEIGHTS
     if not path.is_file():
         return None
-    sizes = {array.shape[-1] for key, array in arrays.items() if key.startswith("head.") and array.ndim > 0}
+    sizes = {side for key, array in arrays.items() if "head." in key for side in array.shape[-1:]}
     charsets = (Charset.from_file(path, use_space_char=space) for space in (False, True))
-    return next((charset for charset in charsets if charset.num_classes in sizes), None)
+    return next((charset for charset in charsets if charset.num_classes + CLASSES_BEYOND_CTC[layout] in sizes), None)
 
 
 def _local_file(source: str) -> Path:
@@ -158,41 +183,49 @@ def _aliases(state: dict) -> dict[str, str]:
     return {key: first[id(t)] for key, t in state.items() if first.setdefault(id(t), key) != key}
 
 
+def _class_tensors(model: Recogniser | DistillationModel) -> list[ClassTensor]:
+    models = [getattr(model, name) for name in model.names] if hasattr(model, "names") else [model]
+    return [entry for own in models for entry in own.head.class_tensors()]
+
+
 def _slice_head(
     array: np.ndarray,
     key: str,
-    shape: tuple[int, ...],
+    own: ClassTensor,
     target: Charset | None,
     source: Charset | None,
     report: LoadReport,
 ) -> np.ndarray | None:
-    """Moves the columns of a head's weight (D, C) or bias (C,) to the network's characters."""
-    if array.shape[:-1] != shape[:-1]:
+    """Moves the slices of a head's tensor to the network's characters."""
+    shape, axis = tuple(own.tensor.shape), own.axis
+    if array.ndim != len(shape) or any(array.shape[i] != shape[i] for i in range(len(shape)) if i != axis):
         report.skipped[key] = f"shape {tuple(array.shape)} in the file, {shape} in the network"
         return None
-    classes = array.shape[-1]
-    if source is None and classes in KNOWN_CLASS_COUNTS and classes != shape[-1]:
-        name, space = KNOWN_CLASS_COUNTS[classes]
+    classes, wanted = array.shape[axis] - own.start, shape[axis] - own.start
+    beyond = CLASSES_BEYOND_CTC[own.layout]
+    if source is None and classes - beyond in KNOWN_CLASS_COUNTS and classes != wanted:
+        name, space = KNOWN_CLASS_COUNTS[classes - beyond]
         source = Charset.from_file(charset_path(name), use_space_char=space)
     same = target is None or source is None or source.characters == target.characters
-    if classes == shape[-1] and same:
+    if classes == wanted and same:
         report.matched.append(key)
         return array
-    if source is None or target is None or source.num_classes != classes:
-        report.skipped[key] = f"{classes} classes of an unknown dictionary, the network has {shape[-1]}"
+    if source is None or target is None or source.num_classes + beyond != classes:
+        report.skipped[key] = f"{classes} classes of an unknown dictionary, the network has {wanted}"
         return None
-    rows = target.rows_in(source)
+    rows = target.rows_in(source, own.layout)
+    known = dict(zip(target.characters, target.rows_in(source)[1:], strict=True))
     report.sliced.append(key)
-    report.kept = [c for c, row in zip(target.characters, rows[1:], strict=True) if row is not None]
-    report.added = [c for c, row in zip(target.characters, rows[1:], strict=True) if row is None]
+    report.kept = [c for c, row in known.items() if row is not None]
+    report.added = [c for c, row in known.items() if row is None]
     report.dropped = sorted(set(source.characters) - set(target.characters))
-    old = np.array([0 if row is None else row for row in rows])
-    moved = array[..., old].astype(np.float32)
-    new = np.array([row is None for row in rows])
-    # a new character starts as the mean of all columns and less likely than any known one: it neither shouts into
-    # the trained classes nor needs to be unlearnt
-    moved[..., new] = array[..., 1:].mean(axis=-1, keepdims=True) if array.ndim > 1 else array[1:].min()
-    return moved
+    by_class = np.moveaxis(array, axis, 0).astype(np.float32)
+    lead, by_class = by_class[: own.start], by_class[own.start :]
+    moved = by_class[[0 if row is None else row for row in rows]]
+    # a new character starts as the mean of all and less likely than any known one: it neither shouts into the trained
+    # classes nor needs to be unlearnt
+    moved[[row is None for row in rows]] = by_class[1:].mean(axis=0) if array.ndim > 1 else by_class[1:].min()
+    return np.moveaxis(np.concatenate([lead, moved]), 0, axis)
 
 
 def _refuse(report: LoadReport, strict: bool) -> None:

@@ -160,49 +160,66 @@ ARCHITECTURE: Table = {
     ),
 }
 
-_LOSS_WEIGHT = {"weight": Setting(FLOAT, "share in the sum", 1.0)}
-_DISTILLED: Table = {
-    **_LOSS_WEIGHT,
-    "name": Setting(TEXT, "what the log calls it", ""),
-    "key": Setting(optional(TEXT), "which output of the networks", None),
-    "multi_head": Setting(BOOL, "whether that output is a dict of heads", False),
-    "dis_head": Setting(one_of("ctc", "gtc", "sar"), "which of the heads", "ctc"),
-    "model_name_list": Setting(TEXTS, "the networks scored against the labels", []),
-    "model_name_pairs": Setting(NAME_PAIRS, "pairs of pupil and teacher", []),
+_CTC_LOSS: Table = {"use_focal_loss": Setting(BOOL, "weigh hard lines more", False)}
+_SMOOTHING = Setting(BOOL, "smooth the labels by 0.1", True)
+_COUNT_PADDING = Setting(BOOL, "(ours) padding after the end of a line counts, as it does in PaddleOCR", False)
+HEAD_LOSSES: Table = {
+    "CTCLoss": _CTC_LOSS,
+    "NRTRLoss": {"smoothing": _SMOOTHING, "ignore_index": Setting(one_of(0), "class of padding", 0)},
+    "SGMLoss": {},  # (ours)
 }
-PART_LOSSES: Table = {
-    "CTCLoss": {"use_focal_loss": Setting(BOOL, "weigh hard lines more", False), **_LOSS_WEIGHT},
-    "NRTRLoss": {
-        "smoothing": Setting(BOOL, "smooth the labels by 0.1", True),
-        "ignore_index": Setting(INT, "class of padding", 0),
-        **_LOSS_WEIGHT,
-    },
-    "DistillationDKDLoss": {
-        **_DISTILLED,
-        "temperature": Setting(POSITIVE, "softens both sides", 1.0),
-        "alpha": Setting(FLOAT, "share of target against rest", 1.0),
-        "beta": Setting(FLOAT, "share of the order among the rest", 1.0),
-    },
-    "DistillationCTCLoss": _DISTILLED,
-    "DistillationNRTRLoss": {**_DISTILLED, "smoothing": Setting(BOOL, "smooth the labels by 0.1", True)},
-    "DistillCTCLogits": {
-        **_DISTILLED,
-        "mode": Setting(one_of("mean"), "steps are averaged", "mean"),
-        "reduction": Setting(one_of("mean", "sum"), "over the batch", "mean"),
-    },
+
+
+def _distilled(name: str, pairs: bool, extra: Table) -> Table:
+    networks = {"model_name_pairs": Setting(NAME_PAIRS, "pairs of pupil and teacher")}
+    if not pairs:
+        networks = {"model_name_list": Setting(TEXTS, "the networks scored against the labels")}
+    return {
+        "weight": Setting(FLOAT, "share in the sum", 1.0),
+        "name": Setting(TEXT, "what the log calls it", name),
+        "key": unread(TEXT, "which output of the networks"),
+        "multi_head": unread(BOOL, "whether that output is a dict of heads"),
+        **networks,
+        **extra,
+    }
+
+
+DISTILLATION_LOSSES: Table = {
+    "DistillationDKDLoss": _distilled(
+        "dkd",
+        True,
+        {
+            "dis_head": Setting(one_of("gtc"), "the head that is distilled", "gtc"),
+            "temperature": Setting(POSITIVE, "softens both sides", 1.0),
+            "alpha": Setting(FLOAT, "share of target against rest", 1.0),
+            "beta": Setting(FLOAT, "share of the order among the rest", 1.0),
+            "count_padding": _COUNT_PADDING,
+        },
+    ),
+    "DistillationCTCLoss": _distilled("loss_ctc", False, {}),
+    "DistillationNRTRLoss": _distilled(
+        "loss_nrtr", False, {"smoothing": _SMOOTHING, "count_padding": _COUNT_PADDING}
+    ),
+    "DistillCTCLogits": _distilled(
+        "ctc_logits",
+        True,
+        {
+            "mode": Setting(one_of("mean"), "steps are averaged", "mean"),
+            "reduction": unread(TEXT, "over the batch: always the mean"),
+        },
+    ),
 }
-_PARTS = {"loss_config_list": Ops(PART_LOSSES)}
 
 LOSS = Named(
     {
-        "CTCLoss": PART_LOSSES["CTCLoss"],
+        "CTCLoss": _CTC_LOSS,
         "AttentionLoss": {},
         "MultiLoss": {
-            **_PARTS,
+            "loss_config_list": Ops(HEAD_LOSSES),
             "weight_1": Setting(FLOAT, "share of the CTC loss", 1.0),
             "weight_2": Setting(FLOAT, "share of the other loss", 1.0),
         },
-        "CombinedLoss": _PARTS,
+        "CombinedLoss": {"loss_config_list": Ops(DISTILLATION_LOSSES)},
     }
 )
 
@@ -236,7 +253,7 @@ _ENCODE: Table = {  # PaddleOCR lets Global's values of the same names win, and 
 }
 _RESIZE: Table = {
     "image_shape": Setting(SHAPE, "channels, height and width in pixels"),
-    "padding": unread(BOOL, "proportions are always kept"),
+    "padding": Setting(BOOL, "keep proportions and pad; false stretches (networks of one input size only)", True),
     "eval_mode": unread(BOOL, "evaluation never squeezes long lines to the width"),
     "infer_mode": unread(BOOL, "nor does prediction"),
     "character_dict_path": unread(TEXT, "Global.character_dict_path counts"),

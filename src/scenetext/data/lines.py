@@ -42,7 +42,10 @@ class Lines:
         charset: the classes.
         height_px: the height every line is resized to when the sampler does not say another.
         max_width_px: wider lines are squeezed to it.
+        stretched: all lines are stretched to it, whatever their proportions.
         max_text_length: joined labels are not longer than this.
+        longest_label: lines with longer labels are left out, when given.
+        too_long: those lines.
         augment, join: changes in training; None leaves them out.
         seed: with the epoch and the line's number it decides every draw.
     """
@@ -52,13 +55,20 @@ class Lines:
     charset: Charset
     height_px: int
     max_width_px: int
+    stretched: bool = False
     max_text_length: int = 10**9
+    longest_label: int | None = None
     augment: RecAug | None = None
     join: JoinLines | None = None
     seed: int = 0
     ids: list[list[int]] = field(init=False)
+    too_long: list[Record] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
+        if self.longest_label is not None:
+            self.max_text_length = min(self.max_text_length, self.longest_label)
+            self.too_long = [r for r in self.records if len(self.charset.folded(r.text)) > self.longest_label]
+            self.records = [r for r in self.records if len(self.charset.folded(r.text)) <= self.longest_label]
         if not self.records:
             raise InputError("There are no labelled lines to read: the label file is empty.")
         lacking: dict[str, str] = {}
@@ -97,7 +107,7 @@ class Lines:
             image, ids = self._joined(image, ids, rng)
         if self.augment is not None:
             image = self.augment(image, rng)
-        width_px = resized_width(image.shape, height_px, self.max_width_px)
+        width_px = self.max_width_px if self.stretched else resized_width(image.shape, height_px, self.max_width_px)
         return resize_line(image, height_px, width_px), ids
 
     def _decode(self, index: int) -> np.ndarray:

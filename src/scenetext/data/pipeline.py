@@ -14,6 +14,7 @@ from scenetext.data.augment import RecAug
 from scenetext.data.batches import FixedSampler, MultiScaleSampler, Sampler, WidthBucketSampler
 from scenetext.data.images import Lmdb, open_images
 from scenetext.data.lines import JoinLines, Lines
+from scenetext.data.transforms import Canvas
 from scenetext.errors import InputError
 from scenetext.labels import Record, read_label_file
 
@@ -27,28 +28,79 @@ def image_shape(config: Mapping[str, Any], section: str = "Eval") -> tuple[int, 
     Raises:
         InputError: neither section says it.
     """
+    return tuple(_resize(config, section)["image_shape"])
+
+
+def canvas_of(config: Mapping[str, Any], input_size: tuple[int, int | None] | None, section: str = "Eval") -> Canvas:
+    """What the section lays lines on.
+
+    Args:
+        config: the configuration.
+        input_size: (height, width) in pixels of a network that works at one size only (its width may be free, None),
+            else None; see Recogniser.input_size.
+        section: "Train" or "Eval".
+
+    Raises:
+        InputError: the section's height or width is not the one that the network works at.
+    """
+    options = _resize(config, section)
+    _, height, width = options["image_shape"]
+    fixed = input_size is not None and input_size[1] is not None
+    if input_size is not None and (height != input_size[0] or (fixed and width != input_size[1])):
+        needed = f"{input_size[0]} pixels high" + (f" and {input_size[1]} wide" if fixed else "")
+        raise InputError(
+            f"{section}'s image_shape is {list(options['image_shape'])}, but the network works only on pictures "
+            f"{needed}: set it in RecResizeImg (SVTRRecResizeImg) of both Train and Eval."
+        )
+    return Canvas(height, width, fixed, fixed and options.get("padding") is False)
+
+
+def _resize(config: Mapping[str, Any], section: str) -> Mapping[str, Any]:
     for name in (section, "Train" if section == "Eval" else "Eval"):
         operations = _operations(config, name)
         for resize in RESIZE_OPS:
             if resize in operations:
-                return tuple(operations[resize]["image_shape"])
+                return operations[resize]
     raise InputError("Neither Train nor Eval has RecResizeImg in its transforms: the network's input size is unknown.")
 
 
-def training_lines(config: Mapping[str, Any], charset: Charset, seed: int) -> Lines:
-    """The training set with the changes that its transforms ask for."""
+def training_lines(
+    config: Mapping[str, Any],
+    charset: Charset,
+    seed: int,
+    input_size: tuple[int, int | None] | None = None,
+    longest_label: int | None = None,
+) -> Lines:
+    """The training set with the changes that its transforms ask for.
+
+    Args:
+        config: the configuration.
+        charset: the network's classes.
+        seed: of every draw.
+        input_size: the network's, see canvas_of.
+        longest_label: characters that the network can say, where there is a limit; longer lines are left out and
+            listed in `Lines.too_long`.
+    """
     operations = _operations(config, "Train")
-    _, height, width = image_shape(config, "Train")
+    canvas = canvas_of(config, input_size, "Train")
+    sampler = _sampler(config)
+    if canvas.fixed and sampler.get("name"):
+        raise InputError(
+            f"Train.sampler.name {sampler['name']} lays lines on canvases of several sizes, but the network works only "
+            f"on {canvas.height_px}x{canvas.width_px}: leave Train.sampler empty."
+        )
     joined = operations.get("RecConAug")
     return _lines(
         config,
         "Train",
         charset,
-        height_px=height,
-        max_width_px=_sampler(config).get("max_width", UNSQUEEZED_PX),
+        height_px=canvas.height_px,
+        max_width_px=canvas.width_px if canvas.fixed else sampler.get("max_width", UNSQUEEZED_PX),
+        stretched=canvas.stretched,
+        longest_label=longest_label,
         max_text_length=setting(config, "Global.max_text_length"),
         augment=_augment(operations["RecAug"]) if "RecAug" in operations else None,
-        join=None if joined is None else _join(joined, width / height),
+        join=None if joined is None else _join(joined, canvas.width_px / canvas.height_px),
         seed=seed,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -12,6 +13,23 @@ from scenetext.errors import InputError
 
 _JPEG = b"\xff\xd8"
 _PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """What a line is laid on before a network reads it.
+
+    Attributes:
+        height_px: the height.
+        width_px: the least width, or the only one where `fixed`.
+        fixed: wider lines are squeezed to the width, because the network works at this one.
+        stretched: lines fill the width instead of keeping their proportions and being padded; only with `fixed`.
+    """
+
+    height_px: int
+    width_px: int
+    fixed: bool = False
+    stretched: bool = False
 
 
 def decode_image(data: bytes, place: str) -> np.ndarray:

@@ -1,36 +1,63 @@
-"""From a config in PaddleOCR's schema to a network: three dictionary look-ups."""
+"""From a config in PaddleOCR's schema to a network, or to several: four dictionary look-ups each."""
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
-from scenetext.charset import Charset, charset_path
+from scenetext.charset import CLASSES_BEYOND_CTC, Charset, charset_path
 from scenetext.config import load_config
-from scenetext.errors import InputError
+from scenetext.models.attention_head import AttentionHead
 from scenetext.models.construct import construct, look_up
 from scenetext.models.ctc_head import CTCHead
+from scenetext.models.distillation import DistillationModel, student_name
+from scenetext.models.frm import RCTCDecoder
 from scenetext.models.mobilenet_v3 import MobileNetV3
 from scenetext.models.multi_head import MultiHead
+from scenetext.models.pplcnet_v3 import PPLCNetV3
 from scenetext.models.pplcnet_v4 import PPLCNetV4
 from scenetext.models.recogniser import Recogniser
+from scenetext.models.repsvtr import RepSVTR
 from scenetext.models.resnet_vd import ResNet
 from scenetext.models.sequence_encoder import SequenceEncoder
+from scenetext.models.stn import STN_ON
+from scenetext.models.svtr import SVTRNet
+from scenetext.models.svtrv2 import SVTRv2
+from scenetext.models.tps import TPS
 
-BACKBONES = {"MobileNetV3": MobileNetV3, "PPLCNetV4": PPLCNetV4, "ResNet": ResNet}
+BACKBONES = {
+    "MobileNetV3": MobileNetV3,
+    "PPLCNetV3": PPLCNetV3,
+    "PPLCNetV4": PPLCNetV4,
+    "RepSVTR": RepSVTR,
+    "ResNet": ResNet,
+    "SVTRNet": SVTRNet,
+    "SVTRv2": SVTRv2,
+}
 NECKS = {"SequenceEncoder": SequenceEncoder}
-HEADS = {"CTCHead": CTCHead, "MultiHead": MultiHead}
+HEADS = {"AttentionHead": AttentionHead, "CTCHead": CTCHead, "MultiHead": MultiHead, "RCTCDecoder": RCTCDecoder}
+TRANSFORMS = {"STN_ON": STN_ON, "TPS": TPS}
 
 # keys of PaddleOCR's own YAMLs that its classes swallow without using them
-UNUSED_KEYS = {"PPLCNetV4": {"use_rep", "stem_type", "det"}}
+UNUSED_KEYS = {
+    "AttentionHead": {"l2_decay"},
+    "MultiHead": {"out_channels_list"},  # the dictionary counts, as in its tools/train.py
+    "PPLCNetV4": {"use_rep", "stem_type", "det"},
+    "SVTRNet": {"patch_size"},
+    "SVTRv2": {"local_k"},  # its code takes the kernels' sizes from elsewhere
+}
+# names in PaddleOCR's own YAMLs that even PaddleOCR does not know, and what is meant
+MEANT = {"repvit_svtr": "RepSVTR"}  # ch_SVTRv2_rec_gtc_distill.yml
 
 
-def build_model(config: str | Path | dict[str, Any], num_classes: int | None = None) -> Recogniser:
-    """Builds the recogniser of a config, with freshly initialised weights.
+def build_model(config: str | Path | dict[str, Any], num_classes: int | None = None) -> Recogniser | DistillationModel:
+    """Builds the recogniser of a config, or the recognisers, with freshly initialised weights.
 
     Args:
         config: path of a YAML in PaddleOCR's schema, or the loaded dict.
-        num_classes: classes, blank included; by default those of the config's dictionary.
+        num_classes: classes of the head, blank, or start and end, included; by default those of the config's
+            dictionary.
 
     Returns:
         The network; `model.charset` holds its characters unless `num_classes` was given.
@@ -39,40 +66,72 @@ def build_model(config: str | Path | dict[str, Any], num_classes: int | None = N
         InputError: a part or key that is not known, or a dictionary that does not exist.
     """
     config = load_config(config)
-    charset = None
-    if num_classes is None:
-        charset = load_charset(config)
-        num_classes = charset.num_classes
     architecture = config["Architecture"]
-    if architecture.get("Transform"):
-        raise InputError(f"Architecture.Transform {architecture['Transform']} is not built yet.")
-    backbone = _build(BACKBONES, architecture, "Backbone", in_channels=architecture.get("in_channels", 3))
-    neck = None
-    channels = backbone.out_channels
-    if architecture.get("Neck"):
-        neck = _build(NECKS, architecture, "Neck", in_channels=channels)
-        channels = neck.out_channels
-    head = _build(HEADS, architecture, "Head", in_channels=channels, out_channels=num_classes)
-    return Recogniser(backbone, neck, head, charset)
+    charset = load_charset(config) if num_classes is None else None
+    if architecture.get("name") == "DistillationModel":
+        models = architecture.get("Models") or {}
+        return DistillationModel(
+            {
+                name: _recogniser(own, f"Architecture.Models.{name}", charset, num_classes)
+                for name, own in models.items()
+            },
+            frozen={name for name, own in models.items() if own.get("freeze_params")},
+            pretrained={name: own["pretrained"] for name, own in models.items() if own.get("pretrained")},
+        )
+    return _recogniser(architecture, "Architecture", charset, num_classes)
+
+
+def reading_config(config: dict[str, Any]) -> dict[str, Any]:
+    """The config of what reads: of a distillation the pupil's, else the config itself."""
+    architecture = config["Architecture"]
+    if architecture.get("name") != "DistillationModel":
+        return config
+    models = architecture.get("Models") or {}
+    name = student_name(models, {name for name, own in models.items() if own.get("freeze_params")})
+    return {**config, "Architecture": models[name]}
 
 
 def load_charset(config: dict[str, Any]) -> Charset:
-    """The characters of the config's dictionary.
+    """The characters of the config's dictionary; 0-9a-z, with labels in lower case, where it names none.
 
     Raises:
-        InputError: no dictionary is named, or it does not exist.
+        InputError: the dictionary does not exist.
     """
     settings = config["Global"]
     path = settings.get("character_dict_path")
+    use_space_char = bool(settings.get("use_space_char", False))
     if not path:
-        raise InputError("Global.character_dict_path is empty: name the dictionary, one character a line.")
-    return Charset.from_file(charset_path(path), use_space_char=bool(settings.get("use_space_char", False)))
+        return Charset.default(use_space_char)
+    return Charset.from_file(charset_path(path), use_space_char)
 
 
-def _build(table: dict[str, type], architecture: dict[str, Any], part: str, **given: int):
-    place = f"Architecture.{part}"
+def _recogniser(
+    architecture: dict[str, Any], place: str, charset: Charset | None, num_classes: int | None
+) -> Recogniser:
+    if num_classes is None:
+        head = look_up(HEADS, (architecture.get("Head") or {}).get("name"), f"{place}.Head")
+        num_classes = charset.num_classes + CLASSES_BEYOND_CTC[head.DECODING]
+    in_channels, transform = architecture.get("in_channels", 3), None
+    if architecture.get("Transform"):
+        transform = _build(TRANSFORMS, architecture, place, "Transform", in_channels=in_channels)
+        in_channels = transform.out_channels
+    backbone = _build(BACKBONES, architecture, place, "Backbone", in_channels=in_channels)
+    neck = None
+    channels = backbone.out_channels
+    if architecture.get("Neck"):
+        neck = _build(NECKS, architecture, place, "Neck", in_channels=channels)
+        channels = neck.out_channels
+    head = _build(HEADS, architecture, place, "Head", in_channels=channels, out_channels=num_classes)
+    return Recogniser(backbone, neck, head, charset, transform)
+
+
+def _build(table: dict[str, type], architecture: dict[str, Any], place: str, part: str, **given: int):
+    place = f"{place}.{part}"
     options = dict(architecture.get(part) or {})
     name = options.pop("name", None)
+    if name in MEANT:
+        warnings.warn(f"{place}.name is {name!r}, which exists nowhere; building {MEANT[name]!r}.", stacklevel=4)
+        name = MEANT[name]
     cls = look_up(table, name, place)
     for key in UNUSED_KEYS.get(name, ()):
         options.pop(key, None)

@@ -1,16 +1,54 @@
-"""MultiHead: the CTC branch of PP-OCRv3 and later, with a neck of its own.
+"""MultiHead: the CTC branch of PP-OCRv3 and later, with a neck of its own, and in training a branch that guides it.
 
-Reference: ppocr/modeling/heads/rec_multi_head.py. In evaluation only the CTC branch counts, and it returns raw logits.
+Paper: Hu et al., GTC: Guided Training of CTC Towards Efficient and Accurate Scene Text Recognition, AAAI 2020,
+arXiv:2002.01276; the guide is NRTR's decoder. Reference: ppocr/modeling/heads/rec_multi_head.py.
+Different here: evaluation returns the CTC branch's raw logits, and the guide may be left out of `head_list`. As in the
+paper, `use_guide: true` in the CTC branch's neck keeps that branch's gradient from the backbone, so that only the guide
+trains it.
 """
 
 from __future__ import annotations
 
-from paddle import Tensor, nn
+from collections.abc import Sequence
+
+import paddle
+from paddle import ParamAttr, Tensor, nn
+from paddle.nn.initializer import TruncatedNormal
 
 from scenetext.errors import InputError
+from scenetext.models.class_tensors import ClassTensor
 from scenetext.models.construct import construct
 from scenetext.models.ctc_head import CTCHead
+from scenetext.models.nrtr_head import NRTRHead
 from scenetext.models.sequence_encoder import SequenceEncoder
+from scenetext.models.targets import Targets, nrtr_targets
+
+PLACE = "Architecture.Head.head_list"
+POSITIONS = 80  # of AddPos, a number that PaddleOCR's weight files hold
+
+
+class FCTranspose(nn.Layer):
+    """(B, C, T) → (B, T, D) by a linear layer without bias."""
+
+    def __init__(self, in_channels: int, dim: int):
+        super().__init__()
+        self.fc = nn.Linear(in_channels, dim, bias_attr=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x.transpose([0, 2, 1]))
+
+
+class AddPos(nn.Layer):
+    """Adds a learned vector to each time step; steps beyond the last position share its own. (B, T, D) → (B, T, D)."""
+
+    def __init__(self, dim: int):
+        super().__init__()
+        start = ParamAttr(initializer=TruncatedNormal(std=0.02))
+        self.dec_pos_embed = self.create_parameter([1, POSITIONS, dim], attr=start)
+
+    def forward(self, x: Tensor) -> Tensor:
+        steps = paddle.clip(paddle.arange(x.shape[1]), max=POSITIONS - 1)
+        return x + self.dec_pos_embed.index_select(steps, axis=1)
 
 
 class MultiHead(nn.Layer):
@@ -19,34 +57,90 @@ class MultiHead(nn.Layer):
     Args:
         in_channels: channels of the feature map.
         out_channels: classes of the CTC branch, blank included.
-        head_list: PaddleOCR's list; `[{"CTCHead": {"Neck": {...}, "Head": {...}}}]`.
+        head_list: PaddleOCR's list; `[{"CTCHead": {"Neck": {...}, "Head": {...}}}, {"NRTRHead": {...}}]`, the guide
+            optional.
+        use_pool: the features come as a sequence, row by row, (B, H * W, in_channels), and are averaged to one row.
+        pool_kernel_size: (H, positions of a row per time step) of that average.
+        pool_stride: by default the same.
+        use_pos: the guide also knows each time step's place, learned.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, head_list: list[dict]):
+    DECODING = "ctc"
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        head_list: list[dict],
+        use_pool: bool = False,
+        pool_kernel_size: Sequence[int] = (3, 2),
+        pool_stride: Sequence[int] | None = None,
+        use_pos: bool = False,
+    ):
         super().__init__()
+        self.map_shape = [0, in_channels, pool_kernel_size[0], -1]
+        self.pool = nn.AvgPool2D(pool_kernel_size, pool_stride or pool_kernel_size) if use_pool else None
+        self.gtc_head = None
         for entry in head_list:
             for name, options in entry.items():
-                if name != "CTCHead":
-                    raise InputError(
-                        f"Architecture.Head.head_list names {name}, which is not built yet; keep CTCHead alone to "
-                        "finetune with CTC only."
+                options = dict(options or {})
+                if name == "CTCHead":
+                    neck = dict(options.get("Neck") or {"name": "reshape"})
+                    self.ctc_encoder = SequenceEncoder(in_channels, neck.pop("name"), **neck)
+                    self.ctc_head = construct(
+                        CTCHead,
+                        f"{PLACE}.CTCHead.Head",
+                        options.get("Head") or {},
+                        in_channels=self.ctc_encoder.out_channels,
+                        out_channels=out_channels,
                     )
-                neck = dict(options["Neck"])
-                self.ctc_encoder = SequenceEncoder(in_channels, neck.pop("name"), **neck)
-                self.ctc_head = construct(
-                    CTCHead,
-                    "Architecture.Head.head_list.CTCHead.Head",
-                    options.get("Head") or {},
-                    in_channels=self.ctc_encoder.out_channels,
-                    out_channels=out_channels,
-                )
+                elif name == "NRTRHead":
+                    options.pop("max_text_length", None)  # the targets are as long as the labels
+                    guide = construct(NRTRHead, f"{PLACE}.NRTRHead", options, out_channels=out_channels)
+                    place = [AddPos(guide.dim)] if use_pos else []
+                    self.before_gtc = nn.Sequential(nn.Flatten(2), FCTranspose(in_channels, guide.dim), *place)
+                    self.gtc_head = guide
+                else:
+                    raise InputError(f"{PLACE} names {name}; known are CTCHead and, to guide it, NRTRHead.")
         if not hasattr(self, "ctc_head"):
-            raise InputError("Architecture.Head.head_list holds no CTCHead, the branch that reads at inference.")
+            raise InputError(f"{PLACE} holds no CTCHead, the branch that reads at inference.")
 
     @property
     def classifier(self) -> nn.Linear:
         """The layer whose columns are the characters."""
         return self.ctc_head.classifier
 
+    def class_tensors(self) -> list[ClassTensor]:
+        """What has a slice per character, in both branches."""
+        guide = self.gtc_head.class_tensors() if self.gtc_head is not None else []
+        return self.ctc_head.class_tensors() + guide
+
     def forward(self, x: Tensor) -> Tensor:
-        return self.ctc_head(self.ctc_encoder(x))  # (B, T, C)
+        return self.ctc_head(self.ctc_encoder(self._map(x)))  # (B, T, C)
+
+    def training_outputs(self, x: Tensor, targets: Targets) -> dict[str, Tensor]:
+        """The logits "ctc" (B, T, C) and, with a guide, "nrtr" (B, L + 1, C + 4): the characters and the end."""
+        x = self._map(x)
+        outputs = {"ctc": self.ctc_head(self.ctc_encoder(x))}
+        if self.gtc_head is not None:
+            outputs["nrtr"] = self.gtc_head(self.before_gtc(x), nrtr_targets(targets))
+        return outputs
+
+    def drop_guide(self) -> None:
+        """Lets go of the guide, which reads nothing; once gone, does nothing."""
+        self.before_gtc = self.gtc_head = None
+
+    def fuse(self) -> None:
+        """As `drop_guide`: a fused network trains by CTC alone."""
+        self.drop_guide()
+
+    def _map(self, x: Tensor) -> Tensor:
+        """The feature map (B, in_channels, 1, W)."""
+        if self.pool is not None:
+            return self.pool(x.transpose([0, 2, 1]).reshape(self.map_shape))
+        if x.ndim != 4:
+            raise InputError(
+                "The backbone gives a sequence of all positions and MultiHead wants a map: set "
+                "Architecture.Head.use_pool: true, and pool_kernel_size to the rows and the columns of an average."
+            )
+        return x

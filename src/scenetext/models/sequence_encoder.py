@@ -10,6 +10,7 @@ from paddle import Tensor, nn
 from scenetext.errors import InputError
 from scenetext.models.construct import construct
 from scenetext.models.light_svtr import EncoderWithLightSVTR
+from scenetext.models.svtr_neck import EncoderWithSVTR
 
 
 def map_to_sequence(x: Tensor) -> Tensor:
@@ -31,7 +32,7 @@ class EncoderWithRNN(nn.Layer):
 
 # encoders of the sequence (after the map becomes one) and encoders of the map (before)
 SEQUENCE_ENCODERS = {"rnn": EncoderWithRNN}
-MAP_ENCODERS = {"lightsvtr": EncoderWithLightSVTR}
+MAP_ENCODERS = {"lightsvtr": EncoderWithLightSVTR, "svtr": EncoderWithSVTR}
 
 
 class SequenceEncoder(nn.Layer):
@@ -39,7 +40,7 @@ class SequenceEncoder(nn.Layer):
 
     Args:
         in_channels: channels of the feature map.
-        encoder_type: "reshape" (none), "rnn" or "lightsvtr".
+        encoder_type: "reshape" (none), "rnn", "lightsvtr" or "svtr".
         hidden_size: of the BiLSTM, per direction.
         options: further arguments of the map encoder, by name.
     """

@@ -1,0 +1,61 @@
+"""What a network is trained towards: the label of each line as CTC classes, and what other decoders make of it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import paddle
+from paddle import Tensor
+
+from scenetext.charset import BLANK, NRTR_EOS, NRTR_SHIFT, NRTR_SOS, SOS
+
+
+class Targets(NamedTuple):
+    """The labels of a batch.
+
+    Attributes:
+        ids: (B, L) int32, CTC classes of the characters (character i is class i + 1), padded with the blank, 0.
+        lengths: (B,) int64, characters per label.
+    """
+
+    ids: Tensor
+    lengths: Tensor
+
+
+def attention_targets(targets: Targets, steps: int, eos: int, start: bool = False) -> Tensor:
+    """What a decoder with attention says at each step: the characters, then eos, then SOS as padding.
+
+    A label that leaves no room for eos is cut, so that its first characters are still learnt.
+
+    Args:
+        targets: the labels.
+        steps: of the decoder.
+        eos: the class that ends a line, the decoder's last.
+        start: say SOS before the characters, as PaddleOCR trains RARE.
+
+    Returns:
+        (B, steps) int64.
+    """
+    batch = targets.ids.shape[0]
+    # padding is SOS already: the blank has the same number
+    ids = paddle.concat([targets.ids.astype("int64"), paddle.full([batch, steps], SOS, "int64")], axis=1)
+    ends = paddle.arange(ids.shape[1]) == targets.lengths.astype("int64").unsqueeze(1)  # (B, L)
+    ids = paddle.where(ends, paddle.full_like(ids, eos), ids)
+    if start:
+        ids = paddle.concat([paddle.full([batch, 1], SOS, "int64"), ids], axis=1)
+    return ids[:, :steps]
+
+
+def nrtr_targets(targets: Targets) -> Tensor:
+    """What NRTR's decoder is given and says: the start, the characters, the end, then padding.
+
+    Args:
+        targets: the labels; L is the length to which they are padded.
+
+    Returns:
+        (B, L + 2) int64.
+    """
+    ids = targets.ids.astype("int64")
+    moved = Targets(paddle.where(ids == BLANK, ids, ids + NRTR_SHIFT), targets.lengths)
+    said = attention_targets(moved, ids.shape[1] + 1, eos=NRTR_EOS)  # its padding is NRTR's as well
+    return paddle.concat([paddle.full([ids.shape[0], 1], NRTR_SOS, "int64"), said], axis=1)
