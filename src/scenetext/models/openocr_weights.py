@@ -43,7 +43,7 @@ RENAMINGS = (  # pattern, replacement, in this order
 
 
 def from_openocr(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The parameters of an OpenOCR SVTRv2 with RCTCDecoder, with or without its SMTR guide, as `build_model`'s are named.
+    """An OpenOCR SVTRv2 with RCTCDecoder, with or without its SMTR guide, under our parameters' names.
 
     Raises:
         InputError: a guide of several layers, which SVTRv2 has none of.

@@ -6,8 +6,8 @@ For each character the strings to its left and to its right become one query eac
 what it finds must be classified as the character. To be found by its context, a character's features have to know the
 context, so the backbone learns language. Nothing of this is needed to read.
 Different here, where the paper differs from OpenOCR's code: a line of L characters gives 2L queries. OpenOCR also asks
-for the ends of the line and replaces some context characters at random. So the classes are CTC's own (OpenOCR has four
-more), and the class of the blank is never a target; its embedding stands where a context has no character and is masked.
+for the ends of the line and replaces some context characters at random. So the classes are CTC's own, of which the
+blank is never a target; its embedding stands where a context has no character and is masked.
 """
 
 from __future__ import annotations
