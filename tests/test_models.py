@@ -19,7 +19,9 @@ SMALL = {
     "ppocrv6_small": ("configs/ppocrv6_small.yml", 48),
     "ppocrv6_medium": ("configs/ppocrv6_medium.yml", 48),
     "rare_mv3": ("configs/rare_mv3.yml", 32),
+    "repsvtr": ("configs/repsvtr.yml", 48),
     "starnet_mv3": ("configs/starnet_mv3.yml", 32),
+    "svtrv2": ("configs/svtrv2.yml", 48),
 }
 PP_OCRV6 = {
     size: {

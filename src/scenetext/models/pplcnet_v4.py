@@ -3,7 +3,7 @@
 Source: PP-OCRv6's introduction in PaddleOCR's documentation (June 2026); reference
 ppocr/modeling/backbones/rec_lcnetv4.py. No paper is known.
 A MetaFormer block (arXiv:2111.11418): a depthwise 3x3 mixes positions, two 1x1 convolutions with GELU mix channels.
-The depthwise convolution is trained as 3x3 + 1x1 + identity (RepVGG, arXiv:2101.03697) and folded by `fuse()`.
+The depthwise convolution is that of `rep_depthwise`.
 Different here: the closing pool takes the whole height and halves the width in training too, where PaddleOCR pools
 adaptively to 40 steps in training and by (3, 2) in evaluation; the two agree at 48x320, and only this form lets a
 training batch have a width of its own. Folding keeps the key names (`conv` gains a bias, `bn` goes).
@@ -18,7 +18,8 @@ from paddle.nn.initializer import Constant
 from paddle.regularizer import L2Decay
 
 from scenetext.models.gelu import GELU
-from scenetext.models.layers import FoldableConv, biased_conv, conv2d, fold_batch_norm, freeze
+from scenetext.models.layers import FoldableConv, conv2d, freeze
+from scenetext.models.rep_depthwise import RepDepthwise
 
 # (middle, output) channels of the stem, its kind, then per stage the blocks: input, output channels, stride, SE
 STRUCTURE = {
@@ -105,35 +106,6 @@ class SELayer(nn.Layer):
         return x * F.hardsigmoid(self.conv2(F.relu(self.conv1(gate))))  # (B, C, H, W)
 
 
-class RepDWConv(nn.Layer):
-    """Depthwise 3x3 trained as bn(conv3x3_bn(x) + conv1x1(x) + x), folded to one depthwise 3x3 by `fuse()`."""
-
-    def __init__(self, channels: int):
-        super().__init__()
-        self.conv = ConvBN(channels, channels, 3, groups=channels)
-        self.conv1 = conv2d(channels, channels, 1, groups=channels)
-        self.bn = nn.BatchNorm2D(channels)
-        self.fused = False
-
-    def forward(self, x: Tensor) -> Tensor:
-        if self.fused:
-            return self.reparam_conv(x)
-        return self.bn(self.conv(x) + self.conv1(x) + x)  # (B, C, H, W)
-
-    @paddle.no_grad()
-    def fuse(self) -> None:
-        """Sums the branches into the 3x3 kernel, folds both normalisations, in place; once folded, does nothing."""
-        if self.fused:
-            return
-        self.conv.fuse()
-        centre = F.pad(self.conv1.weight + 1.0, [1, 1, 1, 1])  # the identity is a 1x1 kernel of one
-        branches = biased_conv(self.conv.conv, self.conv.conv.weight + centre, self.conv.conv.bias)
-        folded = fold_batch_norm(branches, self.bn)
-        del self.conv, self.conv1, self.bn
-        self.reparam_conv = folded
-        self.fused = True
-
-
 class LCNetV4Block(nn.Layer):
     """Token mixer (depthwise [+ SE]) and channel mixer (1x1 to twice the channels, GELU, 1x1 back)."""
 
@@ -142,7 +114,8 @@ class LCNetV4Block(nn.Layer):
         self.has_skip = in_channels == out_channels and stride == 1
         self.token_mixer = nn.Sequential()
         if self.has_skip:
-            self.token_mixer.add_sublayer("rep_dw", RepDWConv(in_channels))
+            conv = ConvBN(in_channels, in_channels, 3, groups=in_channels)
+            self.token_mixer.add_sublayer("rep_dw", RepDepthwise(in_channels, conv))
         else:
             self.token_mixer.add_sublayer("dw_conv", ConvBN(in_channels, in_channels, 3, stride, in_channels))
         if use_se:

@@ -34,13 +34,13 @@ MIXERS = ("Local", "Global", "Conv")
 
 
 class ConvBNLayer(FoldableConv):
-    """3x3 convolution of stride 2 with a bias, batch normalisation, GELU (keys `conv`, `norm`)."""
+    """3x3 convolution of stride 2, batch normalisation, GELU (keys `conv`, `norm`)."""
 
     BN = "norm"
 
-    def __init__(self, in_channels: int, out_channels: int):
+    def __init__(self, in_channels: int, out_channels: int, bias: bool = True):
         super().__init__(
-            conv2d(in_channels, out_channels, 3, 2, 1, bias=True), nn.BatchNorm2D(out_channels), GELU()
+            conv2d(in_channels, out_channels, 3, 2, 1, bias=bias), nn.BatchNorm2D(out_channels), GELU()
         )
 
 

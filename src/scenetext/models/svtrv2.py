@@ -18,7 +18,8 @@ from paddle.nn import functional as F
 
 from scenetext.errors import InputError
 from scenetext.models.gelu import GELU
-from scenetext.models.layers import FoldableConv, conv2d
+from scenetext.models.layers import conv2d
+from scenetext.models.svtr import ConvBNLayer
 from scenetext.models.svtr_block import Attention, Block
 
 EPSILON = 1e-6
@@ -33,17 +34,6 @@ def to_sequence(x: Tensor) -> Tensor:
 def to_map(x: Tensor, height: int) -> Tensor:
     """(B, T = H * W, D) → (B, D, H, W)."""
     return x.transpose([0, 2, 1]).reshape([0, x.shape[2], height, -1])
-
-
-class ConvBNLayer(FoldableConv):
-    """3x3 convolution of stride 2, batch normalisation, GELU (keys `conv`, `norm`)."""
-
-    BN = "norm"
-
-    def __init__(self, in_channels: int, out_channels: int, bias: bool):
-        super().__init__(
-            conv2d(in_channels, out_channels, 3, 2, 1, bias=bias), nn.BatchNorm2D(out_channels), GELU()
-        )
 
 
 class POPatchEmbed(nn.Layer):
@@ -158,7 +148,7 @@ class SVTRv2(nn.Layer):
             ("feat2d", feat2d, not use_pool),
         ):
             if value != wanted:
-                raise InputError(f"{PLACE}.{name} is {value!r}; SVTRv2 is built here with {wanted!r} only.")
+                raise InputError(f"{PLACE}.{name} is {value!r} and use_pool {use_pool!r}; with it, only {wanted!r} is built.")
         self.pope = POPatchEmbed(in_channels, dims[0], stem_bias)
         rates = iter(np.linspace(0.0, drop_path_rate, sum(depths)).tolist())
 

@@ -1,0 +1,134 @@
+"""What every network costs: `python tests/benchmarks/networks.py [CONFIG ...] > configs/networks.md`.
+
+For each configuration, one after the other on this machine: parameters, training speed (batches of 16 lines on the
+training canvas), speed of the exported folder (64 lines of that canvas, Paddle Inference), its bytes with float32 and
+with 8-bit weights, and the largest difference of a probability between the network in memory and the folder in each
+format. Weights are drawn (running statistics too), so nothing here says how well a network reads.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from scenetext.cpu import prepare_process
+
+prepare_process()
+
+import numpy as np  # noqa: E402
+import paddle  # noqa: E402
+from tqdm import tqdm  # noqa: E402
+
+from scenetext.checkpoint import save_weights  # noqa: E402
+from scenetext.config import load_config  # noqa: E402
+from scenetext.data.pipeline import canvas_of  # noqa: E402
+from scenetext.export import FORMATS, export_model  # noqa: E402
+from scenetext.losses import build_loss  # noqa: E402
+from scenetext.models import build_model, reading_config  # noqa: E402
+from scenetext.models.targets import Targets  # noqa: E402
+from scenetext.optimiser import build_optimiser  # noqa: E402
+from scenetext.predict import Recognizer  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[2]
+BATCH, STEPS, LINES, LABEL = 16, 3, 64, 8
+HEADER = ("configuration", "classes", "M parameters, training", "reading", "trains, lines/s", "reads, lines/s")
+SIZES = ("MB, float32", "MB, 8 bits", "largest difference: json", "pdmodel", "onnx")
+
+
+def configurations() -> list[Path]:
+    """Those that train one network of their own; bases, variants for the demo and distillations are none."""
+    found = sorted((ROOT / "configs").glob("*.yml"))
+    return [path for path in found if not path.stem.startswith("base_") and not path.stem.endswith("_demo")]
+
+
+def settings(path: Path) -> dict:
+    """The configuration with a dictionary that is always there."""
+    config = load_config(path)
+    own = config["Global"].get("character_dict_path") or ""
+    if "data/" in own:
+        config["Global"]["character_dict_path"] = "ppocr_keys_v1"
+    config["Global"]["pretrained_model"] = None
+    return config
+
+
+def draw(model: paddle.nn.Layer) -> None:
+    """Gives a fresh network running statistics and a classifier that prefers something."""
+    rng = np.random.default_rng(0)
+    classifiers = {id(entry.tensor) for entry in model.head.class_tensors()}
+    for key, value in model.state_dict().items():
+        if key.endswith("_mean"):
+            value.set_value(rng.normal(0, 0.1, value.shape).astype(np.float32))
+        elif key.endswith("_variance"):
+            value.set_value(rng.uniform(0.5, 1.5, value.shape).astype(np.float32))
+        elif id(value) in classifiers:
+            value.set_value(value.numpy() * 4)
+
+
+def training_speed(config: dict, model: paddle.nn.Layer) -> float:
+    """Lines per second of whole steps, the first one left out."""
+    canvas = canvas_of(config, model.input_size, "Train")
+    loss, optimiser = build_loss(config), build_optimiser(config, model, 1, STEPS + 1)
+    images = paddle.randn([BATCH, 3, canvas.height_px, canvas.width_px])
+    ids = paddle.randint(1, model.charset.num_classes, [BATCH, LABEL]).astype("int32")
+    targets = Targets(ids, paddle.full([BATCH], LABEL, "int64"))
+    model.train()
+    for step in range(STEPS + 1):
+        if step == 1:
+            started = time.perf_counter()
+        loss(model(images, targets), targets)["loss"].backward()
+        optimiser.step()
+        optimiser.clear_grad()
+    return STEPS * BATCH / (time.perf_counter() - started)
+
+
+def reading_speed(folder: Path, width_px: int, height_px: int) -> float:
+    """Lines per second of an exported folder, the second time that it reads them."""
+    lines = list(np.random.default_rng(0).integers(0, 255, (LINES, height_px, width_px, 3), np.uint8))
+    reader = Recognizer(folder)
+    reader(lines)
+    started = time.perf_counter()
+    reader(lines)
+    return LINES / (time.perf_counter() - started)
+
+
+def row(path: Path, scratch: Path) -> list[str]:
+    """One line of the table."""
+    config = settings(path)
+    paddle.seed(0)
+    model = build_model(config)
+    trained = sum(int(np.prod(p.shape)) for p in model.parameters())
+    canvas = canvas_of(config, model.input_size, "Train")
+    trains = training_speed(config, model)
+
+    config = reading_config(config)
+    model = build_model(config)
+    draw(model)
+    weights = scratch / path.stem
+    save_weights(model, weights)
+    model.eval()
+    model.fuse()
+    reading = sum(int(np.prod(p.shape)) for p in model.parameters())
+    out, options = scratch / f"{path.stem}-export", dict(max_mb=1000, progress=False)
+    eight = export_model(config, weights, out, storage="uint8", **options).size_bytes
+    reports = {f: export_model(config, weights, out, format=f, storage="float32", **options) for f in FORMATS[::-1]}
+    speed = reading_speed(out, canvas.width_px, canvas.height_px)  # the last format written is json
+    differences = [f"{max(reports[f].max_difference.values()):.0e}" for f in FORMATS]
+    classes = str(model.head.classifier.weight.shape[1])
+    millions = [f"{trained / 1e6:.1f}", f"{reading / 1e6:.1f}"]
+    megabytes = [f"{size / 1e6:.1f}" for size in (reports["json"].size_bytes, eight)]
+    return [path.name, classes, *millions, f"{trains:.0f}", f"{speed:.0f}", *megabytes, *differences]
+
+
+def main(names: list[str]) -> None:
+    """Measures and prints a Markdown table."""
+    paths = [Path(name) for name in names] or configurations()
+    print(f"| {' | '.join(HEADER + SIZES)} |\n|{'---|' * len(HEADER + SIZES)}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="scenetext-networks-") as scratch:
+        for path in tqdm(paths, unit="network"):
+            print(f"| {' | '.join(row(path, Path(scratch)))} |", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
