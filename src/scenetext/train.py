@@ -93,8 +93,7 @@ class Trainer:
         self.progress = Progress()
         self.notes = [f"known to PaddleOCR, without meaning here: {key}" for key in ignored_keys(config)]
         self._load_pretrained()
-        limits = self.model.input_size, self.model.longest_label
-        self.lines = training_lines(config, self.model.charset, self.seed, *limits)
+        self.lines = training_lines(config, self.model, self.seed)
         self.sampler = training_sampler(config, self.lines, self.seed)
         self.eval_records, self.eval_images = evaluation_lines(config)
         self.reader = ModelReader(self.model, canvas_of(config, self.model.input_size))

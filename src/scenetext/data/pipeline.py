@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -64,25 +64,30 @@ def _resize(config: Mapping[str, Any], section: str) -> Mapping[str, Any]:
     raise InputError("Neither Train nor Eval has RecResizeImg in its transforms: the network's input size is unknown.")
 
 
-def training_lines(
-    config: Mapping[str, Any],
-    charset: Charset,
-    seed: int,
-    input_size: tuple[int, int | None] | None = None,
-    longest_label: int | None = None,
-) -> Lines:
+class Network(Protocol):
+    """What lines have to fit.
+
+    Attributes:
+        charset: the network's classes.
+        input_size: see canvas_of.
+        longest_label: characters that the network can say, where there is a limit.
+    """
+
+    charset: Charset
+    input_size: tuple[int, int | None] | None
+    longest_label: int | None
+
+
+def training_lines(config: Mapping[str, Any], network: Network, seed: int) -> Lines:
     """The training set with the changes that its transforms ask for.
 
     Args:
         config: the configuration.
-        charset: the network's classes.
+        network: what the lines have to fit; those that are longer than it can say are listed in `Lines.too_long`.
         seed: of every draw.
-        input_size: the network's, see canvas_of.
-        longest_label: characters that the network can say, where there is a limit; longer lines are left out and
-            listed in `Lines.too_long`.
     """
     operations = _operations(config, "Train")
-    canvas = canvas_of(config, input_size, "Train")
+    canvas = canvas_of(config, network.input_size, "Train")
     sampler = _sampler(config)
     if canvas.fixed and sampler.get("name"):
         raise InputError(
@@ -93,11 +98,11 @@ def training_lines(
     return _lines(
         config,
         "Train",
-        charset,
+        network.charset,
         height_px=canvas.height_px,
         max_width_px=canvas.width_px if canvas.fixed else sampler.get("max_width", UNSQUEEZED_PX),
         stretched=canvas.stretched,
-        longest_label=longest_label,
+        longest_label=network.longest_label,
         max_text_length=setting(config, "Global.max_text_length"),
         augment=_augment(operations["RecAug"]) if "RecAug" in operations else None,
         join=None if joined is None else _join(joined, canvas.width_px / canvas.height_px),
