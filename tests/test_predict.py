@@ -14,10 +14,10 @@ import pytest
 
 from exported import LINES, tiny_export, tiny_folder
 from scenetext.charset import Charset
-from scenetext.data.transforms import resize_norm_img, to_canvas
+from scenetext.data.transforms import Canvas, resize_norm_img, to_canvas
 from scenetext.errors import InputError
-from scenetext.data.transforms import Canvas
 from scenetext.line_reader import MAX_WIDTH_PX, LineReader, fit_line
+from scenetext.ngram import NGramModel
 from scenetext.predict import Recognizer, predict_images, predict_to_file
 
 RNG = np.random.default_rng(0)
@@ -118,6 +118,27 @@ def test_folder_zip_and_single_file_are_read_alike(folder: Path, tmp_path: Path,
     assert (single.name, single.text) == (read[3].name, read[3].text)
     wanted = [read[5].name, read[0].name]
     assert [p.name for p in predict_images(reader, images, wanted, progress=False)] == wanted
+
+
+def test_a_beam_with_a_language_model_reads_what_the_model_likes_better(
+    folder: Path, lines: list[np.ndarray], tmp_path: Path
+) -> None:
+    model = NGramModel.train([text for text, _ in Recognizer(folder)(lines)][:3])
+    plain = [text for text, _ in Recognizer(folder, beam_width=8)(lines)]
+    weighed = [text for text, _ in Recognizer(folder, beam_width=8, language_model=model)(lines)]
+    assert sum(map(model.score, weighed)) > sum(map(model.score, plain))
+
+    model.save(tmp_path / "model.txt")
+    out = tmp_path / "read.txt"
+    arguments = ["--beam-width", "8", "--language-model", tmp_path / "model.txt"]
+    command = [sys.executable, "-m", "scenetext", "predict", "--model", folder, "--images", tiny_folder() / "images"]
+    subprocess.run([*command, "--out", out, *arguments], check=True, capture_output=True)
+    assert [line.split("\t")[1] for line in out.read_text(encoding="utf-8").splitlines()] == weighed
+
+
+def test_a_language_model_without_a_beam_is_refused(folder: Path) -> None:
+    with pytest.raises(InputError, match="beam width"):
+        Recognizer(folder, language_model=NGramModel.train(["a"]))
 
 
 @pytest.mark.parametrize("chunk", [1, 5])

@@ -106,7 +106,6 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--out", required=True, metavar="DIR", help="folder to write")
     export.add_argument("--max-mb", type=_positive, default=10.0, help="budget, 1 MB = 1,000,000 bytes (default 10)")
     export.add_argument("--format", default="json", choices=FORMATS, help="kind of program")
-    storage = ["auto", "float32", "float16", "uint8"]
     export.add_argument("--storage", default="auto", choices=STORAGES, help="how weights are kept (default: what fits)")
     export.add_argument("--labels", metavar="FILE", help="with --images: report the accuracy before and after")
     export.add_argument("--images", metavar="DIR", help="pictures of --labels")
@@ -115,6 +114,8 @@ def _parser() -> argparse.ArgumentParser:
     _model_arguments(predict, "FILE.txt", "file to write")
     predict.add_argument("--engine", default="paddle", choices=ENGINES, help="what computes")
     predict.add_argument("--batch-size", type=int, default=16, metavar="N", help="lines read at a time")
+    predict.add_argument("--beam-width", type=int, default=0, metavar="N", help="texts CTC follows at once (default: one)")
+    predict.add_argument("--language-model", metavar="FILE", help="characters' n-grams that weigh the beam's texts")
 
     submit = verb("submit", _submit, "read the test pictures -> a validated submission")
     _model_arguments(submit, "DIR", "folder for predicts.txt and manifest.json")
@@ -245,7 +246,15 @@ def _export(chosen: Arguments) -> None:
 def _predict(chosen: Arguments) -> None:
     from scenetext.predict import predict_to_file
 
-    read = predict_to_file(chosen.model, chosen.images, chosen.out, engine=chosen.engine, batch_size=chosen.batch_size)
+    read = predict_to_file(
+        chosen.model,
+        chosen.images,
+        chosen.out,
+        engine=chosen.engine,
+        batch_size=chosen.batch_size,
+        beam_width=chosen.beam_width,
+        language_model=chosen.language_model,
+    )
     print(f"{chosen.out}: {read.lines} lines, {read.empty} of them empty, {len(read.unreadable)} pictures unreadable")
 
 

@@ -82,6 +82,7 @@ class LineReader:
         self.canvas = canvas
         self.batch_size = batch_size
         self.decoding = decoding
+        self.decode = GREEDY_DECODERS[decoding]
 
     def __call__(
         self, images: Sequence[np.ndarray], on_lines: Callable[[int], object] = lambda count: None
@@ -139,4 +140,4 @@ class LineReader:
                 f"The network has {classes} classes and its dictionary {self.charset.num_classes} with blank and "
                 "space: the character list is another network's."
             )
-        return GREEDY_DECODERS[self.decoding](probabilities, self.charset, probabilities=True)
+        return self.decode(probabilities, self.charset, probabilities=True)

@@ -10,10 +10,12 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tqdm.auto import tqdm
 
+from scenetext.beam_search import ctc_beam
 from scenetext.data.images import ImageSource, open_images
 from scenetext.data.transforms import decode_image
 from scenetext.engines import open_engine, usable_threads
@@ -21,6 +23,7 @@ from scenetext.errors import InputError
 from scenetext.files import replacing
 from scenetext.inference_yml import read_inference_yml
 from scenetext.line_reader import FittedLine, LineReader
+from scenetext.ngram import NGramModel
 
 LINES_PER_CHUNK = 2048  # decoded, sorted by canvas and read together; the next chunk is decoded meanwhile
 
@@ -59,12 +62,31 @@ class Recognizer(LineReader):
         engine: "paddle" (Paddle Inference) or "onnxruntime".
         batch_size: lines computed at a time, fewer of wide ones.
         threads: CPU threads; by default all cores that the process may use.
+        beam_width: texts that CTC decoding follows at once; 0 takes the best class of every step.
+        language_model: weighs the texts of the beam.
+
+    Raises:
+        InputError: the folder is not complete, or the beam is asked for where CTC does not decode.
     """
 
-    def __init__(self, folder: str | Path, engine: str = "paddle", batch_size: int = 16, threads: int | None = None):
+    def __init__(
+        self,
+        folder: str | Path,
+        engine: str = "paddle",
+        batch_size: int = 16,
+        threads: int | None = None,
+        beam_width: int = 0,
+        language_model: NGramModel | None = None,
+    ):
         settings = read_inference_yml(folder)
         engine = open_engine(engine, folder, threads)
         super().__init__(engine, settings.charset, settings.canvas, batch_size, settings.decoding)
+        if language_model is not None and not beam_width:
+            raise InputError("A language model weighs the texts of a beam: give a beam width, too, such as 10.")
+        if beam_width:
+            if settings.decoding != "ctc":
+                raise InputError(f"{folder} decodes by {settings.decoding}; beam search is for CTC.")
+            self.decode = partial(ctc_beam, width=beam_width, language_model=language_model)
 
 
 def predict_images(
@@ -132,6 +154,8 @@ def predict_to_file(
     engine: str = "paddle",
     batch_size: int = 16,
     progress: bool = True,
+    beam_width: int = 0,
+    language_model: str | Path | None = None,
 ) -> PredictionSummary:
     """Reads images into a file of lines `name<TAB>text<TAB>confidence`, whole or not at all.
 
@@ -143,9 +167,12 @@ def predict_to_file(
         out: the file.
         engine, batch_size: see Recognizer.
         progress: show a bar.
+        beam_width: see Recognizer.
+        language_model: a file that NGramModel.save wrote.
     """
     source = open_images(images)
-    reader = Recognizer(model, engine, batch_size)
+    weighing = NGramModel.load(language_model) if language_model is not None else None
+    reader = Recognizer(model, engine, batch_size, beam_width=beam_width, language_model=weighing)
     lines = empty = 0
     unreadable = []
     with replacing(out, "w") as file:
