@@ -1,0 +1,81 @@
+"""Can every network learn eight lines by heart? `python tests/benchmarks/overfit.py LABELS IMAGES [CONFIG ...]`.
+
+LABELS is a file of lines name<TAB>text, IMAGES the folder or zip of its pictures. Each network starts at random and is
+trained on the same eight lines (Adam, constant rate) until it reads all of them without an error in evaluation mode; a
+network that does not within MOST_STEPS is named and makes the exit status 1.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+from networks import configurations, settings
+
+import paddle
+from tqdm import tqdm
+
+from scenetext.charset import Charset
+from scenetext.data.batches import BatchPlan, make_batch
+from scenetext.data.images import open_images
+from scenetext.data.lines import Lines
+from scenetext.data.pipeline import canvas_of
+from scenetext.labels import read_label_table
+from scenetext.losses import build_loss
+from scenetext.models import build_model
+from scenetext.models.targets import Targets
+from scenetext.reader import ModelReader
+
+LINES, MOST_STEPS, LOOK_EVERY, RATE = 8, 400, 20, 5e-4
+
+
+def steps_needed(path: Path, labels: Path, images: Path) -> tuple[int | None, float]:
+    """Steps until there is no error, None if there still is one, and seconds."""
+    import numpy as np
+
+    config = settings(path)
+    records = [record for record in read_label_table(labels).records if 2 <= len(record.text) <= 20][:LINES]
+    charset = Charset.from_labels(record.text for record in records)
+    paddle.seed(0)
+    decoding = build_model(config).decoding
+    model = build_model(config, charset.num_classes + (decoding == "attention"))
+    for part in [getattr(model, name) for name in getattr(model, "names", ())] or [model]:
+        part.charset = charset
+    canvas = canvas_of(config, model.input_size, "Train")
+    widest = canvas.width_px if canvas.fixed else 960
+    lines = Lines(records, open_images(images), charset, canvas.height_px, widest, canvas.stretched)
+    plan = BatchPlan(np.arange(LINES), canvas.height_px, canvas.width_px if canvas.fixed else None)
+    batch = make_batch(lines, plan, 0, 8)
+    targets = Targets(paddle.to_tensor(batch.ids), paddle.to_tensor(batch.lengths))
+    images_tensor = paddle.to_tensor(batch.images)
+    loss = build_loss(config)
+    optimiser = paddle.optimizer.Adam(RATE, parameters=[p for p in model.parameters() if not p.stop_gradient])
+    reader = ModelReader(model, canvas_of(config, model.input_size))
+    pictures = [lines._decode(index) for index in range(LINES)]
+    wanted = [record.text for record in records]
+    started = time.perf_counter()
+    model.train()
+    for step in range(1, MOST_STEPS + 1):
+        loss(model(images_tensor, targets), targets)["loss"].backward()
+        optimiser.step()
+        optimiser.clear_grad()
+        if step % LOOK_EVERY == 0 and [text for text, _ in reader(pictures)] == wanted:
+            return step, time.perf_counter() - started
+    return None, time.perf_counter() - started
+
+
+def main(labels: str, images: str, *names: str) -> int:
+    """Trains and prints a Markdown table."""
+    paths = [Path(name) for name in names] or configurations()
+    print("| configuration | steps to no error | seconds |\n|---|---|---|", flush=True)
+    failed = False
+    for path in tqdm(paths, unit="network"):
+        steps, seconds = steps_needed(path, Path(labels), Path(images))
+        failed |= steps is None
+        print(f"| {path.name} | {steps or f'errors left after {MOST_STEPS}'} | {seconds:.0f} |", flush=True)
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
