@@ -164,7 +164,7 @@ def test_ppocrv6_fits_in_8_bits_and_official_readers_read_the_same(
     monkeypatch.setenv("PADDLE_PDX_DISABLE_MODEL_SOURCE_CHECK", "True")
     config = load_config(root / "configs" / "ppocrv6_small.yml", ["Global.character_dict_path=ppocrv6"])
     out = tmp_path / "v6"
-    report = export_model(config, "rapidocr:PP-OCRv6_rec_small", out, progress=False)
+    report = export_model(config, "rapidocr:PP-OCRv6_rec_small", out, storage="uint8", progress=False)
     assert report.storage == "uint8" and report.size_bytes < 6_000_000 and report.classes == 18_710
     texts = [text for text, _ in Recognizer(out)(lines)]
     assert sum(map(bool, texts)) > 0.9 * len(lines)

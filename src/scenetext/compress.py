@@ -188,6 +188,38 @@ def encode_weights(
     return stored
 
 
+def encode_within(model: nn.Layer, budget_bytes: int) -> dict[str, StoredTensor]:
+    """Half precision for most weights and 8 bits for as few as a budget asks for; the network stays as it is.
+
+    Those come first that lose least for the bytes they save: the error relative to the weight, over those bytes.
+
+    Args:
+        model: the network.
+        budget_bytes: for the parameters.
+
+    Returns:
+        Coded weights by key; more than the budget where even all 8 bits do not fit.
+    """
+
+    def wanted(weight: CodableWeight) -> bool:
+        return weight.size >= LEAST_NUMBERS and not weight.recurrent
+
+    stored = encode_weights(model, lambda weight: "float16" if wanted(weight) else None)
+    eight = encode_weights(model, lambda weight: "uint8" if wanted(weight) else None)
+    weights = {weight.key: weight for weight in codable_weights(model) if wanted(weight)}
+
+    def loss_per_byte(key: str) -> float:
+        weight, coded = weights[key].value, eight[key]
+        error = np.square(CODINGS["uint8"](coded.arrays)().numpy() - weight).sum() / np.square(weight).sum()
+        return float(error) / (stored[key].size_bytes - coded.size_bytes)
+
+    for key in sorted(weights, key=loss_per_byte):
+        if parameter_bytes(tensor_sizes(model, stored)) <= budget_bytes:
+            break
+        stored[key] = eight[key]
+    return stored
+
+
 def store_weights(model: nn.Layer, stored: Mapping[str, StoredTensor]) -> None:
     """Replaces weights of a network by their coded form, in place; it can no longer be trained.
 

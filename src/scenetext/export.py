@@ -47,6 +47,7 @@ NAMED_TENSORS = 10  # in the refusal
 REAL_LINES_CHECKED = 16
 DRAWN_WIDTHS_PX = (24, 90, 166, 331, 331, 427, 669, 1200)
 MEGABYTE = 1_000_000
+PROGRAM_ALLOWANCE = 400_000  # bytes; the programs of the networks here take 150 to 370 kB
 
 
 def export_model(
@@ -74,7 +75,8 @@ def export_model(
         max_mb: the budget for program and parameters, in units of 1,000,000 bytes.
         format: "json" (Paddle 3's representation), "pdmodel" (the old one) or "onnx".
         storage: "float32", "float16", "uint8" (8 bits per output channel; both for convolutions and linear layers,
-            for recurrent layers too if the budget asks for it), or "auto": the first of the three that fits.
+            for recurrent layers too if the budget asks for it), or "auto": the first of the three that fits, and
+            between float16 and uint8 a mixture with as few 8-bit weights as fit.
         characters: keep only the classes of these (and blank and space); by default all of the dictionary.
         labels, images: labelled lines; both networks read them and both accuracies are reported.
         progress: show bars and print the report.
@@ -129,7 +131,7 @@ def _export(
     with replacing_folder(out) as made, tempfile.TemporaryDirectory(prefix="scenetext-export-") as scratch:
         InferenceSettings(model_name(config), canvas, model.charset, model.decoding).write(made)
         smallest = None
-        plans = _plans(storage, model)
+        plans = _plans(storage, model, budget)
         for number, (name, chosen) in enumerate(plans):
             stored = chosen()
             sizes = tensor_sizes(model, stored)
@@ -231,9 +233,9 @@ def _load(config: dict[str, Any], weights: str | Path) -> tuple[dict[str, Any], 
     return config, model, loaded.added
 
 
-def _plans(storage: str, model: Recogniser) -> list[tuple[str, Callable[[], dict[str, StoredTensor]]]]:
+def _plans(storage: str, model: Recogniser, budget: int) -> list[tuple[str, Callable[[], dict[str, StoredTensor]]]]:
     """The ways of storing to try, the dearest first."""
-    from scenetext.compress import LEAST_NUMBERS, codable_weights, encode_weights
+    from scenetext.compress import LEAST_NUMBERS, codable_weights, encode_weights, encode_within
 
     def coded(kind: str, recurrent: bool) -> Callable[[], dict[str, StoredTensor]]:
         def coding(weight: CodableWeight) -> str | None:
@@ -247,6 +249,8 @@ def _plans(storage: str, model: Recogniser) -> list[tuple[str, Callable[[], dict
     if storage in ("float32", "auto"):
         plans.append(("float32", dict))
     for kind in ("float16", "uint8"):
+        if kind == "uint8" and storage == "auto":
+            plans.append(("float16 and uint8", lambda: encode_within(model, budget - PROGRAM_ALLOWANCE)))
         if storage in (kind, "auto"):
             plans.append((kind, coded(kind, recurrent=False)))
             if has_recurrent:
