@@ -8,6 +8,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import paddle
 
 
 def read_table(shared: Path, name: str) -> dict:
@@ -58,3 +59,12 @@ def inputs(shape: tuple[int, int, int, int]) -> dict[str, np.ndarray]:
     waves += 0.3 * np.cos(2 * np.pi * w * w / (7 * shape[3]))
     noise = np.random.RandomState(0).uniform(-1, 1, shape)
     return {"a": noise.astype(np.float32), "b": waves.astype(np.float32)}
+
+
+def randomise_statistics(model) -> None:
+    """Gives batch normalisations running statistics other than their first ones."""
+    for key, value in model.state_dict().items():
+        if key.endswith("_mean"):
+            value.set_value(0.1 * paddle.randn(value.shape))
+        elif key.endswith("_variance"):
+            value.set_value(0.5 + paddle.rand(value.shape))

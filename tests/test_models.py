@@ -6,6 +6,7 @@ import numpy as np
 import paddle
 import pytest
 
+from parity import randomise_statistics
 from scenetext.errors import InputError
 from scenetext.models import build_model
 from scenetext.models.gelu import GELU
@@ -44,14 +45,6 @@ def load(root, name):
 
     paddle.seed(1)
     return build_model(load_config(root / SMALL[name][0]), 20), SMALL[name][1]
-
-
-def randomise_statistics(model):
-    for key, value in model.state_dict().items():
-        if key.endswith("_mean"):
-            value.set_value(0.1 * paddle.randn(value.shape))
-        elif key.endswith("_variance"):
-            value.set_value(0.5 + paddle.rand(value.shape))
 
 
 @pytest.mark.parametrize("name", SMALL)

@@ -7,6 +7,7 @@ import numpy as np
 import paddle
 import pytest
 
+from parity import randomise_statistics
 from scenetext.charset import Charset
 from scenetext.config import load_config
 from scenetext.decode import ctc_greedy
@@ -46,14 +47,6 @@ def targets(*labels: list[int]) -> Targets:
     longest = max(map(len, labels))
     ids = np.array([label + [0] * (longest - len(label)) for label in labels], np.int32)
     return Targets(paddle.to_tensor(ids), paddle.to_tensor(np.array([len(label) for label in labels], np.int64)))
-
-
-def randomise_statistics(model):
-    for key, value in model.state_dict().items():
-        if key.endswith("_mean"):
-            value.set_value(0.1 * paddle.randn(value.shape))
-        elif key.endswith("_variance"):
-            value.set_value(0.5 + paddle.rand(value.shape))
 
 
 @pytest.mark.parametrize("size", PAPER)
