@@ -133,8 +133,14 @@ def environment() -> dict[str, Any]:
         "cores": usable_cores(),
         "versions": versions,
         "commit": _commit(),
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "command": _command(),
     }
+
+
+def _command() -> list[str]:
+    """What started this process; of a notebook's kernel the name alone, for the rest is a temporary file's path."""
+    name = Path(sys.argv[0]).name
+    return [name] if name.startswith("ipykernel") else [name, *sys.argv[1:]]
 
 
 def usable_cores() -> int:
