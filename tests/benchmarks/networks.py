@@ -1,4 +1,4 @@
-"""What every network costs: `python tests/benchmarks/networks.py [CONFIG ...] > configs/networks.md`.
+"""What every network costs: `python tests/benchmarks/networks.py [CONFIG ...]` prints a table.
 
 For each configuration, one after the other on this machine: parameters, training speed (batches of 16 lines on the
 training canvas), speed of the exported folder (64 lines of that canvas, Paddle Inference), its bytes with float32 and
