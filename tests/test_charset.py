@@ -110,6 +110,9 @@ def test_coverage_counts_lines_and_occurrences():
 def test_slicing_finds_each_class_in_the_other_charset():
     small, large = Charset(("b", "中", "新"), use_space_char=False), Charset(("a", "b", "中", " "))
     assert small.rows_in(large) == [0, 2, 3, None]
+    end = large.num_classes  # attention's last class; NRTR's characters are moved by 3, its last class is one of its own
+    assert small.rows_in(large, "attention") == [0, 2, 3, None, end]
+    assert small.rows_in(large, "nrtr") == [0, 1, 2, 3, 5, 6, None, end + 3]
 
 
 def test_written_dictionary_reads_back_the_same(tmp_path):

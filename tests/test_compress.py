@@ -14,6 +14,7 @@ from scenetext.compress import (
     Uint8PerChannel,
     codable_weights,
     encode_weights,
+    encode_within,
     least_error_scale,
     parameter_bytes,
     slice_head,
@@ -149,3 +150,16 @@ def test_space_survives_slicing() -> None:
     model = build_model(tiny_config(folder, use_space_char=True))
     assert slice_head(model, "3").characters == ("3", " ")
     assert isinstance(model.head.classifier, nn.Linear) and model.head.classifier.weight.shape[1] == 3
+
+
+def test_a_budget_between_both_widths_gives_8_bits_to_some_weights_and_no_more_than_needed(model) -> None:
+    def size(stored: dict) -> int:
+        return parameter_bytes(tensor_sizes(model, stored))
+
+    wide, narrow = encode_within(model, 10**9), encode_within(model, 0)
+    assert {tensor.coding for tensor in wide.values()} == {"float16"}
+    assert {tensor.coding for tensor in narrow.values()} == {"uint8"}
+    assert set(wide) == set(narrow) and size(narrow) < size(wide)
+    mixed = encode_within(model, size(wide) - 1)
+    assert size(narrow) <= size(mixed) < size(wide)
+    assert [tensor.coding for tensor in mixed.values()].count("uint8") == 1
