@@ -60,6 +60,22 @@ def test_head_columns_follow_their_characters_to_another_dictionary(saved, tmp_p
         assert other.head.fc.bias.numpy()[row] == model.head.fc.bias.numpy()[origin]
 
 
+def test_a_decoder_with_attention_keeps_what_it_knows_of_every_character_and_of_the_end(tmp_path):
+    head = {"name": "AttentionHead", "hidden_size": 8}
+    old = model_with(tmp_path, "abc", Head=head)
+    save_weights(old, tmp_path / "best")
+    new = model_with(tmp_path, "cxa", "other.txt", Head=head)
+    report = load_weights(new, tmp_path / "best")
+    assert not report.skipped and not report.missing and len(report.sliced) == 3
+    told, was_told = (model.head.attention_cell.rnn.weight_ih.numpy() for model in (new, old))
+    told, was_told = told[:, -new.head.num_classes :], was_told[:, -old.head.num_classes :]
+    for row, origin in {0: 0, 1: 3, 3: 1, -1: -1}.items():  # the start, c, a, the end
+        np.testing.assert_array_equal(
+            new.head.generator.weight.numpy()[:, row], old.head.generator.weight.numpy()[:, origin]
+        )
+        np.testing.assert_array_equal(told[:, row], was_told[:, origin])
+
+
 def test_weights_of_another_network_are_an_error_not_a_fresh_start(saved, tmp_path):
     other = model_with(tmp_path, "abc", Backbone={"name": "ResNet", "layers": 18}, Neck=None)
     arrays = {f"other.{k}": v for k, v in read_pdparams(saved[1]).items()}
