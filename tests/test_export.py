@@ -92,7 +92,9 @@ def test_model_name_is_the_configs_or_one_that_paddlex_knows(root: Path, changes
         ({"max_mb": 0}, "budget"),
         ({"labels": "train.txt"}, "images"),
         ({"weights": "none"}, "none"),
-        ({"characters": "12串"}, "串"),
+        ({"characters": "串"}, "characters to keep"),
+        ({"budgets_mb": [2]}, "labels"),
+        ({"budgets_mb": [-1], "labels": "train.txt", "images": "."}, "budget"),
     ],
 )
 def test_wrong_input_is_told_before_anything_is_written(tmp_path: Path, settings: dict, told: str) -> None:
@@ -127,10 +129,53 @@ def test_budget_that_cannot_be_met_names_the_smallest_size_and_the_largest_tenso
         export_model(tiny_config(tiny_folder()), tiny_folder() / "tiny", tmp_path / "out", max_mb=0.1, progress=False)
     message = str(refusal.value)
     smallest = int(message.split("reaches is ")[1].split(" bytes")[0].replace(",", ""))
-    assert 300_000 < smallest < 600_000  # 8 bits, the LSTM too, with the program
-    assert "neck.encoder.lstm.weight_ih_l0 (64, 200) uint8" in message
+    assert 150_000 < smallest < 400_000  # a few bits each, with the program
+    assert "raise --max-mb to 0." in message and "Largest tensors: " in message
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
     assert (tmp_path / "out" / "inference.json").read_text() == "the last good export"
+
+
+@pytest.mark.parametrize("format", ["json", "pdmodel", "onnx"])
+def test_a_budget_below_8_bits_is_met_by_the_fitter(tmp_path: Path, format: str) -> None:
+    folder, out = tiny_folder(), tmp_path / "out"
+    lines = {"labels": folder / "train.txt", "images": folder / "images"}
+    report = export_model(tiny_config(folder), folder / "tiny", out, max_mb=0.27, format=format, **lines, progress=False)
+    assert report.storage.startswith("fitted") and report.size_bytes <= 270_000
+    assert sum(size for name, size in report.files.items() if name != "inference.yml") == report.size_bytes
+    assert report.calibration == f"{LINES} lines of the training set"
+    assert {row["coding"].split(",")[0] for row in report.plan} & {"1.6 bits", "2 bits", "2.7 bits", "3 bits", "4 bits"}
+    assert all(row["expected_loss"] >= 0 for row in report.plan)
+    assert all(difference <= 1e-4 for difference in report.max_difference.values())
+
+
+def test_curve_reads_better_or_as_well_with_more_bytes_and_ends_with_the_float32_network(tmp_path: Path) -> None:
+    folder = tiny_folder()
+    report = export_model(
+        tiny_config(folder),
+        folder / "tiny",
+        tmp_path / "out",
+        labels=folder / "train.txt",
+        images=folder / "images",
+        budgets_mb=[0.5, 0.2, 0.35],
+        progress=False,
+    )
+    assert [row["max_mb"] for row in report.curve] == [0.2, 0.35, 0.5, None]
+    sizes, losses = ([row[name] for row in report.curve] for name in ("size_bytes", "expected_loss"))
+    assert sizes == sorted(sizes) and losses == sorted(losses, reverse=True) and losses[-1] == 0
+    assert [row["fits"] for row in report.curve] == [False, True, True, True]
+    trained = report.accuracy["trained"]
+    assert {name: report.curve[-1][name] for name in ("raw", "normalised")} == {
+        name: trained[name]["value"] for name in ("raw", "normalised")
+    }
+    assert report.storage == "float32"  # the weights themselves are those of the export, not of the curve
+
+
+def test_without_the_training_set_the_fitter_looks_at_drawn_lines(tmp_path: Path) -> None:
+    folder = tiny_folder()
+    config = tiny_config(folder)
+    config["Train"] = {**config["Train"], "dataset": {**config["Train"]["dataset"], "label_file_list": ["gone.txt"]}}
+    report = export_model(config, folder / "tiny", tmp_path / "out", max_mb=0.3, progress=False)
+    assert "drawn lines" in report.calibration and "gone.txt" in report.calibration
 
 
 def test_files_that_compute_something_else_are_not_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

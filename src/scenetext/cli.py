@@ -20,7 +20,7 @@ from scenetext.normalise import CHOICES
 Arguments = argparse.Namespace
 ENGINES = ("paddle", "onnxruntime")  # the modules that define these import more than `--help` should wait for
 FORMATS = ("json", "pdmodel", "onnx")
-STORAGES = ("auto", "float32", "float16", "uint8")
+STORAGES = ("auto", "float32", "float16", "uint8", "fitted")
 LABEL_CHOICES = {
     "width": "full-width letters, digits and punctuation in labels",
     "case": "letters in labels",
@@ -107,6 +107,12 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--max-mb", type=_positive, default=10.0, help="budget, 1 MB = 1,000,000 bytes (default 10)")
     export.add_argument("--format", default="json", choices=FORMATS, help="kind of program")
     export.add_argument("--storage", default="auto", choices=STORAGES, help="how weights are kept (default: what fits)")
+    export.add_argument(
+        "--characters", nargs="+", metavar="FILE", help="keep only the classes of these dictionaries' characters"
+    )
+    export.add_argument(
+        "--budgets", nargs="+", type=_positive, default=[], metavar="MB", help="with --labels: accuracy at these budgets"
+    )
     export.add_argument("--labels", metavar="FILE", help="with --images: report the accuracy before and after")
     export.add_argument("--images", metavar="DIR", help="pictures of --labels")
 
@@ -229,8 +235,10 @@ def _evaluate(chosen: Arguments) -> None:
 
 
 def _export(chosen: Arguments) -> None:
+    from scenetext.charset import named_characters
     from scenetext.export import export_model
 
+    kept = [character for name in chosen.characters or () for character in named_characters(name)]
     export_model(
         _load_config(chosen),
         chosen.weights,
@@ -238,6 +246,8 @@ def _export(chosen: Arguments) -> None:
         max_mb=chosen.max_mb,
         format=chosen.format,
         storage=chosen.storage,
+        characters=kept if chosen.characters else None,
+        budgets_mb=chosen.budgets,
         labels=chosen.labels,
         images=chosen.images,
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scenetext.budget_curve import MEGABYTE, budget_curve
 from scenetext.config import load_config
 from scenetext.cpu import prepare_process
-from scenetext.data.images import open_images
 from scenetext.data.pipeline import canvas_of
-from scenetext.data.transforms import Canvas, decode_image
+from scenetext.data.transforms import Canvas
 from scenetext.errors import InputError, RunError
+from scenetext.export_lines import calibration_batches, drawn_lines, labelled_lines
 from scenetext.export_report import ExportReport, LineDifference, size_text
 from scenetext.files import replacing_folder, write_json
 from scenetext.inference_yml import FILE_NAME, ONNX, InferenceSettings, model_name
@@ -33,21 +34,17 @@ from scenetext.metrics import score
 from scenetext.onnx_export import convert_to_onnx
 from scenetext.predict import predict_images
 from scenetext.reader import EagerEngine
+from scenetext.storing import STORAGES, bars, store_within
 from scenetext.trace import BASE_NAME, PROGRAM_SUFFIX, trace
 from scenetext.verify import TOLERANCE, Verification, take_samples, verify
 
 if TYPE_CHECKING:
-    from scenetext.compress import CodableWeight, StoredTensor, TensorSize
+    from scenetext.compress import StoredTensor, TensorSize
+    from scenetext.compress.fitter import Fitter
     from scenetext.models.recogniser import Recogniser
 
 FORMATS = (*PROGRAM_SUFFIX, "onnx")
-STORAGES = ("auto", "float32", "float16", "uint8")
 LISTED_TENSORS = 20  # in the report
-NAMED_TENSORS = 10  # in the refusal
-REAL_LINES_CHECKED = 16
-DRAWN_WIDTHS_PX = (24, 90, 166, 331, 331, 427, 669, 1200)
-MEGABYTE = 1_000_000
-PROGRAM_ALLOWANCE = 400_000  # bytes; the programs of the networks here take 150 to 370 kB
 
 
 def export_model(
@@ -61,6 +58,7 @@ def export_model(
     characters: Iterable[str] | None = None,
     labels: str | Path | None = None,
     images: str | Path | None = None,
+    budgets_mb: Sequence[float] = (),
     progress: bool = True,
 ) -> ExportReport:
     """Writes a folder for inference and, beside it, `<out>.report.json`.
@@ -75,10 +73,13 @@ def export_model(
         max_mb: the budget for program and parameters, in units of 1,000,000 bytes.
         format: "json" (Paddle 3's representation), "pdmodel" (the old one) or "onnx".
         storage: "float32", "float16", "uint8" (8 bits per output channel; both for convolutions and linear layers,
-            for recurrent layers too if the budget asks for it), or "auto": the first of the three that fits, and
-            between float16 and uint8 a mixture with as few 8-bit weights as fit.
-        characters: keep only the classes of these (and blank and space); by default all of the dictionary.
+            for recurrent layers too if the budget asks for it), "fitted" (every weight in the bits that real lines
+            show it to need), or "auto": the first of the four that fits, and between float16 and uint8 a mixture with
+            as few 8-bit weights as fit.
+        characters: keep only the classes of these (and blank and space); by default all of the dictionary. Those that
+            the network does not know are reported.
         labels, images: labelled lines; both networks read them and both accuracies are reported.
+        budgets_mb: read the labelled lines at these budgets too, in memory, for the curve of accuracy over size.
         progress: show bars and print the report.
 
     Returns:
@@ -89,11 +90,13 @@ def export_model(
         RunError: the written files compute something else than the network; nothing is written.
     """
     config, out = load_config(config), Path(out)
-    _check_arguments(out, max_mb, format, storage, labels, images)
+    _check_arguments(out, max_mb, format, storage, labels, images, budgets_mb)
     budget = int(max_mb * MEGABYTE)
     records = read_label_table(labels).records if labels is not None else []
     with _on_cpu():  # a GPU rounds differently, and what the files are checked against must be exact
-        report = _export(config, weights, out, budget, format, storage, characters, records, images, progress)
+        report = _export(
+            config, weights, out, budget, format, storage, characters, records, images, budgets_mb, progress
+        )
     write_json(report_path(out), report.as_dict())
     if progress:
         print(report)
@@ -116,37 +119,34 @@ def _export(
     characters: Iterable[str] | None,
     records: list[Record],
     images: str | Path | None,
+    budgets_mb: Sequence[float],
     progress: bool,
 ) -> ExportReport:
     config, model, untrained = _load(config, weights)
-    from scenetext.compress import parameter_bytes, slice_head, store_weights, tensor_sizes
+    from scenetext.compress import slice_head, store_weights, tensor_sizes
 
     canvas = canvas_of(config, model.input_size)
     trained_texts = _read(_reader(model, canvas), images, records, progress)
+    unknown = []
     if characters is not None:
-        slice_head(model, characters)
+        wanted = list(dict.fromkeys(characters))
+        unknown = [character for character in wanted if character not in set(model.charset.characters)]
+        slice_head(model, [character for character in wanted if character not in unknown])
     model.fuse()
     plain = tensor_sizes(model, {})
 
     with replacing_folder(out) as made, tempfile.TemporaryDirectory(prefix="scenetext-export-") as scratch:
         InferenceSettings(model_name(config), canvas, model.charset, model.decoding).write(made)
-        smallest = None
-        plans = _plans(storage, model, budget)
-        for number, (name, chosen) in enumerate(plans):
-            stored = chosen()
-            sizes = tensor_sizes(model, stored)
-            if parameter_bytes(sizes) > budget and number + 1 < len(plans):
-                continue
-            job = Path(scratch) / f"trace{number}"
-            job.mkdir()
-            size = _write_program(model, config, stored, job, format, canvas, made)
-            smallest = size if smallest is None else min(size, smallest)
-            if size <= budget:
-                break
-        else:
-            raise InputError(_too_large(out, storage, budget, smallest, sizes))
-        store_weights(model, stored)
-        lines = _drawn_lines(canvas.height_px) + _real_lines(images, records)
+
+        def write(stored: Mapping[str, StoredTensor]) -> int:
+            job = Path(tempfile.mkdtemp(prefix="trace-", dir=scratch))
+            return _write_program(model, config, stored, job, format, canvas, made)
+
+        fitting = _Fitting(model, config, canvas, progress)
+        storage = store_within(model, budget, storage, write, fitting.fitter, str(out))
+        curve = fitting.curve(budgets_mb, storage.program_bytes, images, records) if budgets_mb else []
+        store_weights(model, storage.stored)
+        lines = drawn_lines(canvas.height_px) + labelled_lines(images, records)
         samples = take_samples(_reader(model, canvas), lines)
         job = Path(scratch) / "verify"
         job.mkdir()
@@ -158,21 +158,58 @@ def _export(
     report = ExportReport(
         folder=str(out),
         format=format,
-        storage=name,
+        storage=storage.name,
         files=files,
-        size_bytes=size,
+        size_bytes=storage.size_bytes,
         max_bytes=budget,
         classes=model.charset.num_classes,
         untrained=[c for c in untrained if c in model.charset.characters],
-        largest=[asdict(entry) for entry in sizes[:LISTED_TENSORS]],
-        bytes_by_part={"float32": _by_part(plain), name: _by_part(sizes)},
+        unknown=unknown,
+        unspellable=sum(bool(model.charset.unknown(record.text)) for record in records),
+        largest=[asdict(entry) for entry in storage.sizes[:LISTED_TENSORS]],
+        bytes_by_part={"float32": _by_part(plain), storage.name: _by_part(storage.sizes)},
+        plan=[
+            {**asdict(entry), "expected_loss": storage.losses.get(entry.key)}
+            for entry in storage.sizes
+            if entry.key in storage.stored
+        ],
+        calibration=fitting.source,
         max_difference=found.max_difference,
         lines_checked=len(lines),
         steady_share=float(np.concatenate([sample.steady.ravel() for sample in samples]).mean()),
+        curve=curve,
     )
     if records:
         _compare(report, records, trained_texts, found.texts)
     return report
+
+
+class _Fitting:
+    """The fitter of an export, made when it is first asked for."""
+
+    def __init__(self, model: Recogniser, config: Mapping[str, Any], canvas: Canvas, progress: bool):
+        self.model, self.config, self.canvas, self.progress = model, config, canvas, progress
+        self.source: str | None = None
+        self._made: Fitter | None = None
+
+    def fitter(self) -> Fitter:
+        from scenetext.compress.fitter import Fitter
+
+        if self._made is None:
+            batches, self.source = calibration_batches(self.config, _reader(self.model, self.canvas))
+            self._made = Fitter(self.model, batches, bars(self.progress))
+        return self._made
+
+    def curve(
+        self, budgets_mb: Sequence[float], program_bytes: int, images: str | Path | None, records: list[Record]
+    ) -> list[dict[str, Any]]:
+        """See budget_curve."""
+
+        def read() -> list[str]:
+            return _read(_reader(self.model, self.canvas), images, records, progress=False)
+
+        targets = [record.text for record in records]
+        return budget_curve(self.fitter(), budgets_mb, program_bytes, read, targets, bars(self.progress))
 
 
 @contextmanager
@@ -199,7 +236,9 @@ def _by_part(sizes: list[TensorSize]) -> dict[str, int]:
     return parts
 
 
-def _check_arguments(out: Path, max_mb: float, format: str, storage: str, labels: Any, images: Any) -> None:
+def _check_arguments(
+    out: Path, max_mb: float, format: str, storage: str, labels: Any, images: Any, budgets_mb: Sequence[float]
+) -> None:
     if format not in FORMATS:
         raise InputError(f"The format {format!r} is unknown; known are {', '.join(FORMATS)}.")
     if storage not in STORAGES:
@@ -208,6 +247,10 @@ def _check_arguments(out: Path, max_mb: float, format: str, storage: str, labels
         raise InputError(f"The budget of {max_mb} MB must be a positive number.")
     if (labels is None) != (images is None):
         raise InputError("Labels and images belong together: give both or neither.")
+    if budgets_mb and labels is None:
+        raise InputError("A curve of accuracy over size needs labelled lines: give labels and images.")
+    if wrong := [budget for budget in budgets_mb if not 0 < budget < math.inf]:
+        raise InputError(f"The budget of {wrong[0]} MB must be a positive number.")
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; give a folder to write.")
     if out.is_dir():
@@ -233,31 +276,6 @@ def _load(config: dict[str, Any], weights: str | Path) -> tuple[dict[str, Any], 
     return config, model, loaded.added
 
 
-def _plans(storage: str, model: Recogniser, budget: int) -> list[tuple[str, Callable[[], dict[str, StoredTensor]]]]:
-    """The ways of storing to try, the dearest first."""
-    from scenetext.compress import LEAST_NUMBERS, codable_weights, encode_weights, encode_within
-
-    def coded(kind: str, recurrent: bool) -> Callable[[], dict[str, StoredTensor]]:
-        def coding(weight: CodableWeight) -> str | None:
-            wanted = weight.size >= LEAST_NUMBERS and (recurrent or not weight.recurrent)
-            return kind if wanted else None
-
-        return lambda: encode_weights(model, coding)
-
-    has_recurrent = any(weight.recurrent for weight in codable_weights(model))
-    plans: list = []
-    if storage in ("float32", "auto"):
-        plans.append(("float32", dict))
-    for kind in ("float16", "uint8"):
-        if kind == "uint8" and storage == "auto":
-            plans.append(("float16 and uint8", lambda: encode_within(model, budget - PROGRAM_ALLOWANCE)))
-        if storage in (kind, "auto"):
-            plans.append((kind, coded(kind, recurrent=False)))
-            if has_recurrent:
-                plans.append((f"{kind}, recurrent layers too", coded(kind, recurrent=True)))
-    return plans
-
-
 def _write_program(
     model: Recogniser,
     config: Mapping[str, Any],
@@ -281,18 +299,6 @@ def _write_program(
     return sum((made / path.name).stat().st_size for path in files)
 
 
-def _too_large(out: Path, storage: str, budget: int, smallest: int, sizes: list) -> str:
-    listed = "; ".join(
-        f"{entry.key} {entry.shape} {entry.coding} {size_text(entry.size_bytes)}" for entry in sizes[:NAMED_TENSORS]
-    )
-    way_out = "" if storage in ("auto", "uint8") else "allow 8-bit storage or "
-    return (
-        f"{out} cannot be written within {size_text(budget)}: the smallest that this export reaches is "
-        f"{size_text(smallest)}; {way_out}raise --max-mb, use a smaller dictionary or a smaller network. "
-        f"Largest tensors: {listed}."
-    )
-
-
 def _reader(model: Recogniser, canvas: Canvas) -> LineReader:
     return LineReader(EagerEngine(model), model.charset, canvas, decoding=model.decoding)
 
@@ -301,35 +307,6 @@ def _read(reader: LineReader, images: str | Path | None, records: list[Record], 
     if not records:
         return []
     return [p.text for p in predict_images(reader, images, [record.name for record in records], progress)]
-
-
-def _drawn_lines(height_px: int) -> list[np.ndarray]:
-    """Lines of letters and digits for the check: they need no file, and are the same everywhere."""
-    import cv2
-
-    lines = []
-    for number, width_px in enumerate(DRAWN_WIDTHS_PX):
-        shade = np.linspace(40 + 20 * number, 200, width_px)[None, :, None]
-        line = np.broadcast_to(shade, (height_px, width_px, 3)).astype(np.uint8).copy()
-        text = f"{number}scene text 0123456789 {width_px} ABCDEFGH"
-        cv2.putText(line, text, (4, height_px * 3 // 4), cv2.FONT_HERSHEY_SIMPLEX, height_px / 40, (0, 60, 255), 2)
-        lines.append(line)
-    return lines
-
-
-def _real_lines(images: str | Path | None, records: list[Record]) -> list[np.ndarray]:
-    if not records:
-        return []
-    source = open_images(images)
-
-    def readable() -> Iterator[np.ndarray]:
-        for record in records[:REAL_LINES_CHECKED]:
-            try:
-                yield decode_image(source.read(record.name), source.place(record.name))
-            except InputError:  # reading it gives an empty text, here as there
-                continue
-
-    return list(readable())
 
 
 def _refuse_difference(found: Verification) -> None:

@@ -36,12 +36,18 @@ class ExportReport:
         max_bytes: the budget.
         classes: of the network, the blank included.
         untrained: characters of the dictionary that the weights did not know; their columns were never trained.
+        unknown: characters that were to be kept and that the network does not know.
+        unspellable: labelled lines with a character that has no class.
         largest: the largest tensors, each (key, shape, storage, bytes).
         bytes_by_part: bytes of the weights by part of the network, in float32 and as stored.
+        plan: the coded weights, largest first, each (key, shape, coding, size_bytes, expected_loss); the loss is the
+            fitter's estimate, in nats per line, and None where it had no part.
+        calibration: the lines that the fitter measured on, if it did.
         max_difference: per way of computing in a fresh process, the largest difference of a probability from the
             network in memory with the same stored weights.
         lines_checked: how many lines that difference was taken over.
         steady_share: of their time steps, the share at which the network itself is steady enough to compare.
+        curve: accuracy at several budgets; see `budget_curve`.
         accuracy: "trained" and "exported" → the scores on the labelled lines, when there were any.
         differences: labelled lines whose text changed.
     """
@@ -54,11 +60,16 @@ class ExportReport:
     max_bytes: int
     classes: int
     untrained: list[str]
+    unknown: list[str]
+    unspellable: int
     largest: list[dict[str, Any]]
     bytes_by_part: dict[str, dict[str, int]]
+    plan: list[dict[str, Any]]
+    calibration: str | None
     max_difference: dict[str, float]
     lines_checked: int
     steady_share: float
+    curve: list[dict[str, Any]] = field(default_factory=list)
     accuracy: dict[str, dict[str, Any]] = field(default_factory=dict)
     differences: list[LineDifference] = field(default_factory=list)
 
@@ -82,6 +93,14 @@ class ExportReport:
                 f"{len(self.untrained)} characters of the dictionary were unknown to the weights and never trained: "
                 f"{''.join(self.untrained[:40])}"
             )
+        if self.unknown:
+            lines.append(
+                f"{len(self.unknown)} of the characters to keep are unknown to the network: {''.join(self.unknown[:40])}"
+            )
+        if self.unspellable:
+            lines.append(f"{self.unspellable} labelled lines hold a character without a class: they cannot be read right")
+        if self.calibration:
+            lines.append(f"bits chosen on {self.calibration}")
         for name, difference in self.max_difference.items():
             lines.append(
                 f"checked in a fresh process, {name}: largest difference of a probability {difference:.1e} over "
@@ -91,6 +110,12 @@ class ExportReport:
             lines.append(
                 f"accuracy {name}: {scores['raw']['value']:.4f} raw, {scores['normalised']['value']:.4f} normalised, "
                 f"{scores['one_minus_ned']['value']:.4f} 1-NED on {scores['lines']} lines"
+            )
+        for row in self.curve:
+            budget = "float32" if row["max_mb"] is None else f"{row['max_mb']:g} MB"
+            lines.append(
+                f"at {budget}: {size_text(row['size_bytes'])}, {row['bits']:.2f} bits a weight, "
+                f"{row['normalised']:.4f} normalised, {row['raw']:.4f} raw{'' if row['fits'] else ', does not fit'}"
             )
         if self.accuracy:
             lines.append(f"{len(self.differences)} texts differ from the trained network's")

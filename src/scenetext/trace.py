@@ -65,7 +65,7 @@ def trace(
         "height": canvas.height_px,
         "width": canvas.width_px if canvas.fixed else None,
         "format": format,
-        "codings": {key: tensor.coding for key, tensor in stored.items()},
+        "codings": {key: [tensor.coding, tensor.settings] for key, tensor in stored.items()},
     }
     (job / "job.json").write_text(json.dumps(order), encoding="utf-8")
     run_module("scenetext.trace", [str(job)], {"FLAGS_enable_pir_api": "0" if format == "pdmodel" else "1"})
@@ -126,6 +126,7 @@ def main(arguments: list[str]) -> None:
 
     from scenetext.compress import StoredTensor, store_weights
     from scenetext.models import build_model
+    from scenetext.program import shrink_json, shrink_pdmodel
 
     (job,) = map(Path, arguments)
     order = json.loads((job / "job.json").read_text(encoding="utf-8"))
@@ -139,8 +140,8 @@ def main(arguments: list[str]) -> None:
     for key, tensor in state.items():
         tensor.set_value(arrays[f"float/{key}"])
     stored = {
-        key: StoredTensor(coding, {name: arrays[f"coded/{key}/{name}"] for name in _names(arrays, key)})
-        for key, coding in order["codings"].items()
+        key: StoredTensor(coding, {name: arrays[f"coded/{key}/{name}"] for name in _names(arrays, key)}, settings)
+        for key, (coding, settings) in order["codings"].items()
     }
     store_weights(model, stored)
     shape = [None, CHANNELS, order["height"], order["width"]]
@@ -150,21 +151,9 @@ def main(arguments: list[str]) -> None:
         input_spec=[paddle.static.InputSpec(shape, "float32", name=INPUT_NAME)],
     )
     if order["format"] == "pdmodel":
-        _strip_call_stacks(job / f"{BASE_NAME}.pdmodel")
-
-
-def _strip_call_stacks(path: Path) -> None:
-    """Takes out of an old-format program what Paddle writes into every operator: the Python stack with this
-    machine's paths, a third of the file, which would also make its bytes differ from one machine to the next.
-    """
-    from paddle.base import core
-
-    program = core.ProgramDesc(path.read_bytes())
-    for block in (program.block(i) for i in range(program.num_blocks())):
-        for operator in (block.op(i) for i in range(block.op_size())):
-            if operator.has_attr("op_callstack"):
-                operator.remove_attr("op_callstack")
-    path.write_bytes(program.serialize_to_string())
+        shrink_pdmodel(job / f"{BASE_NAME}.pdmodel")
+    else:
+        shrink_json(job / f"{BASE_NAME}.json")
 
 
 def _names(arrays: Mapping[str, np.ndarray], key: str) -> list[str]:

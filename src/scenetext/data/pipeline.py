@@ -110,6 +110,11 @@ def training_lines(config: Mapping[str, Any], network: Network, seed: int) -> Li
     )
 
 
+def training_records(config: Mapping[str, Any]) -> tuple[list[Record], Any]:
+    """Records and images of the Train section as they are, before any choice or change."""
+    return _records_and_images(config, "Train")
+
+
 def evaluation_lines(config: Mapping[str, Any], charset: Charset | None = None) -> tuple[list[Record], Any]:
     """Records and images of the Eval section; labels are the original ones, whatever the dictionary holds."""
     return _records_and_images(config, "Eval")

@@ -1,0 +1,195 @@
+"""How one weight is stored in fewer bits, and the layers that decode it inside the program.
+
+A coding is a small layer that holds codes as buffers and gives the weight when it is called. Predictors fold it into a
+float32 constant when they load, so only the files are smaller, not the speed.
+
+Uniform quantisation per output channel: Krishnamoorthi, arXiv:1806.08342, section 2. Scales for groups of weights along
+a row: Dettmers and Zettlemoyer, arXiv:2212.09720, section 2.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import paddle
+from paddle import Tensor, nn
+
+BYTE_LEVELS = 255  # of uint8: -127..127 are stored as 0..254
+DIGITS_PER_BYTE = {2: 8, 3: 5, 4: 4, 6: 3, 16: 2}  # of a base: as many as a byte holds
+# a level is written with these digits, the highest first, each base in bytes of its own
+BASES = {3: (3,), 4: (4,), 6: (6,), 8: (4, 2), 16: (16,), 32: (16, 2), 64: (16, 4)}
+PACKED_LEVELS = tuple(BASES)
+UINT8, FLOAT16, PACKED = "uint8", "float16", "packed"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTensor:
+    """One weight in storage.
+
+    Attributes:
+        coding: a key of CODINGS.
+        arrays: what is stored, by the names of the coding layer's buffers.
+        settings: what else the layer needs to know, plain values.
+    """
+
+    coding: str
+    arrays: dict[str, np.ndarray]
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the stored arrays, without what the file format adds."""
+        return sum(array.nbytes for array in self.arrays.values())
+
+    @property
+    def weights(self) -> int:
+        """The count of its numbers."""
+        first = self.arrays.get("code", self.arrays.get("half"))
+        return int(np.prod(self.settings["shape"])) if first is None else first.size
+
+    @property
+    def name(self) -> str:
+        """How it is stored, for people: "float16", "uint8", "4 bits", "3 bits, groups of 32"."""
+        if self.coding != PACKED:
+            return self.coding
+        bits = f"{bits_per_weight(self.settings['levels']):.2g} bits"
+        outputs, groups = self.arrays["scale"].shape
+        size = self.weights // (outputs * groups)
+        return bits if groups == 1 else f"{bits}, groups of {size}"
+
+    def layer(self) -> nn.Layer:
+        """What decodes it."""
+        return CODINGS[self.coding](self.arrays, **self.settings)
+
+    def decode(self) -> np.ndarray:
+        """The weight as the program computes it, float32."""
+        with paddle.no_grad():
+            return self.layer()().numpy()
+
+
+def bits_per_weight(levels: int) -> float:
+    """What a weight of so many levels takes in storage, its scale aside."""
+    if levels == BYTE_LEVELS:
+        return 8.0
+    return sum(8 / DIGITS_PER_BYTE[base] for base in BASES[levels])
+
+
+class Uint8PerChannel(nn.Layer):
+    """Gives (code - 127) * scale, the decoding of 8-bit codes with one scale per output channel.
+
+    Args:
+        arrays: `code` uint8 of the weight's shape, `scale` float32 of the same rank, 1 but on the channels' axis.
+    """
+
+    def __init__(self, arrays: Mapping[str, np.ndarray]):
+        super().__init__()
+        self.register_buffer("code", paddle.to_tensor(arrays["code"]))
+        self.register_buffer("scale", paddle.to_tensor(arrays["scale"]))
+
+    def forward(self) -> Tensor:
+        return (paddle.cast(self.code, "float32") - 127.0) * self.scale  # the weight's shape
+
+
+class Float16(nn.Layer):
+    """Gives a half-precision weight as float32: 11 significant bits, half the bytes.
+
+    Args:
+        arrays: `half` float16 of the weight's shape.
+    """
+
+    def __init__(self, arrays: Mapping[str, np.ndarray]):
+        super().__init__()
+        self.register_buffer("half", paddle.to_tensor(arrays["half"]))
+
+    def forward(self) -> Tensor:
+        return paddle.cast(self.half, "float32")  # the weight's shape
+
+
+class Packed(nn.Layer):
+    """Gives (level - middle) * scale, where several levels share a byte and a group of weights a scale.
+
+    A byte of digits is looked up in a table with a row for each of its values: six operations decode a weight, and
+    all weights of the same bases share the table.
+
+    Args:
+        arrays: `digits0`, `digits1` uint8 (bytes,), one for each base of the levels, and `scale` float16
+            (outputs, groups), in units of `unit`.
+        levels: a key of BASES.
+        shape: of the weight.
+        axis: of its output channels.
+        unit: factor of the scales, a power of two; keeps small ones out of float16's subnormal numbers.
+    """
+
+    def __init__(self, arrays: Mapping[str, np.ndarray], levels: int, shape: list[int], axis: int, unit: float):
+        super().__init__()
+        self.levels, self.shape, self.axis, self.unit = levels, list(shape), axis, unit
+        for number in range(len(BASES[levels])):
+            self.register_buffer(f"digits{number}", paddle.to_tensor(arrays[f"digits{number}"]))
+        self.register_buffer("scale", paddle.to_tensor(arrays["scale"]))
+        for number, (base, factor, shift) in enumerate(_tables(levels)):
+            self.register_buffer(f"table{number}", _table(base, factor, shift))
+
+    def forward(self) -> Tensor:
+        count = int(np.prod(self.shape))
+        values = None
+        for number, base in enumerate(BASES[self.levels]):
+            code = paddle.cast(getattr(self, f"digits{number}"), "int32")
+            part = paddle.gather(getattr(self, f"table{number}"), code)  # (bytes, digits per byte)
+            if part.shape[0] * part.shape[1] != count or values is not None or len(BASES[self.levels]) > 1:
+                part = part.reshape([-1])[:count]
+            values = part if values is None else values + part
+        scale = paddle.cast(self.scale, "float32")  # (outputs, groups)
+        if self.unit != 1.0:
+            scale = scale * self.unit
+        outputs, groups = self.scale.shape
+        if groups == 1 and self.axis == 0:
+            return values.reshape(self.shape) * scale.reshape([-1] + [1] * (len(self.shape) - 1))
+        rows = values.reshape([outputs, groups, -1]) * scale.unsqueeze(2)  # (outputs, groups, group's size)
+        if self.axis == 0:
+            return rows.reshape(self.shape)
+        return rows.reshape([outputs, -1]).transpose([1, 0])  # a linear layer's (inputs, outputs)
+
+
+CODINGS: dict[str, type] = {FLOAT16: Float16, UINT8: Uint8PerChannel, PACKED: Packed}
+
+
+def _tables(levels: int) -> list[tuple[int, int, float]]:
+    """For each base its table: (base, what a digit is worth, what is subtracted once)."""
+    bases, middle = BASES[levels], (levels - 1) / 2
+    worth = [int(np.prod(bases[number + 1 :])) for number in range(len(bases))]
+    return [(base, worth[i], middle if i == 0 else 0.0) for i, base in enumerate(bases)]
+
+
+@functools.cache
+def _table(base: int, factor: int, shift: float) -> Tensor:
+    """float32 (256, digits per byte): what a byte's digits are worth, the lowest digit first."""
+    digits = np.arange(256)[:, None] // base ** np.arange(DIGITS_PER_BYTE[base]) % base
+    return paddle.to_tensor((digits * factor - shift).astype(np.float32))
+
+
+def pack(levels: np.ndarray, count: int) -> dict[str, np.ndarray]:
+    """Levels 0..count-1 of any shape as the arrays `digits0`, ... that `Packed` unpacks."""
+    arrays, rest = {}, levels.astype(np.int64).ravel()
+    for number, (base, worth, _) in enumerate(_tables(count)):
+        digits, rest = np.divmod(rest, worth)
+        per_byte = DIGITS_PER_BYTE[base]
+        digits = np.pad(digits, (0, -len(digits) % per_byte)).reshape(-1, per_byte)
+        arrays[f"digits{number}"] = (digits * base ** np.arange(per_byte)).sum(axis=1).astype(np.uint8)
+    return arrays
+
+
+def packed_bytes(weights: int, levels: int, scales: int) -> int:
+    """Bytes of a packed weight with so many float16 scales."""
+    return sum(-(-weights // DIGITS_PER_BYTE[base]) for base in BASES[levels]) + 2 * scales
+
+
+def half_scales(scales: np.ndarray) -> tuple[np.ndarray, float]:
+    """Scales as float16 in a unit that keeps all 11 bits of them, and that unit, a power of two (often 1)."""
+    least = float(scales[scales > 0].min(initial=1.0))
+    unit = 1.0 if least >= 2.0**-13 else float(2.0 ** np.floor(np.log2(scales.max())))
+    halves = (scales / unit).astype(np.float16)
+    return np.maximum(halves, np.finfo(np.float16).smallest_subnormal), unit  # a step of 0 could not be divided by

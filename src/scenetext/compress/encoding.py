@@ -1,0 +1,193 @@
+"""From a weight to what is stored of it: in half precision, in 8 bits, or in fewer with several weights to a byte."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from paddle import nn
+
+from scenetext.compress.codings import (
+    BASES,
+    BYTE_LEVELS,
+    FLOAT16,
+    PACKED,
+    PACKED_LEVELS,
+    UINT8,
+    StoredTensor,
+    half_scales,
+    pack,
+    packed_bytes,
+)
+from scenetext.compress.rounding import least_error_scales, round_by_error, rounded
+from scenetext.compress.stored import CodableWeight, codable_weights, parameter_bytes, tensor_sizes
+
+LEAST_NUMBERS = 1024  # a smaller tensor saves less than 3 kB, and its decoding takes 1 kB of program
+GROUP_SIZES = (16, 64)  # of weights that share a scale: the divisor of a row's length in this range nearest to GROUP
+GROUP = 32
+LARGEST_HALF = float(np.finfo(np.float16).max)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way to store a weight.
+
+    Attributes:
+        coding: a key of CODINGS.
+        levels: of "packed", a key of BASES.
+        grouped: of "packed": a scale for each group of about 32 weights along a row instead of one for the row.
+    """
+
+    coding: str
+    levels: int = 0
+    grouped: bool = False
+
+    def size_bytes(self, weight: CodableWeight) -> int:
+        """What a weight takes stored this way, without what the file format adds."""
+        if self.coding == FLOAT16:
+            return 2 * weight.size
+        outputs = weight.parameter.shape[weight.axis]
+        if self.coding == UINT8:
+            return weight.size + 4 * outputs
+        return packed_bytes(weight.size, self.levels, outputs * self.groups(weight.size // outputs))
+
+    @property
+    def count(self) -> int:
+        """How many values a weight can take, its scale aside."""
+        return BYTE_LEVELS if self.coding == UINT8 else self.levels
+
+    @property
+    def program_bytes(self) -> int:
+        """What the decoding adds to the program, and the file's record of each array, about."""
+        if self.coding == PACKED:
+            return 1200 + 700 * len(BASES[self.levels])
+        return 400 if self.coding == FLOAT16 else 900
+
+    def groups(self, inputs: int) -> int:
+        """Into how many groups a row of so many weights is cut."""
+        if not self.grouped:
+            return 1
+        sizes = [n for n in range(GROUP_SIZES[0], GROUP_SIZES[1] + 1) if inputs % n == 0]
+        return inputs // min(sizes, key=lambda n: abs(n - GROUP)) if sizes else 1
+
+
+# the dearest first
+WAYS = (
+    Way(FLOAT16),
+    Way(UINT8),
+    *(Way(PACKED, levels, grouped) for levels in sorted(PACKED_LEVELS, reverse=True) for grouped in (True, False)),
+)
+
+
+def as_rows(weight: np.ndarray, axis: int) -> np.ndarray:
+    """A weight as a matrix (outputs, inputs): a convolution's (O, I, h, w), a linear layer's (I, O), an LSTM's (4H, I)."""
+    return weight.reshape(len(weight), -1) if axis == 0 else weight.T
+
+
+def encode(weight: CodableWeight, way: Way, moments: np.ndarray | None = None) -> StoredTensor:
+    """Codes a weight.
+
+    Args:
+        weight: it stays as it is.
+        way: how.
+        moments: float32 (inputs, inputs), the mean product of two of the layer's inputs on real lines: the rounding
+            then keeps the layer's output. Without it each weight is rounded to its nearest level.
+    """
+    value, axis = weight.value, weight.axis
+    if way.coding == FLOAT16:
+        return StoredTensor(FLOAT16, {"half": _halved(value)})
+    level, scales, unit = _levels_and_scales(as_rows(value, axis), way, moments)
+    if way.coding == UINT8:
+        shape = [-1 if i == axis else 1 for i in range(value.ndim)]
+        code = level.reshape(value.shape) if axis == 0 else np.ascontiguousarray(level.T)
+        return StoredTensor(UINT8, {"code": code, "scale": scales.reshape(shape)})
+    settings = {"levels": way.levels, "shape": list(value.shape), "axis": axis, "unit": unit}
+    halves = (scales / unit).astype(np.float16)
+    return StoredTensor(PACKED, {**pack(level, way.levels), "scale": halves}, settings)
+
+
+def encode_rows(rows: np.ndarray, way: Way, moments: np.ndarray | None) -> np.ndarray:
+    """What rows (outputs, inputs) of a weight become when they are stored in a way; see encode."""
+    if way.coding == FLOAT16:
+        return _halved(rows).astype(np.float32)
+    level, scales, _ = _levels_and_scales(rows, way, moments)
+    return (level - np.float32((way.count - 1) / 2)) * np.repeat(scales, rows.shape[1] // scales.shape[1], axis=1)
+
+
+def _halved(value: np.ndarray) -> np.ndarray:
+    """A number beyond float16's largest, 65,504, is clipped to it."""
+    return np.clip(value, -LARGEST_HALF, LARGEST_HALF).astype(np.float16)
+
+
+def _levels_and_scales(
+    rows: np.ndarray, way: Way, moments: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """uint8 (outputs, inputs), float32 (outputs, groups), and the unit that the scales are stored in."""
+    outputs, inputs = rows.shape
+    groups = way.groups(inputs)
+    importance = np.ones(inputs, np.float32) if moments is None else _importance(moments)
+    grouped = rows.reshape(outputs, groups, -1)
+    scales = least_error_scales(grouped, importance.reshape(groups, -1), way.count)[..., 0]
+    unit = 1.0
+    if way.coding == PACKED:
+        halves, unit = half_scales(scales)
+        scales = halves.astype(np.float32) * np.float32(unit)
+    steps = np.repeat(scales, inputs // groups, axis=1)  # (outputs, inputs)
+    if moments is None:
+        level = (rounded(rows / steps, way.count) + (way.count - 1) / 2).astype(np.uint8)
+    else:
+        level = round_by_error(rows, steps, way.count, moments)
+    return level, scales, unit
+
+
+def _importance(moments: np.ndarray) -> np.ndarray:
+    """Mean squares of the inputs, none quite 0."""
+    squares = np.diag(moments)
+    return np.maximum(squares, 1e-6 * squares.max(initial=1e-30)).astype(np.float32)
+
+
+def encode_weights(
+    model: nn.Layer, chosen: Callable[[CodableWeight], Way | None], progress: Callable[[Iterable], Iterable] = iter
+) -> dict[str, StoredTensor]:
+    """Codes weights of a network, which stays as it is, each rounded to its nearest level.
+
+    Args:
+        model: the network.
+        chosen: gives the way of a weight, or None to leave it as float32.
+        progress: wraps the iteration, for a progress bar.
+    """
+    ways = ((weight, chosen(weight)) for weight in progress(codable_weights(model)))
+    return {weight.key: encode(weight, way) for weight, way in ways if way is not None}
+
+
+def encode_within(model: nn.Layer, budget_bytes: int) -> dict[str, StoredTensor]:
+    """Half precision for most weights and 8 bits for as few as a budget asks for; the network stays as it is.
+
+    Those come first that lose least for the bytes they save: the error relative to the weight, over those bytes.
+
+    Args:
+        model: the network.
+        budget_bytes: for the parameters.
+
+    Returns:
+        Coded weights by key; more than the budget where even all 8 bits do not fit.
+    """
+
+    def wanted(weight: CodableWeight) -> bool:
+        return weight.size >= LEAST_NUMBERS and not weight.recurrent
+
+    stored = encode_weights(model, lambda weight: Way(FLOAT16) if wanted(weight) else None)
+    eight = encode_weights(model, lambda weight: Way(UINT8) if wanted(weight) else None)
+    weights = {weight.key: weight for weight in codable_weights(model) if wanted(weight)}
+
+    def loss_per_byte(key: str) -> float:
+        weight, coded = weights[key].value, eight[key]
+        error = np.square(coded.decode() - weight).sum() / np.square(weight).sum()
+        return float(error) / (stored[key].size_bytes - coded.size_bytes)
+
+    for key in sorted(weights, key=loss_per_byte):
+        if parameter_bytes(tensor_sizes(model, stored)) <= budget_bytes:
+            break
+        stored[key] = eight[key]
+    return stored
