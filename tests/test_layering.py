@@ -18,7 +18,7 @@ ORDER = (
     *("models", "onnx_weights", "pdparams", "weights", "losses", "decode", "ngram", "beam_search", "metrics", "error_report"),
     *("blend", "checkpoint", "optimiser", "parallel", "training_log", "line_reader", "reader", "train"),
     *("compress", "program", "trace", "inference_yml", "onnx_export", "engines", "predict", "verify"),
-    *("export_report", "export_lines", "storing", "budget_curve", "export"),
+    *("export_report", "export_lines", "storing", "budget_curve", "fitting", "export"),
     *("evaluate", "submission_table", "submit", "plots"),
     *("notebook_cleaner", "notebook_runner", "demo", "bench", "cli", "__main__"),
 )

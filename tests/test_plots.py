@@ -19,6 +19,10 @@ from scenetext.plots.style import text_fonts, visible
 
 RNG = np.random.default_rng(0)
 GROUPS = {"group": ["1", "2-3"], "lines": [10, 5], "normalised": [0.8, 1.0], "low": [0.6, 1.0], "high": [0.9, 1.0]}
+CURVE = [
+    {"max_mb": 2.0, "size_bytes": 1_990_000, "bits": 4.2, "normalised": 0.6},
+    {"max_mb": None, "size_bytes": 21_000_000, "bits": 32.0, "normalised": 0.8},
+]
 TEXTS = ["烤鱼　¥18", "ＡＢ12", "$1 or $2", "“黄焖鸡”", "馬記", "☎ 0571", "直骨今门角", "→∅…"]
 
 FIGURES = {
@@ -33,6 +37,9 @@ FIGURES = {
     "confusion_bars": lambda: plots.confusion_bars(["场", "", "$"], ["埸", " ", ""], [3, 2, 1], [False, True, False]),
     "confusion_bars of a perfect reader": lambda: plots.confusion_bars([], [], [], []),
     "bytes_by_part": lambda: plots.bytes_by_part({"a": {"head": 9_000_000}, "b": {"head": 2, "program": 1}}, 10_000_000),
+    "bits_by_layer": lambda: plots.bits_by_layer(["backbone.a", "backbone.b", "head.c"], [8.2, 4, 3], [1000, 90_000, 5]),
+    "bits_by_layer of nothing": lambda: plots.bits_by_layer([], [], []),
+    "accuracy_by_size": lambda: plots.accuracy_by_size(CURVE, 2_900_000),
     "confidence": lambda: plots.confidence([0.2, 0.99], [0.9], [0.1]),
     "confidence without labels": lambda: plots.confidence([0.2, 0.99]),
 }

@@ -113,6 +113,9 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument(
         "--budgets", nargs="+", type=_positive, default=[], metavar="MB", help="with --labels: accuracy at these budgets"
     )
+    export.add_argument(
+        "--finetune-steps", type=int, default=0, metavar="N", help="train rounded weights on N batches of the training set"
+    )
     export.add_argument("--labels", metavar="FILE", help="with --images: report the accuracy before and after")
     export.add_argument("--images", metavar="DIR", help="pictures of --labels")
 
@@ -247,6 +250,7 @@ def _export(chosen: Arguments) -> None:
         format=chosen.format,
         storage=chosen.storage,
         characters=kept if chosen.characters else None,
+        finetune_steps=chosen.finetune_steps,
         budgets_mb=chosen.budgets,
         labels=chosen.labels,
         images=chosen.images,

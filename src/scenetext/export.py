@@ -12,21 +12,22 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scenetext.budget_curve import MEGABYTE, budget_curve
+from scenetext.budget_curve import MEGABYTE
 from scenetext.config import load_config
 from scenetext.cpu import prepare_process
 from scenetext.data.pipeline import canvas_of
 from scenetext.data.transforms import Canvas
 from scenetext.errors import InputError, RunError
-from scenetext.export_lines import calibration_batches, drawn_lines, labelled_lines
+from scenetext.export_lines import drawn_lines, labelled_lines
 from scenetext.export_report import ExportReport, LineDifference, size_text
 from scenetext.files import replacing_folder, write_json
+from scenetext.fitting import Fitting
 from scenetext.inference_yml import FILE_NAME, ONNX, InferenceSettings, model_name
 from scenetext.labels import Record, read_label_table
 from scenetext.line_reader import LineReader
@@ -34,13 +35,12 @@ from scenetext.metrics import score
 from scenetext.onnx_export import convert_to_onnx
 from scenetext.predict import predict_images
 from scenetext.reader import EagerEngine
-from scenetext.storing import STORAGES, bars, store_within
+from scenetext.storing import STORAGES, Storage, store_within
 from scenetext.trace import BASE_NAME, PROGRAM_SUFFIX, trace
 from scenetext.verify import TOLERANCE, Verification, take_samples, verify
 
 if TYPE_CHECKING:
     from scenetext.compress import StoredTensor, TensorSize
-    from scenetext.compress.fitter import Fitter
     from scenetext.models.recogniser import Recogniser
 
 FORMATS = (*PROGRAM_SUFFIX, "onnx")
@@ -58,6 +58,7 @@ def export_model(
     characters: Iterable[str] | None = None,
     labels: str | Path | None = None,
     images: str | Path | None = None,
+    finetune_steps: int = 0,
     budgets_mb: Sequence[float] = (),
     progress: bool = True,
 ) -> ExportReport:
@@ -79,6 +80,7 @@ def export_model(
         characters: keep only the classes of these (and blank and space); by default all of the dictionary. Those that
             the network does not know are reported.
         labels, images: labelled lines; both networks read them and both accuracies are reported.
+        finetune_steps: batches of the training set to train the rounded weights on, where the fitter rounds them.
         budgets_mb: read the labelled lines at these budgets too, in memory, for the curve of accuracy over size.
         progress: show bars and print the report.
 
@@ -91,12 +93,20 @@ def export_model(
     """
     config, out = load_config(config), Path(out)
     _check_arguments(out, max_mb, format, storage, labels, images, budgets_mb)
-    budget = int(max_mb * MEGABYTE)
-    records = read_label_table(labels).records if labels is not None else []
+    order = _Order(
+        out,
+        int(max_mb * MEGABYTE),
+        format,
+        storage,
+        None if characters is None else tuple(characters),
+        read_label_table(labels).records if labels is not None else [],
+        images,
+        finetune_steps,
+        tuple(budgets_mb),
+        progress,
+    )
     with _on_cpu():  # a GPU rounds differently, and what the files are checked against must be exact
-        report = _export(
-            config, weights, out, budget, format, storage, characters, records, images, budgets_mb, progress
-        )
+        report = _export(config, weights, order)
     write_json(report_path(out), report.as_dict())
     if progress:
         print(report)
@@ -109,107 +119,94 @@ def report_path(out: str | Path) -> Path:
     return out.with_name(f"{out.name}.report.json")
 
 
-def _export(
-    config: dict[str, Any],
-    weights: str | Path,
-    out: Path,
-    budget: int,
-    format: str,
-    storage: str,
-    characters: Iterable[str] | None,
-    records: list[Record],
-    images: str | Path | None,
-    budgets_mb: Sequence[float],
-    progress: bool,
-) -> ExportReport:
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """The arguments of `export_model`, the budget in bytes and the labels read."""
+
+    out: Path
+    budget_bytes: int
+    format: str
+    storage: str
+    characters: tuple[str, ...] | None
+    records: list[Record]
+    images: str | Path | None
+    finetune_steps: int
+    budgets_mb: tuple[float, ...]
+    progress: bool
+
+
+def _export(config: dict[str, Any], weights: str | Path, order: _Order) -> ExportReport:
     config, model, untrained = _load(config, weights)
     from scenetext.compress import slice_head, store_weights, tensor_sizes
 
     canvas = canvas_of(config, model.input_size)
-    trained_texts = _read(_reader(model, canvas), images, records, progress)
+    trained_texts = _read(_reader(model, canvas), order)
     unknown = []
-    if characters is not None:
-        wanted = list(dict.fromkeys(characters))
-        unknown = [character for character in wanted if character not in set(model.charset.characters)]
-        slice_head(model, [character for character in wanted if character not in unknown])
+    if order.characters is not None:
+        known = set(model.charset.characters)
+        unknown = sorted(set(order.characters) - known)
+        slice_head(model, known & set(order.characters))
     model.fuse()
     plain = tensor_sizes(model, {})
 
-    with replacing_folder(out) as made, tempfile.TemporaryDirectory(prefix="scenetext-export-") as scratch:
+    with replacing_folder(order.out) as made, tempfile.TemporaryDirectory(prefix="scenetext-export-") as scratch:
         InferenceSettings(model_name(config), canvas, model.charset, model.decoding).write(made)
 
         def write(stored: Mapping[str, StoredTensor]) -> int:
             job = Path(tempfile.mkdtemp(prefix="trace-", dir=scratch))
-            return _write_program(model, config, stored, job, format, canvas, made)
+            return _write_program(model, config, stored, job, order.format, canvas, made)
 
-        fitting = _Fitting(model, config, canvas, progress)
-        storage = store_within(model, budget, storage, write, fitting.fitter, str(out))
-        curve = fitting.curve(budgets_mb, storage.program_bytes, images, records) if budgets_mb else []
+        fitting = Fitting(model, config, canvas, order.progress)
+        storage = store_within(model, order.budget_bytes, order.storage, write, fitting.fitter, str(order.out))
+        curve = []
+        if order.budgets_mb:
+            curve = fitting.curve(order.budgets_mb, storage.program_bytes, order.images, order.records)
+        if order.finetune_steps and storage.losses:
+            storage = replace(storage, stored=fitting.finetuned(storage.stored, order.finetune_steps))
+            storage = replace(storage, size_bytes=write(storage.stored))
         store_weights(model, storage.stored)
-        lines = drawn_lines(canvas.height_px) + labelled_lines(images, records)
+        lines = drawn_lines(canvas.height_px) + labelled_lines(order.images, order.records)
         samples = take_samples(_reader(model, canvas), lines)
         job = Path(scratch) / "verify"
         job.mkdir()
-        engine = "onnxruntime" if format == "onnx" else "paddle"
-        found = verify(made, job, engine, samples, images, [record.name for record in records], progress)
+        engine = "onnxruntime" if order.format == "onnx" else "paddle"
+        names = [record.name for record in order.records]
+        found = verify(made, job, engine, samples, order.images, names, order.progress)
         _refuse_difference(found)
         files = {path.name: path.stat().st_size for path in sorted(made.iterdir())}
 
     report = ExportReport(
-        folder=str(out),
-        format=format,
+        folder=str(order.out),
+        format=order.format,
         storage=storage.name,
         files=files,
         size_bytes=storage.size_bytes,
-        max_bytes=budget,
+        max_bytes=order.budget_bytes,
         classes=model.charset.num_classes,
         untrained=[c for c in untrained if c in model.charset.characters],
         unknown=unknown,
-        unspellable=sum(bool(model.charset.unknown(record.text)) for record in records),
+        unspellable=sum(bool(model.charset.unknown(record.text)) for record in order.records),
         largest=[asdict(entry) for entry in storage.sizes[:LISTED_TENSORS]],
         bytes_by_part={"float32": _by_part(plain), storage.name: _by_part(storage.sizes)},
-        plan=[
-            {**asdict(entry), "expected_loss": storage.losses.get(entry.key)}
-            for entry in storage.sizes
-            if entry.key in storage.stored
-        ],
+        plan=_plan(storage),
         calibration=fitting.source,
         max_difference=found.max_difference,
         lines_checked=len(lines),
         steady_share=float(np.concatenate([sample.steady.ravel() for sample in samples]).mean()),
         curve=curve,
     )
-    if records:
-        _compare(report, records, trained_texts, found.texts)
+    if order.records:
+        _compare(report, order.records, trained_texts, found.texts)
     return report
 
 
-class _Fitting:
-    """The fitter of an export, made when it is first asked for."""
-
-    def __init__(self, model: Recogniser, config: Mapping[str, Any], canvas: Canvas, progress: bool):
-        self.model, self.config, self.canvas, self.progress = model, config, canvas, progress
-        self.source: str | None = None
-        self._made: Fitter | None = None
-
-    def fitter(self) -> Fitter:
-        from scenetext.compress.fitter import Fitter
-
-        if self._made is None:
-            batches, self.source = calibration_batches(self.config, _reader(self.model, self.canvas))
-            self._made = Fitter(self.model, batches, bars(self.progress))
-        return self._made
-
-    def curve(
-        self, budgets_mb: Sequence[float], program_bytes: int, images: str | Path | None, records: list[Record]
-    ) -> list[dict[str, Any]]:
-        """See budget_curve."""
-
-        def read() -> list[str]:
-            return _read(_reader(self.model, self.canvas), images, records, progress=False)
-
-        targets = [record.text for record in records]
-        return budget_curve(self.fitter(), budgets_mb, program_bytes, read, targets, bars(self.progress))
+def _plan(storage: Storage) -> list[dict[str, Any]]:
+    """The coded weights in the network's order, for the report."""
+    sizes = {entry.key: entry for entry in storage.sizes}
+    return [
+        {**asdict(sizes[key]), "bits": 8 * tensor.size_bytes / tensor.weights, "expected_loss": storage.losses.get(key)}
+        for key, tensor in storage.stored.items()
+    ]
 
 
 @contextmanager
@@ -303,10 +300,11 @@ def _reader(model: Recogniser, canvas: Canvas) -> LineReader:
     return LineReader(EagerEngine(model), model.charset, canvas, decoding=model.decoding)
 
 
-def _read(reader: LineReader, images: str | Path | None, records: list[Record], progress: bool) -> list[str]:
-    if not records:
+def _read(reader: LineReader, order: _Order) -> list[str]:
+    if not order.records:
         return []
-    return [p.text for p in predict_images(reader, images, [record.name for record in records], progress)]
+    names = [record.name for record in order.records]
+    return [p.text for p in predict_images(reader, order.images, names, order.progress)]
 
 
 def _refuse_difference(found: Verification) -> None:

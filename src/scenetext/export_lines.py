@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,8 @@ from scenetext.sample import draw_part
 
 REAL_LINES_CHECKED = 16
 DRAWN_WIDTHS_PX = (24, 90, 166, 331, 331, 427, 669, 1200)
-CALIBRATION_LINES = 256
-CALIBRATION_BATCH = 16
+LINES_TAKEN = 256  # of the training set, at a time
+BATCH_LINES = 16
 
 
 def drawn_lines(height_px: int) -> list[np.ndarray]:
@@ -53,15 +54,35 @@ def calibration_batches(config: Mapping[str, Any], reader: LineReader) -> tuple[
     try:
         records, images = training_records(config)
     except InputError as problem:
-        source = f"drawn lines, as the training set is not here ({problem})"
-        pictures = [image for _, image in draw_part("train", CALIBRATION_LINES, seed=0)]
-    else:
-        chosen = np.random.default_rng(0).permutation(len(records))[:CALIBRATION_LINES]
-        pictures = list(_readable(images, [records[i] for i in chosen]))
-        source = f"{len(pictures)} lines of the training set"
+        pictures = [image for _, image in draw_part("train", LINES_TAKEN, seed=0)]
+        return _batches(pictures, reader), f"drawn lines, as the training set is not here ({problem})"
+    chosen = np.random.default_rng(0).permutation(len(records))[:LINES_TAKEN]
+    pictures = list(_readable(images, [records[i] for i in chosen]))
+    return _batches(pictures, reader), f"{len(pictures)} lines of the training set"
+
+
+def endless_batches(config: Mapping[str, Any], reader: LineReader) -> Iterator[np.ndarray]:
+    """Batches (B, 3, H, W) float32 of the training set as it is, in changing company, for ever; see calibration_batches."""
+    try:
+        records, images = training_records(config)
+    except InputError:
+        records = None
+    for number in itertools.count(1):
+        rng = np.random.default_rng(number)
+        if records is None:
+            pictures = [image for _, image in draw_part("train", LINES_TAKEN, seed=number)]
+        else:
+            chosen = rng.permutation(len(records))[:LINES_TAKEN]
+            pictures = list(_readable(images, [records[i] for i in chosen]))
+        batches = _batches(pictures, reader)
+        yield from (batches[i] for i in rng.permutation(len(batches)))
+
+
+def _batches(pictures: list[np.ndarray], reader: LineReader) -> list[np.ndarray]:
+    """Lines of like widths together, narrow ones first."""
     lines = sorted((reader.fit(picture) for picture in pictures), key=lambda line: line.canvas_px)
-    parts = [lines[i : i + CALIBRATION_BATCH] for i in range(0, len(lines), CALIBRATION_BATCH)]
-    return [to_canvas([line.image for line in part], part[-1].canvas_px) for part in parts], source
+    parts = [lines[i : i + BATCH_LINES] for i in range(0, len(lines), BATCH_LINES)]
+    return [to_canvas([line.image for line in part], part[-1].canvas_px) for part in parts]
 
 
 def _readable(images: Any, records: list[Record]) -> Iterator[np.ndarray]:

@@ -25,7 +25,7 @@ from scenetext.compress.stored import RECORD_BYTES, CodableWeight, codable_weigh
 
 PROBE = Way(PACKED, 16, grouped=True)
 ROWS_TRIED = 64  # of a weight, to find by how much a way to store it changes the output
-PROBE_LINES = 64
+PROBE_LINES = 32
 USUAL = 0.8  # of the batches, by width: the losses are measured on those
 
 

@@ -1,4 +1,4 @@
-"""Figures on results: accuracy by group, confused characters, bytes of a model, confidence."""
+"""Figures on results: accuracy by group, confused characters, confidence."""
 
 from __future__ import annotations
 
@@ -56,30 +56,6 @@ def confusion_bars(expected: Sequence[str], read: Sequence[str], counts: Sequenc
     counted(panel)
     panel.set(xlabel="label ↓ read (∅: nothing; grey: only width, case or white space differs)", ylabel="occurrences")
     panel.margins(x=0.01)
-    return figure
-
-
-def bytes_by_part(parts: Mapping[str, Mapping[str, int]], budget_bytes: int | None = None) -> Figure:
-    """What takes the bytes: one stacked bar a stage.
-
-    Args:
-        parts: bytes by part of the network, by stage; all stages name the same parts.
-        budget_bytes: marked when given.
-    """
-    figure, (panel,) = new_figure(1, height_in=1.2 + 0.5 * len(parts))
-    stages = list(parts)
-    left = np.zeros(len(stages))
-    for index, part in enumerate(dict.fromkeys(name for stage in parts.values() for name in stage)):
-        sizes = np.array([parts[stage].get(part, 0) / 1e6 for stage in stages])
-        panel.barh(stages, sizes, left=left, color=SERIES[index % len(SERIES)], height=0.6, label=part)
-        left += sizes
-    for row, total in enumerate(left):
-        panel.text(total, row, f" {total:.2f}", va="center")
-    if budget_bytes is not None:
-        panel.axvline(budget_bytes / 1e6, color="black", linestyle="--", linewidth=1, label="budget")
-    panel.invert_yaxis()
-    panel.set(xlabel="1,000,000 bytes", xlim=(0, 1.12 * max(left.max(), (budget_bytes or 0) / 1e6)))
-    panel.legend(frameon=False, ncols=6, loc="lower left", bbox_to_anchor=(0, 1))
     return figure
 
 

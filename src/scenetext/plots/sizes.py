@@ -1,0 +1,84 @@
+"""Figures on a model's bytes: what takes them, how many bits each weight gets, what accuracy they buy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from scenetext.plots.style import BLUE, GREY, ORANGE, SERIES, new_figure
+
+
+def bytes_by_part(parts: Mapping[str, Mapping[str, int]], budget_bytes: int | None = None) -> Figure:
+    """What takes the bytes: one stacked bar a stage.
+
+    Args:
+        parts: bytes by part of the network, by stage; all stages name the same parts.
+        budget_bytes: marked when given.
+    """
+    figure, (panel,) = new_figure(1, height_in=1.2 + 0.5 * len(parts))
+    stages = list(parts)
+    left = np.zeros(len(stages))
+    for index, part in enumerate(dict.fromkeys(name for stage in parts.values() for name in stage)):
+        sizes = np.array([parts[stage].get(part, 0) / 1e6 for stage in stages])
+        panel.barh(stages, sizes, left=left, color=SERIES[index % len(SERIES)], height=0.6, label=part)
+        left += sizes
+    for row, total in enumerate(left):
+        panel.text(total, row, f" {total:.2f}", va="center")
+    if budget_bytes is not None:
+        panel.axvline(budget_bytes / 1e6, color="black", linestyle="--", linewidth=1, label="budget")
+    panel.invert_yaxis()
+    panel.set(xlabel="1,000,000 bytes", xlim=(0, 1.12 * max(left.max(), (budget_bytes or 0) / 1e6)))
+    panel.legend(frameon=False, ncols=6, loc="lower left", bbox_to_anchor=(0, 1))
+    return figure
+
+
+def bits_by_layer(keys: Sequence[str], bits: Sequence[float], numbers: Sequence[int]) -> Figure:
+    """How many bits each weight tensor gets, in the network's order; the wider a bar, the more numbers it holds.
+
+    Args:
+        keys: names of the tensors; their first part gives the colour.
+        bits: per weight, scales included.
+        numbers: how many weights.
+    """
+    figure, (panel,) = new_figure(1)
+    edges = np.concatenate([[0.0], np.cumsum(numbers)]) / 1e6
+    parts = [key.split(".")[0] for key in keys]
+    for index, part in enumerate(dict.fromkeys(parts)):
+        own = [i for i, name in enumerate(parts) if name == part]
+        widths = [edges[i + 1] - edges[i] for i in own]
+        colour = SERIES[index % len(SERIES)]
+        panel.bar(edges[own], np.asarray(bits)[own], widths, align="edge", color=colour, edgecolor="white", label=part)
+    mean = float(np.average(bits, weights=numbers)) if len(bits) else 0.0
+    panel.axhline(mean, color="black", linestyle="--", linewidth=1, label=f"mean {mean:.2f}")
+    panel.set(xlabel="millions of weights, in the order of the layers", ylabel="bits per weight", xlim=(0, edges[-1] or 1))
+    panel.legend(frameon=False, ncols=4, loc="lower left", bbox_to_anchor=(0, 1))
+    return figure
+
+
+def accuracy_by_size(curve: Sequence[Mapping[str, Any]], chosen_bytes: int | None = None) -> Figure:
+    """Accuracy over size, one point a budget.
+
+    Args:
+        curve: rows as of an export's report: `max_mb` (None for float32), `size_bytes`, `bits`, `normalised`.
+        chosen_bytes: what was exported, marked when given.
+    """
+    figure, (panel,) = new_figure(1)
+    size = [row["size_bytes"] / 1e6 for row in curve]
+    value = [100 * row["normalised"] for row in curve]
+    panel.plot(size, value, color=BLUE, marker="o", markersize=5)
+    for x, y, row in zip(size, value, curve, strict=True):
+        name = "float32" if row["max_mb"] is None else f"{row['bits']:.1f} bits"
+        panel.annotate(name, (x, y), xytext=(0, 7), textcoords="offset points", ha="center", fontsize=8)
+    panel.axhline(value[-1], color=GREY, linewidth=0.8)
+    if chosen_bytes is not None:
+        panel.axvline(chosen_bytes / 1e6, color=ORANGE, linestyle="--", linewidth=1, label="exported")
+        panel.legend(frameon=False, loc="lower right")
+    panel.set(xlabel="program and parameters, 1,000,000 bytes", ylabel="lines read right, normalised, %", xscale="log")
+    panel.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
+    panel.xaxis.set_minor_formatter(lambda x, _: f"{x:g}")
+    panel.tick_params(axis="x", which="both", labelsize=8)
+    panel.margins(y=0.15)
+    return figure
