@@ -43,14 +43,13 @@ class Way:
     levels: int = 0
     grouped: bool = False
 
-    def size_bytes(self, weight: CodableWeight) -> int:
-        """What a weight takes stored this way, without what the file format adds."""
+    def size_bytes(self, outputs: int, inputs: int) -> int:
+        """What a matrix takes stored this way, without what the file format adds."""
         if self.coding == FLOAT16:
-            return 2 * weight.size
-        outputs = weight.parameter.shape[weight.axis]
+            return 2 * outputs * inputs
         if self.coding == UINT8:
-            return weight.size + 4 * outputs
-        return packed_bytes(weight.size, self.levels, outputs * self.groups(weight.size // outputs))
+            return outputs * inputs + 4 * outputs
+        return packed_bytes(outputs * inputs, self.levels, outputs * self.groups(inputs))
 
     @property
     def count(self) -> int:

@@ -16,6 +16,7 @@ import numpy as np
 import paddle
 from paddle import Tensor, nn
 from paddle.nn import functional as F
+from paddle.nn.layer.rnn import RNNBase
 
 from scenetext.compress.codings import PACKED, StoredTensor, pack
 from scenetext.compress.encoding import as_rows
@@ -62,6 +63,9 @@ def finetune_rounded(
         The coded weights with their new levels.
     """
     teacher = copy.deepcopy(model)
+    for layer in model.sublayers():
+        if isinstance(layer, RNNBase):
+            layer.train()  # Paddle keeps what its gradient needs in this mode alone; there is no dropout in it
     latents, found = [], dict(stored)
     for weight in codable_weights(model):
         if weight.key not in stored:
@@ -97,6 +101,7 @@ def finetune_rounded(
         for hook, latent in zip(hooks, latents, strict=True):
             hook.remove()
             latent.weight.layer.__dict__.pop(latent.weight.attribute, None)
+        model.eval()
     for latent in latents:
         found[latent.weight.key] = latent.encoded()
     return found

@@ -26,6 +26,7 @@ from scenetext.compress.stored import RECORD_BYTES, CodableWeight, codable_weigh
 PROBE = Way(PACKED, 16, grouped=True)
 ROWS_TRIED = 64  # of a weight, to find by how much a way to store it changes the output
 PROBE_LINES = 32
+LEAST_LOSS = 1e-6  # nats per line: what is measured below that is rounding in the measurement
 USUAL = 0.8  # of the batches, by width: the losses are measured on those
 
 
@@ -103,10 +104,10 @@ class Fitter:
             difference = encode_rows(rows[some], way, moments) - rows[some]
             return float(np.square(difference).sum()) if moments is None else output_error(difference, moments)
 
-        per_error = self.measured[weight.key] / max(error(PROBE), 1e-30)
+        per_error = max(self.measured[weight.key], LEAST_LOSS) / max(error(PROBE), 1e-30)
         options = [Option(None, 4 * weight.size + RECORD_BYTES, 0.0)]
         for way in WAYS:
-            options.append(Option(way, way.size_bytes(weight) + way.program_bytes, per_error * error(way)))
+            options.append(Option(way, way.size_bytes(*rows.shape) + way.program_bytes, per_error * error(way)))
         return options
 
 
