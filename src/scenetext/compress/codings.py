@@ -23,6 +23,7 @@ DIGITS_PER_BYTE = {2: 8, 3: 5, 4: 4, 6: 3, 16: 2}  # of a base: as many as a byt
 # a level is written with these digits, the highest first, each base in bytes of its own
 BASES = {3: (3,), 4: (4,), 6: (6,), 8: (4, 2), 16: (16,), 32: (16, 2), 64: (16, 4)}
 PACKED_LEVELS = tuple(BASES)
+LARGEST_SHARE = 255
 UINT8, FLOAT16, PACKED = "uint8", "float16", "packed"
 
 
@@ -57,9 +58,8 @@ class StoredTensor:
         if self.coding != PACKED:
             return self.coding
         bits = f"{bits_per_weight(self.settings['levels']):.2g} bits"
-        outputs, groups = self.arrays["scale"].shape
-        size = self.weights // (outputs * groups)
-        return bits if groups == 1 else f"{bits}, groups of {size}"
+        shares = self.arrays.get("share")
+        return bits if shares is None else f"{bits}, groups of {self.weights // shares.size}"
 
     def layer(self) -> nn.Layer:
         """What decodes it."""
@@ -116,8 +116,9 @@ class Packed(nn.Layer):
     all weights of the same bases share the table.
 
     Args:
-        arrays: `digits0`, `digits1` uint8 (bytes,), one for each base of the levels, and `scale` float16
-            (outputs, groups), in units of `unit`.
+        arrays: `digits0`, `digits1` uint8 (bytes,), one for each base of the levels, `scale` float16 (outputs, 1) in
+            units of `unit`, and where a row has several groups their shares `share` uint8 (outputs, groups): a group's
+            scale is that of the row times (share / 255) squared.
         levels: a key of BASES.
         shape: of the weight.
         axis: of its output channels.
@@ -130,6 +131,9 @@ class Packed(nn.Layer):
         for number in range(len(BASES[levels])):
             self.register_buffer(f"digits{number}", paddle.to_tensor(arrays[f"digits{number}"]))
         self.register_buffer("scale", paddle.to_tensor(arrays["scale"]))
+        self.grouped = "share" in arrays
+        if self.grouped:
+            self.register_buffer("share", paddle.to_tensor(arrays["share"]))
         for number, (base, factor, shift) in enumerate(_tables(levels)):
             self.register_buffer(f"table{number}", _table(base, factor, shift))
 
@@ -142,13 +146,19 @@ class Packed(nn.Layer):
             if part.shape[0] * part.shape[1] != count or values is not None or len(BASES[self.levels]) > 1:
                 part = part.reshape([-1])[:count]
             values = part if values is None else values + part
-        scale = paddle.cast(self.scale, "float32")  # (outputs, groups)
-        if self.unit != 1.0:
-            scale = scale * self.unit
-        outputs, groups = self.scale.shape
-        if groups == 1 and self.axis == 0:
+        scale = paddle.cast(self.scale, "float32")  # (outputs, 1)
+        unit = self.unit / LARGEST_SHARE**2 if self.grouped else self.unit
+        if unit != 1.0:
+            scale = scale * unit
+        outputs = self.scale.shape[0]
+        if not self.grouped and self.axis == 0:
             return values.reshape(self.shape) * scale.reshape([-1] + [1] * (len(self.shape) - 1))
-        rows = values.reshape([outputs, groups, -1]) * scale.unsqueeze(2)  # (outputs, groups, group's size)
+        if not self.grouped:
+            rows = values.reshape([outputs, -1]) * scale
+        else:
+            share = paddle.cast(self.share, "float32")  # (outputs, groups)
+            scale = share * share * scale
+            rows = values.reshape([*scale.shape, -1]) * scale.unsqueeze(2)  # (outputs, groups, group's size)
         if self.axis == 0:
             return rows.reshape(self.shape)
         return rows.reshape([outputs, -1]).transpose([1, 0])  # a linear layer's (inputs, outputs)
@@ -182,14 +192,26 @@ def pack(levels: np.ndarray, count: int) -> dict[str, np.ndarray]:
     return arrays
 
 
-def packed_bytes(weights: int, levels: int, scales: int) -> int:
-    """Bytes of a packed weight with so many float16 scales."""
-    return sum(-(-weights // DIGITS_PER_BYTE[base]) for base in BASES[levels]) + 2 * scales
+def packed_bytes(weights: int, levels: int, outputs: int, groups: int) -> int:
+    """Bytes of a packed weight with so many rows and so many groups in each."""
+    shares = outputs * groups if groups > 1 else 0
+    return sum(-(-weights // DIGITS_PER_BYTE[base]) for base in BASES[levels]) + 2 * outputs + shares
 
 
-def half_scales(scales: np.ndarray) -> tuple[np.ndarray, float]:
-    """Scales as float16 in a unit that keeps all 11 bits of them, and that unit, a power of two (often 1)."""
-    least = float(scales[scales > 0].min(initial=1.0))
-    unit = 1.0 if least >= 2.0**-13 else float(2.0 ** np.floor(np.log2(scales.max())))
-    halves = (scales / unit).astype(np.float16)
-    return np.maximum(halves, np.finfo(np.float16).smallest_subnormal), unit  # a step of 0 could not be divided by
+def store_scales(scales: np.ndarray) -> tuple[dict[str, np.ndarray], float]:
+    """Scales float32 (outputs, groups) as the arrays `scale` and `share` of `Packed`, and their unit."""
+    row = scales.max(axis=1, keepdims=True)
+    least = float(row[row > 0].min(initial=1.0))
+    # float16 keeps all 11 bits of what is not too small
+    unit = 1.0 if least >= 2.0**-13 else float(2.0 ** np.floor(np.log2(max(row.max(), 1e-30))))
+    half = np.maximum((row / unit).astype(np.float16), np.finfo(np.float16).smallest_subnormal)  # no step may be 0
+    if scales.shape[1] == 1:
+        return {"scale": half}, unit
+    share = np.rint(LARGEST_SHARE * np.sqrt(np.maximum(scales, 0) / (half.astype(np.float32) * np.float32(unit))))
+    return {"scale": half, "share": np.clip(share, 1, LARGEST_SHARE).astype(np.uint8)}, unit
+
+
+def stored_scales(arrays: Mapping[str, np.ndarray], unit: float) -> np.ndarray:
+    """What `store_scales` keeps, float32 (outputs, groups)."""
+    row = arrays["scale"].astype(np.float32) * np.float32(unit)
+    return row * np.square(arrays["share"].astype(np.float32) / LARGEST_SHARE) if "share" in arrays else row

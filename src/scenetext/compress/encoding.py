@@ -16,9 +16,10 @@ from scenetext.compress.codings import (
     PACKED_LEVELS,
     UINT8,
     StoredTensor,
-    half_scales,
     pack,
     packed_bytes,
+    store_scales,
+    stored_scales,
 )
 from scenetext.compress.rounding import least_error_scales, round_by_error, rounded
 from scenetext.compress.stored import CodableWeight, codable_weights, parameter_bytes, tensor_sizes
@@ -49,7 +50,7 @@ class Way:
             return 2 * outputs * inputs
         if self.coding == UINT8:
             return outputs * inputs + 4 * outputs
-        return packed_bytes(outputs * inputs, self.levels, outputs * self.groups(inputs))
+        return packed_bytes(outputs * inputs, self.levels, outputs, self.groups(inputs))
 
     @property
     def count(self) -> int:
@@ -60,7 +61,7 @@ class Way:
     def program_bytes(self) -> int:
         """What the decoding adds to the program, and the file's record of each array, about."""
         if self.coding == PACKED:
-            return 1200 + 700 * len(BASES[self.levels])
+            return 1000 + 700 * len(BASES[self.levels]) + 500 * self.grouped
         return 400 if self.coding == FLOAT16 else 900
 
     def groups(self, inputs: int) -> int:
@@ -96,14 +97,14 @@ def encode(weight: CodableWeight, way: Way, moments: np.ndarray | None = None) -
     value, axis = weight.value, weight.axis
     if way.coding == FLOAT16:
         return StoredTensor(FLOAT16, {"half": _halved(value)})
-    level, scales, unit = _levels_and_scales(as_rows(value, axis), way, moments)
+    level, scales, kept = _levels_and_scales(as_rows(value, axis), way, moments)
     if way.coding == UINT8:
         shape = [-1 if i == axis else 1 for i in range(value.ndim)]
         code = level.reshape(value.shape) if axis == 0 else np.ascontiguousarray(level.T)
         return StoredTensor(UINT8, {"code": code, "scale": scales.reshape(shape)})
+    arrays, unit = kept
     settings = {"levels": way.levels, "shape": list(value.shape), "axis": axis, "unit": unit}
-    halves = (scales / unit).astype(np.float16)
-    return StoredTensor(PACKED, {**pack(level, way.levels), "scale": halves}, settings)
+    return StoredTensor(PACKED, {**pack(level, way.levels), **arrays}, settings)
 
 
 def encode_rows(rows: np.ndarray, way: Way, moments: np.ndarray | None) -> np.ndarray:
@@ -121,23 +122,23 @@ def _halved(value: np.ndarray) -> np.ndarray:
 
 def _levels_and_scales(
     rows: np.ndarray, way: Way, moments: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray, float]:
-    """uint8 (outputs, inputs), float32 (outputs, groups), and the unit that the scales are stored in."""
+) -> tuple[np.ndarray, np.ndarray, tuple[dict[str, np.ndarray], float]]:
+    """Levels uint8 (outputs, inputs), scales float32 (outputs, groups), and these as stored where levels are packed."""
     outputs, inputs = rows.shape
     groups = way.groups(inputs)
     importance = np.ones(inputs, np.float32) if moments is None else _importance(moments)
     grouped = rows.reshape(outputs, groups, -1)
     scales = least_error_scales(grouped, importance.reshape(groups, -1), way.count)[..., 0]
-    unit = 1.0
+    kept: tuple[dict[str, np.ndarray], float] = ({}, 1.0)
     if way.coding == PACKED:
-        halves, unit = half_scales(scales)
-        scales = halves.astype(np.float32) * np.float32(unit)
+        kept = store_scales(scales)
+        scales = stored_scales(*kept)
     steps = np.repeat(scales, inputs // groups, axis=1)  # (outputs, inputs)
     if moments is None:
         level = (rounded(rows / steps, way.count) + (way.count - 1) / 2).astype(np.uint8)
     else:
         level = round_by_error(rows, steps, way.count, moments)
-    return level, scales, unit
+    return level, scales, kept
 
 
 def _importance(moments: np.ndarray) -> np.ndarray:

@@ -1,16 +1,16 @@
 """Training a network with its weights already rounded: for budgets that rounding alone cannot meet.
 
 Forward, each weight is rounded to its levels; backward, the rounding is taken for no change, so that the weight behind it
-moves until it falls to another level (straight-through estimator: Bengio et al., arXiv:1308.3432, section 4). The
-teacher is the network itself in float32: no labels are needed (Mishra and Marr, arXiv:1711.05852, scheme A). The scales
-stay, the biases and normalisations learn along.
+moves until it falls to another level (straight-through estimator: Bengio et al., arXiv:1308.3432, section 4). The scales
+learn along (Esser et al., arXiv:1902.08153, section 3.1; for groups: Chen et al., arXiv:2407.11062, section 3.3), and so
+do the biases and normalisations. The teacher is the network itself in float32: no labels are needed (Mishra and Marr,
+arXiv:1711.05852, scheme A).
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import paddle
@@ -18,34 +18,49 @@ from paddle import Tensor, nn
 from paddle.nn import functional as F
 from paddle.nn.layer.rnn import RNNBase
 
-from scenetext.compress.codings import PACKED, StoredTensor, pack
+from scenetext.compress.codings import PACKED, StoredTensor, pack, store_scales, stored_scales
 from scenetext.compress.encoding import as_rows
 from scenetext.compress.stored import CodableWeight, codable_weights
 
-LEVELS_PER_STEP = 0.01  # how far a weight moves in a training step, of the distance between two levels
+LEVELS_PER_STEP = 0.003  # how far a weight moves in a training step, of the distance between two levels
+SCALE_PER_STEP = 0.002  # how far a scale moves, of the scales' mean
 FLOAT_RATE = 1e-4  # of all that stays float32
 
 
-@dataclass(slots=True)
 class _Latent:
-    """A weight behind its rounding."""
+    """A packed weight and what is trained of it: the number behind each level, and the scales.
 
-    weight: CodableWeight
-    stored: StoredTensor
-    steps: Tensor  # of the weight's shape
-    levels: int
+    Args:
+        weight: of the network; its tensor becomes the number behind, in units of its scale.
+        stored: as the fitter rounded it.
+    """
 
-    def rounded(self, value: Tensor) -> Tensor:
+    def __init__(self, weight: CodableWeight, stored: StoredTensor):
+        self.weight, self.levels, self.shape = weight, stored.settings["levels"], weight.value.shape
+        scales = stored_scales(stored.arrays, stored.settings["unit"])
+        outputs, groups = scales.shape
+        self.grouped = [outputs, groups, weight.size // (outputs * groups)]
+        rows = as_rows(stored.decode(), weight.axis).reshape(self.grouped) / scales[:, :, None]
+        self.behind = paddle.create_parameter(self.grouped, "float32")
+        self.behind.set_value(rows)
+        self.scales = paddle.create_parameter([outputs, groups, 1], "float32")
+        self.scales.set_value(scales[:, :, None])
+
+    def rounded(self) -> Tensor:
+        """The weight as the program will decode it, in the layer's own shape."""
         middle = (self.levels - 1) / 2
-        place = paddle.clip(value / self.steps + middle, 0, self.levels - 1)
-        nearest = place + (paddle.round(place) - place).detach()
-        return (nearest - middle) * self.steps
+        place = paddle.clip(self.behind + middle, 0, self.levels - 1)
+        value = (place + (paddle.round(place) - place).detach() - middle) * self.scales
+        if self.weight.axis == 0:
+            return value.reshape(self.shape)
+        return value.reshape([self.grouped[0], -1]).transpose([1, 0])
 
     def encoded(self) -> StoredTensor:
-        ratio = self.weight.value / self.steps.numpy() + (self.levels - 1) / 2
-        level = np.clip(np.rint(ratio), 0, self.levels - 1).astype(np.uint8)
-        rows = as_rows(level, self.weight.axis)
-        return StoredTensor(PACKED, {**pack(rows, self.levels), "scale": self.stored.arrays["scale"]}, self.stored.settings)
+        """The trained weight in storage."""
+        level = np.clip(np.rint(self.behind.numpy() + (self.levels - 1) / 2), 0, self.levels - 1).astype(np.uint8)
+        arrays, unit = store_scales(np.maximum(self.scales.numpy()[..., 0], 0.0))
+        settings = {"levels": self.levels, "shape": list(self.shape), "axis": self.weight.axis, "unit": unit}
+        return StoredTensor(PACKED, {**pack(level, self.levels), **arrays}, settings)
 
 
 def finetune_rounded(
@@ -66,26 +81,23 @@ def finetune_rounded(
     for layer in model.sublayers():
         if isinstance(layer, RNNBase):
             layer.train()  # Paddle keeps what its gradient needs in this mode alone; there is no dropout in it
-    latents, found = [], dict(stored)
+    latents = []
     for weight in codable_weights(model):
-        if weight.key not in stored:
-            continue
-        tensor = stored[weight.key]
-        weight.set_value(tensor.decode())
-        if tensor.coding == PACKED and not weight.recurrent:
-            latents.append(_latent(weight, tensor))
-    trained = {id(latent.weight.parameter) for latent in latents}
-    fixed = [w.parameter for w in codable_weights(model) if w.key in stored and id(w.parameter) not in trained]
-    frozen = {id(parameter) for parameter in fixed}
-    hooks = [_round_in_forward(latent) for latent in latents]
+        if weight.key in stored:
+            weight.set_value(stored[weight.key].decode())
+            if stored[weight.key].coding == PACKED and not weight.recurrent:
+                latents.append(_Latent(weight, stored[weight.key]))
+    coded = {id(weight.parameter) for weight in codable_weights(model) if weight.key in stored}
+    floats = [p for p in model.parameters() if id(p) not in coded and not p.stop_gradient]
     rate = paddle.optimizer.lr.CosineAnnealingDecay(1.0, steps)
+    scale_rates = [SCALE_PER_STEP * float(latent.scales.mean()) for latent in latents]
     groups = [
-        {"params": [latent.weight.parameter], "learning_rate": LEVELS_PER_STEP * float(latent.steps.mean())}
-        for latent in latents
+        {"params": [latent.behind for latent in latents], "learning_rate": LEVELS_PER_STEP},
+        *({"params": [la.scales], "learning_rate": own} for la, own in zip(latents, scale_rates, strict=True)),
+        {"params": floats, "learning_rate": FLOAT_RATE},
     ]
-    floats = [p for p in model.parameters() if id(p) not in trained and id(p) not in frozen and not p.stop_gradient]
-    groups.append({"params": floats, "learning_rate": FLOAT_RATE})
     optimiser = paddle.optimizer.Adam(rate, parameters=groups)
+    hooks = [_round_in_forward(latent) for latent in latents]
     try:
         for _, images in zip(range(steps), batches, strict=False):
             images = paddle.to_tensor(images)
@@ -102,23 +114,13 @@ def finetune_rounded(
             hook.remove()
             latent.weight.layer.__dict__.pop(latent.weight.attribute, None)
         model.eval()
-    for latent in latents:
-        found[latent.weight.key] = latent.encoded()
-    return found
-
-
-def _latent(weight: CodableWeight, tensor: StoredTensor) -> _Latent:
-    rows = as_rows(weight.value, weight.axis)
-    scale = tensor.arrays["scale"].astype(np.float32) * np.float32(tensor.settings["unit"])  # (outputs, groups)
-    steps = np.repeat(scale, rows.shape[1] // scale.shape[1], axis=1)
-    steps = steps.reshape(weight.value.shape) if weight.axis == 0 else np.ascontiguousarray(steps.T)
-    return _Latent(weight, tensor, paddle.to_tensor(steps), tensor.settings["levels"])
+    return {**stored, **{latent.weight.key: latent.encoded() for latent in latents}}
 
 
 def _round_in_forward(latent: _Latent):
     """Puts the rounded weight in the way of the one behind it, at the start of its layer's forward."""
 
     def hook(layer: nn.Layer, _inputs: tuple) -> None:
-        object.__setattr__(layer, latent.weight.attribute, latent.rounded(latent.weight.parameter))
+        object.__setattr__(layer, latent.weight.attribute, latent.rounded())
 
     return latent.weight.layer.register_forward_pre_hook(hook)
