@@ -181,7 +181,7 @@ def walked(project: Path) -> Path:
     small = "overrides=[Global.print_batch_step=1, Train.sampler.max_width=320]"
     done = run(
         project, "scenetext", "run", "-c", "configs/crnn_mobile.yml", "-p", "run=tiny", "val=0.2", "epochs=1",
-        "batch_size=8", "answers=data/raw/answers/test_label.csv", small,
+        "batch_size=8", "answers=data/raw/answers/test_label.csv", "budgets_mb=[0.5]", small,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     return project / "runs" / "tiny"

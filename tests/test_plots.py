@@ -39,6 +39,7 @@ FIGURES = {
     "bytes_by_part": lambda: plots.bytes_by_part({"a": {"head": 9_000_000}, "b": {"head": 2, "program": 1}}, 10_000_000),
     "bits_by_layer": lambda: plots.bits_by_layer(["backbone.a", "backbone.b", "head.c"], [8.2, 4, 3], [1000, 90_000, 5]),
     "bits_by_layer of nothing": lambda: plots.bits_by_layer([], [], []),
+    "accuracy_by_size without budgets": lambda: plots.accuracy_by_size([]),
     "accuracy_by_size": lambda: plots.accuracy_by_size(CURVE, 2_900_000),
     "confidence": lambda: plots.confidence([0.2, 0.99], [0.9], [0.1]),
     "confidence without labels": lambda: plots.confidence([0.2, 0.99]),

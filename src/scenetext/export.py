@@ -164,6 +164,7 @@ def _export(config: dict[str, Any], weights: str | Path, order: _Order) -> Expor
         if order.finetune_steps and storage.losses:
             storage = replace(storage, stored=fitting.finetuned(storage.stored, order.finetune_steps))
             storage = replace(storage, size_bytes=write(storage.stored))
+        plan = _plan(model, storage)
         store_weights(model, storage.stored)
         lines = drawn_lines(canvas.height_px) + labelled_lines(order.images, order.records)
         samples = take_samples(_reader(model, canvas), lines)
@@ -188,7 +189,7 @@ def _export(config: dict[str, Any], weights: str | Path, order: _Order) -> Expor
         unspellable=sum(bool(model.charset.unknown(record.text)) for record in order.records),
         largest=[asdict(entry) for entry in storage.sizes[:LISTED_TENSORS]],
         bytes_by_part={"float32": _by_part(plain), storage.name: _by_part(storage.sizes)},
-        plan=_plan(storage),
+        plan=plan,
         calibration=fitting.source,
         max_difference=found.max_difference,
         lines_checked=len(lines),
@@ -200,12 +201,18 @@ def _export(config: dict[str, Any], weights: str | Path, order: _Order) -> Expor
     return report
 
 
-def _plan(storage: Storage) -> list[dict[str, Any]]:
-    """The coded weights in the network's order, for the report."""
+def _plan(model: Recogniser, storage: Storage) -> list[dict[str, Any]]:
+    """The layers' weights in the network's order, for the report."""
+    from scenetext.compress import codable_weights
+
     sizes = {entry.key: entry for entry in storage.sizes}
     return [
-        {**asdict(sizes[key]), "bits": 8 * tensor.size_bytes / tensor.weights, "expected_loss": storage.losses.get(key)}
-        for key, tensor in storage.stored.items()
+        {
+            **asdict(sizes[weight.key]),
+            "bits": 8 * sizes[weight.key].size_bytes / weight.size,
+            "expected_loss": storage.losses.get(weight.key),
+        }
+        for weight in codable_weights(model)
     ]
 
 

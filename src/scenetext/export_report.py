@@ -40,8 +40,9 @@ class ExportReport:
         unspellable: labelled lines with a character that has no class.
         largest: the largest tensors, each (key, shape, storage, bytes).
         bytes_by_part: bytes of the weights by part of the network, in float32 and as stored.
-        plan: the coded weights in the network's order, each (key, shape, coding, size_bytes, bits, expected_loss); bits
-            per weight, scales included; the loss is the fitter's estimate, in nats per line, None where it had no part.
+        plan: the weights of the layers in the network's order, each (key, shape, coding, size_bytes, bits,
+            expected_loss); bits per weight, scales included; the loss is the fitter's estimate, in nats per line, None
+            where it had no part.
         calibration: the lines that the fitter measured on, if it did.
         max_difference: per way of computing in a fresh process, the largest difference of a probability from the
             network in memory with the same stored weights.

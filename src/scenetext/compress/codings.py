@@ -19,9 +19,9 @@ import paddle
 from paddle import Tensor, nn
 
 BYTE_LEVELS = 255  # of uint8: -127..127 are stored as 0..254
-DIGITS_PER_BYTE = {2: 8, 3: 5, 4: 4, 6: 3, 16: 2}  # of a base: as many as a byte holds
+DIGITS_PER_BYTE = {2: 8, 3: 5, 4: 4, 6: 3, 16: 2, 256: 1}  # of a base: as many as a byte holds
 # a level is written with these digits, the highest first, each base in bytes of its own
-BASES = {3: (3,), 4: (4,), 6: (6,), 8: (4, 2), 16: (16,), 32: (16, 2), 64: (16, 4)}
+BASES = {3: (3,), 4: (4,), 6: (6,), 8: (4, 2), 16: (16,), 32: (16, 2), 64: (16, 4), 256: (256,)}
 PACKED_LEVELS = tuple(BASES)
 LARGEST_SHARE = 255
 UINT8, FLOAT16, PACKED = "uint8", "float16", "packed"

@@ -59,13 +59,17 @@ def bits_by_layer(keys: Sequence[str], bits: Sequence[float], numbers: Sequence[
 
 
 def accuracy_by_size(curve: Sequence[Mapping[str, Any]], chosen_bytes: int | None = None) -> Figure:
-    """Accuracy over size, one point a budget.
+    """Accuracy over size, one point a budget; without any, a figure that says so.
 
     Args:
         curve: rows as of an export's report: `max_mb` (None for float32), `size_bytes`, `bits`, `normalised`.
         chosen_bytes: what was exported, marked when given.
     """
     figure, (panel,) = new_figure(1)
+    if not curve:
+        panel.set_axis_off()
+        panel.text(0.5, 0.5, "no budgets were asked for", ha="center", transform=panel.transAxes)
+        return figure
     size = [row["size_bytes"] / 1e6 for row in curve]
     value = [100 * row["normalised"] for row in curve]
     panel.plot(size, value, color=BLUE, marker="o", markersize=5)
