@@ -84,16 +84,14 @@ def test_decoding_gives_each_weight_back_within_half_a_step(shape: tuple[int, ..
     stored = coded_alone(weight, axis, way)
     decoded = stored.decode()
     assert decoded.shape == weight.shape and decoded.dtype == np.float32
-    per_scale = 4 if way.coding == UINT8 else 2
     shares = stored.arrays.get("share", np.zeros(0)).size
-    scales = per_scale * stored.arrays["scale"].size + shares
+    scales = 4 * stored.arrays["scale"].size + shares
     assert stored.size_bytes <= weight.size * bits_per_weight(way.count) / 8 + scales + 2
     assert stored.size_bytes == way.size_bytes(shape[axis], weight.size // shape[axis])
     # within a channel, levels are evenly spaced: every value is an odd or an even half of the same step
     rows = decoded.reshape(shape[0], -1) if axis == 0 else decoded.T
     original = weight.reshape(shape[0], -1) if axis == 0 else weight.T
-    unit = stored.settings.get("unit", 1.0)
-    scale = stored_scales({**stored.arrays, "scale": stored.arrays["scale"].reshape(len(rows), -1)}, unit)
+    scale = stored_scales(stored.arrays, axis)
     steps = np.repeat(scale, rows.shape[1] // scale.shape[1], axis=1)
     level = rows / steps + (way.count - 1) / 2
     np.testing.assert_allclose(level, np.rint(level), atol=1e-3)

@@ -171,6 +171,17 @@ def test_curve_reads_better_or_as_well_with_more_bytes_and_ends_with_the_float32
     assert report.storage == "float32"  # the weights themselves are those of the export, not of the curve
 
 
+def test_leaving_out_characters_is_told_apart_from_rounding(tmp_path: Path) -> None:
+    folder = tiny_folder()
+    lines = {"labels": folder / "train.txt", "images": folder / "images"}
+    report = export_model(
+        tiny_config(folder), folder / "tiny", tmp_path / "out", characters="0123串", **lines, progress=False
+    )
+    assert report.classes == 5 and report.unknown == ["串"] and 0 < report.unspellable <= LINES
+    assert list(report.accuracy) == ["trained", "sliced", "exported"]
+    assert report.accuracy["sliced"] == report.accuracy["exported"]  # float32 fits
+
+
 def test_without_the_training_set_the_fitter_looks_at_drawn_lines(tmp_path: Path) -> None:
     folder = tiny_folder()
     config = tiny_config(folder)

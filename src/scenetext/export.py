@@ -140,12 +140,13 @@ def _export(config: dict[str, Any], weights: str | Path, order: _Order) -> Expor
     from scenetext.compress import slice_head, store_weights, tensor_sizes
 
     canvas = canvas_of(config, model.input_size)
-    trained_texts = _read(_reader(model, canvas), order)
+    texts = {"trained": _read(_reader(model, canvas), order)}
     unknown = []
     if order.characters is not None:
         known = set(model.charset.characters)
         unknown = sorted(set(order.characters) - known)
         slice_head(model, known & set(order.characters))
+        texts["sliced"] = _read(_reader(model, canvas), order)
     model.fuse()
     plain = tensor_sizes(model, {})
 
@@ -197,7 +198,7 @@ def _export(config: dict[str, Any], weights: str | Path, order: _Order) -> Expor
         curve=curve,
     )
     if order.records:
-        _compare(report, order.records, trained_texts, found.texts)
+        _compare(report, order.records, {**texts, "exported": found.texts})
     return report
 
 
@@ -323,13 +324,12 @@ def _refuse_difference(found: Verification) -> None:
             )
 
 
-def _compare(report: ExportReport, records: list[Record], trained: list[str], exported: list[str]) -> None:
-    """Adds both accuracies and the lines that changed to the report."""
+def _compare(report: ExportReport, records: list[Record], texts: Mapping[str, list[str]]) -> None:
+    """Adds the accuracies and the lines that changed to the report."""
     targets = [record.text for record in records]
-    for name, texts in (("trained", trained), ("exported", exported)):
-        report.accuracy[name] = score(texts, targets).as_dict()
+    report.accuracy = {name: score(own, targets).as_dict() for name, own in texts.items()}
     report.differences = [
         LineDifference(record.name, record.text, before, after)
-        for record, before, after in zip(records, trained, exported, strict=True)
+        for record, before, after in zip(records, texts["trained"], texts["exported"], strict=True)
         if before != after
     ]

@@ -112,56 +112,47 @@ class Float16(nn.Layer):
 class Packed(nn.Layer):
     """Gives (level - middle) * scale, where several levels share a byte and a group of weights a scale.
 
-    A byte of digits is looked up in a table with a row for each of its values: six operations decode a weight, and
-    all weights of the same bases share the table.
+    A byte of digits is looked up in a table with a row for each of its values, which all weights of the same bases
+    share: a few operations decode a weight. Their number counts, in the program's bytes and in the time to load it.
 
     Args:
-        arrays: `digits0`, `digits1` uint8 (bytes,), one for each base of the levels, `scale` float16 (outputs, 1) in
-            units of `unit`, and where a row has several groups their shares `share` uint8 (outputs, groups): a group's
-            scale is that of the row times (share / 255) squared.
+        arrays: `digits0`, `digits1` uint8 (bytes,), one for each base of the levels, in the weight's own order;
+            `scale` float32, of the weight's rank, 1 but on the channels' axis. Where each channel has several groups of
+            inputs, `scale` is (outputs, 1, 1), for a linear layer (1, 1, outputs), and `share` uint8 (outputs, groups,
+            1) or (groups, 1, outputs): a group's scale is `scale` times its share squared.
         levels: a key of BASES.
         shape: of the weight.
-        axis: of its output channels.
-        unit: factor of the scales, a power of two; keeps small ones out of float16's subnormal numbers.
     """
 
-    def __init__(self, arrays: Mapping[str, np.ndarray], levels: int, shape: list[int], axis: int, unit: float):
+    def __init__(self, arrays: Mapping[str, np.ndarray], levels: int, shape: list[int]):
         super().__init__()
-        self.levels, self.shape, self.axis, self.unit = levels, list(shape), axis, unit
-        for number in range(len(BASES[levels])):
-            self.register_buffer(f"digits{number}", paddle.to_tensor(arrays[f"digits{number}"]))
-        self.register_buffer("scale", paddle.to_tensor(arrays["scale"]))
-        self.grouped = "share" in arrays
-        if self.grouped:
-            self.register_buffer("share", paddle.to_tensor(arrays["share"]))
+        self.levels, self.shape = levels, list(shape)
+        for name, array in arrays.items():
+            self.register_buffer(name, paddle.to_tensor(array))
         for number, (base, factor, shift) in enumerate(_tables(levels)):
             self.register_buffer(f"table{number}", _table(base, factor, shift))
+        self.grouped = "share" in arrays
 
     def forward(self) -> Tensor:
-        count = int(np.prod(self.shape))
-        values = None
-        for number, base in enumerate(BASES[self.levels]):
-            code = paddle.cast(getattr(self, f"digits{number}"), "int32")
-            part = paddle.gather(getattr(self, f"table{number}"), code)  # (bytes, digits per byte)
-            if part.shape[0] * part.shape[1] != count or values is not None or len(BASES[self.levels]) > 1:
-                part = part.reshape([-1])[:count]
-            values = part if values is None else values + part
-        scale = paddle.cast(self.scale, "float32")  # (outputs, 1)
-        unit = self.unit / LARGEST_SHARE**2 if self.grouped else self.unit
-        if unit != 1.0:
-            scale = scale * unit
-        outputs = self.scale.shape[0]
-        if not self.grouped and self.axis == 0:
-            return values.reshape(self.shape) * scale.reshape([-1] + [1] * (len(self.shape) - 1))
+        values = self._digits(0)
+        if len(BASES[self.levels]) > 1:
+            values = values + self._digits(1)
         if not self.grouped:
-            rows = values.reshape([outputs, -1]) * scale
-        else:
-            share = paddle.cast(self.share, "float32")  # (outputs, groups)
-            scale = share * share * scale
-            rows = values.reshape([*scale.shape, -1]) * scale.unsqueeze(2)  # (outputs, groups, group's size)
-        if self.axis == 0:
-            return rows.reshape(self.shape)
-        return rows.reshape([outputs, -1]).transpose([1, 0])  # a linear layer's (inputs, outputs)
+            return values.reshape(self.shape) * self.scale
+        first, second, third = self.share.shape
+        grid = [first, second, -1] if third == 1 else [first, -1, third]  # groups along a row, or along a column
+        share = paddle.cast(self.share, "float32")
+        return (values.reshape(grid) * (share * share * self.scale)).reshape(self.shape)
+
+    def _digits(self, number: int) -> Tensor:
+        """What the digits of one base are worth, with those of a last byte's end cut off."""
+        code = paddle.cast(getattr(self, f"digits{number}"), "int32")
+        worth = paddle.gather(getattr(self, f"table{number}"), code)  # (bytes, digits per byte)
+        count = int(np.prod(self.shape))
+        exact = worth.shape[0] * worth.shape[1] == count
+        if exact and len(BASES[self.levels]) == 1:
+            return worth
+        return worth.reshape([-1]) if exact else worth.reshape([-1])[:count]
 
 
 CODINGS: dict[str, type] = {FLOAT16: Float16, UINT8: Uint8PerChannel, PACKED: Packed}
@@ -193,25 +184,30 @@ def pack(levels: np.ndarray, count: int) -> dict[str, np.ndarray]:
 
 
 def packed_bytes(weights: int, levels: int, outputs: int, groups: int) -> int:
-    """Bytes of a packed weight with so many rows and so many groups in each."""
+    """Bytes of a packed weight with so many channels and so many groups in each."""
     shares = outputs * groups if groups > 1 else 0
-    return sum(-(-weights // DIGITS_PER_BYTE[base]) for base in BASES[levels]) + 2 * outputs + shares
+    return sum(-(-weights // DIGITS_PER_BYTE[base]) for base in BASES[levels]) + 4 * outputs + shares
 
 
-def store_scales(scales: np.ndarray) -> tuple[dict[str, np.ndarray], float]:
-    """Scales float32 (outputs, groups) as the arrays `scale` and `share` of `Packed`, and their unit."""
-    row = scales.max(axis=1, keepdims=True)
-    least = float(row[row > 0].min(initial=1.0))
-    # float16 keeps all 11 bits of what is not too small
-    unit = 1.0 if least >= 2.0**-13 else float(2.0 ** np.floor(np.log2(max(row.max(), 1e-30))))
-    half = np.maximum((row / unit).astype(np.float16), np.finfo(np.float16).smallest_subnormal)  # no step may be 0
-    if scales.shape[1] == 1:
-        return {"scale": half}, unit
-    share = np.rint(LARGEST_SHARE * np.sqrt(np.maximum(scales, 0) / (half.astype(np.float32) * np.float32(unit))))
-    return {"scale": half, "share": np.clip(share, 1, LARGEST_SHARE).astype(np.uint8)}, unit
+def store_scales(scales: np.ndarray, axis: int, rank: int) -> dict[str, np.ndarray]:
+    """Scales float32 (outputs, groups) as the arrays `scale` and `share` of `Packed`."""
+    outputs, groups = scales.shape
+    row = np.maximum(scales.max(axis=1), np.finfo(np.float32).tiny).astype(np.float32)  # no step may be 0
+    if groups == 1:
+        return {"scale": row.reshape([-1 if i == axis else 1 for i in range(rank)])}
+    share = np.rint(LARGEST_SHARE * np.sqrt(np.maximum(scales, 0) / row[:, None]))
+    share = np.clip(share, 1, LARGEST_SHARE).astype(np.uint8)
+    unit = (row / LARGEST_SHARE**2).astype(np.float32)
+    if axis == 0:
+        return {"scale": unit.reshape(outputs, 1, 1), "share": share.reshape(outputs, groups, 1)}
+    return {"scale": unit.reshape(1, 1, outputs), "share": np.ascontiguousarray(share.T).reshape(groups, 1, outputs)}
 
 
-def stored_scales(arrays: Mapping[str, np.ndarray], unit: float) -> np.ndarray:
+def stored_scales(arrays: Mapping[str, np.ndarray], axis: int) -> np.ndarray:
     """What `store_scales` keeps, float32 (outputs, groups)."""
-    row = arrays["scale"].astype(np.float32) * np.float32(unit)
-    return row * np.square(arrays["share"].astype(np.float32) / LARGEST_SHARE) if "share" in arrays else row
+    row = arrays["scale"].reshape(-1, 1)
+    if "share" not in arrays:
+        return row
+    share = arrays["share"].astype(np.float32)
+    share = share.reshape(len(row), -1) if axis == 0 else share.reshape(-1, len(row)).T
+    return share * share * row

@@ -61,7 +61,7 @@ class Way:
     def program_bytes(self) -> int:
         """What the decoding adds to the program, and the file's record of each array, about."""
         if self.coding == PACKED:
-            return 1000 + 700 * len(BASES[self.levels]) + 500 * self.grouped
+            return 500 + 600 * len(BASES[self.levels]) + 600 * self.grouped
         return 400 if self.coding == FLOAT16 else 900
 
     def groups(self, inputs: int) -> int:
@@ -97,21 +97,19 @@ def encode(weight: CodableWeight, way: Way, moments: np.ndarray | None = None) -
     value, axis = weight.value, weight.axis
     if way.coding == FLOAT16:
         return StoredTensor(FLOAT16, {"half": _halved(value)})
-    level, scales, kept = _levels_and_scales(as_rows(value, axis), way, moments)
+    level, scales = _levels_and_scales(as_rows(value, axis), way, moments)
+    own = level if axis == 0 else np.ascontiguousarray(level.T)  # in the weight's own order
     if way.coding == UINT8:
-        shape = [-1 if i == axis else 1 for i in range(value.ndim)]
-        code = level.reshape(value.shape) if axis == 0 else np.ascontiguousarray(level.T)
-        return StoredTensor(UINT8, {"code": code, "scale": scales.reshape(shape)})
-    arrays, unit = kept
-    settings = {"levels": way.levels, "shape": list(value.shape), "axis": axis, "unit": unit}
-    return StoredTensor(PACKED, {**pack(level, way.levels), **arrays}, settings)
+        return StoredTensor(UINT8, {"code": own.reshape(value.shape), **store_scales(scales, axis, value.ndim)})
+    settings = {"levels": way.levels, "shape": list(value.shape)}
+    return StoredTensor(PACKED, {**pack(own, way.levels), **store_scales(scales, axis, value.ndim)}, settings)
 
 
 def encode_rows(rows: np.ndarray, way: Way, moments: np.ndarray | None) -> np.ndarray:
     """What rows (outputs, inputs) of a weight become when they are stored in a way; see encode."""
     if way.coding == FLOAT16:
         return _halved(rows).astype(np.float32)
-    level, scales, _ = _levels_and_scales(rows, way, moments)
+    level, scales = _levels_and_scales(rows, way, moments)
     return (level - np.float32((way.count - 1) / 2)) * np.repeat(scales, rows.shape[1] // scales.shape[1], axis=1)
 
 
@@ -122,23 +120,20 @@ def _halved(value: np.ndarray) -> np.ndarray:
 
 def _levels_and_scales(
     rows: np.ndarray, way: Way, moments: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray, tuple[dict[str, np.ndarray], float]]:
-    """Levels uint8 (outputs, inputs), scales float32 (outputs, groups), and these as stored where levels are packed."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Levels uint8 (outputs, inputs), and scales as they are kept, float32 (outputs, groups)."""
     outputs, inputs = rows.shape
     groups = way.groups(inputs)
     importance = np.ones(inputs, np.float32) if moments is None else _importance(moments)
     grouped = rows.reshape(outputs, groups, -1)
     scales = least_error_scales(grouped, importance.reshape(groups, -1), way.count)[..., 0]
-    kept: tuple[dict[str, np.ndarray], float] = ({}, 1.0)
-    if way.coding == PACKED:
-        kept = store_scales(scales)
-        scales = stored_scales(*kept)
+    scales = stored_scales(store_scales(scales, 0, 2), 0)
     steps = np.repeat(scales, inputs // groups, axis=1)  # (outputs, inputs)
     if moments is None:
         level = (rounded(rows / steps, way.count) + (way.count - 1) / 2).astype(np.uint8)
     else:
         level = round_by_error(rows, steps, way.count, moments)
-    return level, scales, kept
+    return level, scales
 
 
 def _importance(moments: np.ndarray) -> np.ndarray:

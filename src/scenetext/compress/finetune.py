@@ -36,8 +36,8 @@ class _Latent:
     """
 
     def __init__(self, weight: CodableWeight, stored: StoredTensor):
-        self.weight, self.levels, self.shape = weight, stored.settings["levels"], weight.value.shape
-        scales = stored_scales(stored.arrays, stored.settings["unit"])
+        self.weight, self.stored, self.levels = weight, stored, stored.settings["levels"]
+        scales = stored_scales(stored.arrays, weight.axis)  # (outputs, groups)
         outputs, groups = scales.shape
         self.grouped = [outputs, groups, weight.size // (outputs * groups)]
         rows = as_rows(stored.decode(), weight.axis).reshape(self.grouped) / scales[:, :, None]
@@ -52,15 +52,16 @@ class _Latent:
         place = paddle.clip(self.behind + middle, 0, self.levels - 1)
         value = (place + (paddle.round(place) - place).detach() - middle) * self.scales
         if self.weight.axis == 0:
-            return value.reshape(self.shape)
+            return value.reshape(self.weight.parameter.shape)
         return value.reshape([self.grouped[0], -1]).transpose([1, 0])
 
     def encoded(self) -> StoredTensor:
         """The trained weight in storage."""
         level = np.clip(np.rint(self.behind.numpy() + (self.levels - 1) / 2), 0, self.levels - 1).astype(np.uint8)
-        arrays, unit = store_scales(np.maximum(self.scales.numpy()[..., 0], 0.0))
-        settings = {"levels": self.levels, "shape": list(self.shape), "axis": self.weight.axis, "unit": unit}
-        return StoredTensor(PACKED, {**pack(level, self.levels), **arrays}, settings)
+        rows = level.reshape(self.grouped[0], -1)
+        own = rows if self.weight.axis == 0 else rows.T
+        scales = store_scales(self.scales.numpy()[..., 0], self.weight.axis, len(self.weight.parameter.shape))
+        return StoredTensor(PACKED, {**pack(own, self.levels), **scales}, self.stored.settings)
 
 
 def finetune_rounded(
