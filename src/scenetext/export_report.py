@@ -49,7 +49,8 @@ class ExportReport:
         lines_checked: how many lines that difference was taken over.
         steady_share: of their time steps, the share at which the network itself is steady enough to compare.
         curve: accuracy at several budgets; see `budget_curve`.
-        accuracy: "trained", "sliced" (with the characters to keep, in float32) and "exported" → the scores on the labelled lines, when there were any.
+        accuracy: "trained", "sliced" (the characters to keep alone, in float32) and "exported" → the scores on the
+            labelled lines, when there were any.
         differences: labelled lines whose text changed.
     """
 
