@@ -38,18 +38,19 @@ def tiny_folder() -> Path:
 
 
 @functools.cache
-def tiny_export(format: str, storage: str) -> Path:
+def tiny_export(format: str, storage: str, max_mb: float = 10.0) -> Path:
     """The tiny network exported; the report is beside the folder."""
     from scenetext.export import export_model
 
     folder = tiny_folder()
-    out = folder / f"{format}-{storage}"
+    out = folder / f"{format}-{storage}-{max_mb}"
     export_model(
         tiny_config(folder),
         folder / "tiny",
         out,
         format=format,
         storage=storage,
+        max_mb=max_mb,
         labels=folder / "train.txt",
         images=folder / "images",
         progress=False,

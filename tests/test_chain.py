@@ -57,3 +57,18 @@ def test_from_zips_to_a_submission_by_the_command(place: Path) -> None:
     assert header == "new_name\tvalue"
     assert dict(row.split("\t") for row in rows) == {Path(name).name: text for name, text in read.items()}
     assert len(rows) == 6
+
+
+def test_a_strong_network_is_fitted_by_the_command(place: Path) -> None:
+    if not (place / "runs/tiny").exists():
+        test_from_zips_to_a_submission_by_the_command(place)
+    told = scenetext(
+        "export", "-c", "runs/tiny/config.yml", "--weights", "runs/tiny/best_accuracy", "--out", "runs/tiny/small",
+        "--labels", "data/prepared/val.txt", "--images", "data/prepared/images", "--max-mb", "0.6",
+        "--characters", "data/prepared/charset.txt", "--budgets", "0.5", "1", "--finetune-steps", "2",
+        cwd=place,
+    )  # fmt: skip
+    report = json.loads((place / "runs/tiny/small.report.json").read_text(encoding="utf-8"))
+    assert report["storage"].startswith("fitted") and report["size_bytes"] <= 600_000
+    assert [row["max_mb"] for row in report["curve"]] == [0.5, 1.0, None] and "at 0.5 MB:" in told
+    assert list(report["accuracy"]) == ["trained", "sliced", "exported"]
