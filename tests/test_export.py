@@ -11,6 +11,7 @@ import pytest
 
 from drawn import tiny_config
 from exported import LINES, tiny_export, tiny_folder
+from scenetext import export_lines
 from scenetext.charset import Charset
 from scenetext.config import load_config
 from scenetext.data.images import open_images
@@ -184,7 +185,10 @@ def test_leaving_out_characters_is_told_apart_from_rounding(tmp_path: Path) -> N
     assert report.accuracy["sliced"] == report.accuracy["exported"]  # float32 fits
 
 
-def test_without_the_training_set_the_fitter_looks_at_drawn_lines(tmp_path: Path) -> None:
+def test_without_the_training_set_the_fitter_looks_at_drawn_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export_lines, "LINES_TAKEN", 16)
     folder = tiny_folder()
     config = tiny_config(folder)
     config["Train"] = {**config["Train"], "dataset": {**config["Train"]["dataset"], "label_file_list": ["gone.txt"]}}
