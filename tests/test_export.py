@@ -174,6 +174,14 @@ def test_curve_reads_better_or_as_well_with_more_bytes_and_ends_with_the_float32
     assert report.storage == "float32"  # the weights themselves are those of the export, not of the curve
 
 
+def test_the_fitter_keeps_float32_where_all_of_it_fits(tmp_path: Path) -> None:
+    folder = tiny_folder()
+    report = export_model(
+        tiny_config(folder), folder / "tiny", tmp_path / "out", storage="fitted", finetune_steps=1, progress=False
+    )
+    assert report.storage == "float32" and {row["bits"] for row in report.plan} == {32}
+
+
 def test_leaving_out_characters_is_told_apart_from_rounding(tmp_path: Path) -> None:
     folder = tiny_folder()
     lines = {"labels": folder / "train.txt", "images": folder / "images"}

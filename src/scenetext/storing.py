@@ -86,7 +86,7 @@ def store_within(
         smallest = size if smallest is None else min(size, smallest)
     if fits:
         return _fit(model, budget_bytes, write, fitter(), what)
-    raise InputError(too_large(what, storage, budget_bytes, smallest, sizes, model))
+    raise InputError(_too_large(what, storage, budget_bytes, smallest, sizes, model))
 
 
 def _plans(
@@ -137,8 +137,8 @@ def _fit(
             break
         program = size - planned + SPARE
     if best is None:
-        raise InputError(too_large(what, "auto", budget_bytes, size, tensor_sizes(model, stored), model))
-    if size != best.size_bytes:
+        raise InputError(_too_large(what, "auto", budget_bytes, size, tensor_sizes(model, stored), model))
+    if stored is not best.stored:
         write(best.stored)
     return best
 
@@ -153,12 +153,14 @@ def _program_bytes(size: int, sizes: list[TensorSize], stored: dict[str, StoredT
 
 def _widths(stored: dict[str, StoredTensor]) -> str:
     """The span of widths in use: "fitted, 3 to 8 bits"."""
+    if not stored:
+        return "float32"
     bits = [8 * tensor.size_bytes / tensor.weights for tensor in stored.values()]
     mean = 8 * sum(t.size_bytes for t in stored.values()) / sum(t.weights for t in stored.values())
-    return f"fitted, {min(bits):.2g} to {max(bits):.2g} bits, {mean:.2g} on average" if bits else "float32"
+    return f"fitted, {min(bits):.2g} to {max(bits):.2g} bits, {mean:.2g} on average"
 
 
-def too_large(
+def _too_large(
     what: str, storage: str, budget_bytes: int, smallest: int, sizes: Sequence[TensorSize], model: Recogniser
 ) -> str:
     """The refusal: the smallest size that can be reached, and what it would take."""

@@ -31,7 +31,7 @@ class _Latent:
     """A packed weight and what is trained of it: the number behind each level, and the scales.
 
     Args:
-        weight: of the network; its tensor becomes the number behind, in units of its scale.
+        weight: of the network.
         stored: as the fitter rounded it.
     """
 
@@ -97,7 +97,7 @@ def finetune_rounded(
         *({"params": [la.scales], "learning_rate": own} for la, own in zip(latents, scale_rates, strict=True)),
         {"params": floats, "learning_rate": FLOAT_RATE},
     ]
-    optimiser = paddle.optimizer.Adam(rate, parameters=groups)
+    optimiser = paddle.optimizer.Adam(rate, parameters=[group for group in groups if group["params"]])
     hooks = [_round_in_forward(latent) for latent in latents]
     try:
         for _, images in zip(range(steps), batches, strict=False):
