@@ -66,8 +66,9 @@ def accuracy_by_size(curve: Sequence[Mapping[str, Any]], chosen_bytes: int | Non
         chosen_bytes: what was exported, marked when given.
     """
     figure, (panel,) = new_figure(1)
+    panel.set(xlabel="program and parameters, 1,000,000 bytes", ylabel="lines read right, normalised, %")
     if not curve:
-        panel.set_axis_off()
+        panel.set(xticks=[], yticks=[])
         panel.text(0.5, 0.5, "no budgets were asked for", ha="center", transform=panel.transAxes)
         return figure
     size = [row["size_bytes"] / 1e6 for row in curve]
@@ -80,7 +81,7 @@ def accuracy_by_size(curve: Sequence[Mapping[str, Any]], chosen_bytes: int | Non
     if chosen_bytes is not None:
         panel.axvline(chosen_bytes / 1e6, color=ORANGE, linestyle="--", linewidth=1, label="exported")
         panel.legend(frameon=False, loc="lower right")
-    panel.set(xlabel="program and parameters, 1,000,000 bytes", ylabel="lines read right, normalised, %", xscale="log")
+    panel.set_xscale("log")
     panel.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
     panel.xaxis.set_minor_formatter(lambda x, _: f"{x:g}")
     panel.tick_params(axis="x", which="both", labelsize=8)
