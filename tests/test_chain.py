@@ -70,5 +70,6 @@ def test_a_strong_network_is_fitted_by_the_command(place: Path) -> None:
     )  # fmt: skip
     report = json.loads((place / "runs/tiny/small.report.json").read_text(encoding="utf-8"))
     assert report["storage"].startswith("fitted") and report["size_bytes"] <= 600_000
+    assert report["finetune_steps"] == 2
     assert [row["max_mb"] for row in report["curve"]] == [0.5, 1.0, None] and "at 0.5 MB:" in told
     assert list(report["accuracy"]) == ["trained", "sliced", "exported"]

@@ -95,6 +95,7 @@ def test_model_name_is_the_configs_or_one_that_paddlex_knows(root: Path, changes
         ({"labels": "train.txt"}, "images"),
         ({"weights": "none"}, "none"),
         ({"characters": "串"}, "characters to keep"),
+        ({"finetune_steps": -1}, "-1 steps"),
         ({"budgets_mb": [2]}, "labels"),
         ({"budgets_mb": [-1], "labels": "train.txt", "images": "."}, "budget"),
     ],

@@ -92,7 +92,7 @@ def export_model(
         RunError: the written files compute something else than the network; nothing is written.
     """
     config, out = load_config(config), Path(out)
-    _check_arguments(out, max_mb, format, storage, labels, images, budgets_mb)
+    _check_arguments(out, max_mb, format, storage, labels, images, finetune_steps, budgets_mb)
     order = _Order(
         out,
         int(max_mb * MEGABYTE),
@@ -110,6 +110,8 @@ def export_model(
     write_json(report_path(out), report.as_dict())
     if progress:
         print(report)
+        if finetune_steps and not report.finetune_steps:
+            print("No weight was rounded by the fitter, so none was trained.")
     return report
 
 
@@ -192,6 +194,7 @@ def _export(config: dict[str, Any], weights: str | Path, order: _Order) -> Expor
         bytes_by_part={"float32": _by_part(plain), storage.name: _by_part(storage.sizes)},
         plan=plan,
         calibration=fitting.source,
+        finetune_steps=order.finetune_steps if storage.losses else 0,
         max_difference=found.max_difference,
         lines_checked=len(lines),
         steady_share=float(np.concatenate([sample.steady.ravel() for sample in samples]).mean()),
@@ -242,7 +245,14 @@ def _by_part(sizes: list[TensorSize]) -> dict[str, int]:
 
 
 def _check_arguments(
-    out: Path, max_mb: float, format: str, storage: str, labels: Any, images: Any, budgets_mb: Sequence[float]
+    out: Path,
+    max_mb: float,
+    format: str,
+    storage: str,
+    labels: Any,
+    images: Any,
+    finetune_steps: int,
+    budgets_mb: Sequence[float],
 ) -> None:
     if format not in FORMATS:
         raise InputError(f"The format {format!r} is unknown; known are {', '.join(FORMATS)}.")
@@ -252,6 +262,8 @@ def _check_arguments(
         raise InputError(f"The budget of {max_mb} MB must be a positive number.")
     if (labels is None) != (images is None):
         raise InputError("Labels and images belong together: give both or neither.")
+    if finetune_steps < 0:
+        raise InputError(f"The rounded weights cannot be trained for {finetune_steps} steps: give 0 or more.")
     if budgets_mb and labels is None:
         raise InputError("A curve of accuracy over size needs labelled lines: give labels and images.")
     if wrong := [budget for budget in budgets_mb if not 0 < budget < math.inf]:

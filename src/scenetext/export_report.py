@@ -44,6 +44,7 @@ class ExportReport:
             expected_loss); bits per weight, scales included; the loss is the fitter's estimate, in nats per line, None
             where it had no part.
         calibration: the lines that the fitter measured on, if it did.
+        finetune_steps: batches that the rounded weights were trained on.
         max_difference: per way of computing in a fresh process, the largest difference of a probability from the
             network in memory with the same stored weights.
         lines_checked: how many lines that difference was taken over.
@@ -68,6 +69,7 @@ class ExportReport:
     bytes_by_part: dict[str, dict[str, int]]
     plan: list[dict[str, Any]]
     calibration: str | None
+    finetune_steps: int
     max_difference: dict[str, float]
     lines_checked: int
     steady_share: float
@@ -103,6 +105,8 @@ class ExportReport:
             lines.append(f"{self.unspellable} labelled lines hold a character without a class: they cannot be read right")
         if self.calibration:
             lines.append(f"bits chosen on {self.calibration}")
+        if self.finetune_steps:
+            lines.append(f"the rounded weights were trained on {self.finetune_steps} batches")
         for name, difference in self.max_difference.items():
             lines.append(
                 f"checked in a fresh process, {name}: largest difference of a probability {difference:.1e} over "
