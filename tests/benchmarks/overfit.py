@@ -27,7 +27,7 @@ from scenetext.models import build_model
 from scenetext.models.targets import Targets
 from scenetext.reader import ModelReader
 
-LINES, MOST_STEPS, LOOK_EVERY, RATE = 8, 400, 20, 5e-4
+LINES, MOST_STEPS, LOOK_EVERY, RATE = 8, 2000, 25, 5e-4
 
 
 def steps_needed(path: Path, labels: Path, images: Path) -> tuple[int | None, float]:

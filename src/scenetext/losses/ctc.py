@@ -11,6 +11,7 @@ from paddle import Tensor
 from paddle.nn import functional as F
 
 from scenetext.charset import BLANK
+from scenetext.kernels import ctc
 
 
 def ctc_loss(logits: Tensor, ids: Tensor, lengths: Tensor, focal: bool = False) -> Tensor:
@@ -27,9 +28,12 @@ def ctc_loss(logits: Tensor, ids: Tensor, lengths: Tensor, focal: bool = False) 
     Returns:
         () float32.
     """
-    steps = paddle.full([logits.shape[0]], logits.shape[1], "int64")
-    # Paddle's kernel applies the softmax itself and wants the time first
-    loss = F.ctc_loss(logits.transpose([1, 0, 2]), ids, steps, lengths, blank=BLANK, reduction="none")  # (B, 1)
+    if ctc.suits(logits):
+        loss = ctc.ctc_of_lines(logits, ids, lengths)  # (B, 1)
+    else:
+        steps = paddle.full([logits.shape[0]], logits.shape[1], "int64")
+        # Paddle's kernel applies the softmax itself and wants the time first
+        loss = F.ctc_loss(logits.transpose([1, 0, 2]), ids, steps, lengths, blank=BLANK, reduction="none")  # (B, 1)
     if focal:
         loss = loss * (1.0 - paddle.exp(-loss)) ** 2
     return loss.mean()
