@@ -222,7 +222,7 @@ def test_paddleocr_reads_a_folder_of_packed_weights(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("PADDLE_PDX_DISABLE_MODEL_SOURCE_CHECK", "True")
     out, source = tiny_export("json", "auto", FITTED_MB), open_images(tiny_folder() / "images")
     lines = [decode_image(source.read(name), name) for name in source.names()]
-    texts = [text for text, _ in Recognizer(out)(lines)]
+    texts = [text for text, _ in Recognizer(out, "paddle")(lines)]
 
     from paddleocr import TextRecognition
 
@@ -251,7 +251,7 @@ def test_ppocrv6_fits_in_8_bits_and_official_readers_read_the_same(
     out = tmp_path / "v6"
     report = export_model(config, "rapidocr:PP-OCRv6_rec_small", out, storage="uint8", progress=False)
     assert report.storage == "uint8" and report.size_bytes < 6_000_000 and report.classes == 18_710
-    texts = [text for text, _ in Recognizer(out)(lines)]
+    texts = [text for text, _ in Recognizer(out, "paddle")(lines)]
     assert sum(map(bool, texts)) > 0.9 * len(lines)
 
     from paddleocr import TextRecognition

@@ -13,11 +13,11 @@ SOURCE = Path(__file__).resolve().parents[1] / "src" / "scenetext"
 # A module may import those that stand before it, and no other.
 ORDER = (
     *("errors", "files", "cpu", "interruption", "textfile", "natural_order", "normalise", "charset", "config", "runs", "experiment"),
-    *("download", "unpack", "official_weights", "labels", "fonts", "sample", "rawdata"),
+    *("download", "unpack", "official_weights", "records", "labels", "fonts", "sample", "rawdata"),
     *("data", "image_check", "label_statistics", "prepare"),
     *("kernels", "models", "onnx_weights", "pdparams", "weights", "losses", "decode", "ngram", "beam_search", "metrics", "error_report"),
     *("blend", "checkpoint", "optimiser", "parallel", "training_log", "line_reader", "reader", "train"),
-    *("compress", "program", "trace", "inference_yml", "onnx_export", "engines", "predict", "verify"),
+    *("compress", "program", "trace", "inference_yml", "onnx_export", "engines", "resumable", "predict", "verify"),
     *("export_report", "export_lines", "storing", "budget_curve", "fitting", "export"),
     *("evaluate", "submission_table", "submit", "plots"),
     *("notebook_cleaner", "notebook_runner", "demo", "bench", "cli", "__main__"),

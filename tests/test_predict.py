@@ -19,6 +19,7 @@ from scenetext.errors import InputError
 from scenetext.line_reader import MAX_WIDTH_PX, LineReader, fit_line
 from scenetext.ngram import NGramModel
 from scenetext.predict import Recognizer, predict_images, predict_to_file
+from scenetext.resumable import ResumableLines
 
 RNG = np.random.default_rng(0)
 CHARSET = Charset(("a", "b"))
@@ -70,6 +71,8 @@ def test_wide_lines_come_in_smaller_batches() -> None:
     sizes = []
 
     class Engine:
+        lanes = 1
+
         def run(self, batch: np.ndarray) -> np.ndarray:
             sizes.append((len(batch), batch.shape[3]))
             return np.zeros((len(batch), 4, 3), np.float32)
@@ -77,13 +80,15 @@ def test_wide_lines_come_in_smaller_batches() -> None:
     done = []
     LineReader(Engine(), CHARSET, Canvas(32, 100), batch_size=8)([picture(32, w) for w in [50] * 9 + [150] * 8 + [3000] * 3],
                                                         done.append)  # fmt: skip
-    assert sizes == [(8, 100), (1, 100), (8, 150), (1, 3000), (1, 3000), (1, 3000)]
+    assert sizes == [(1, 3000), (1, 3000), (1, 3000), (8, 150), (8, 100), (1, 100)]
     assert done == [size for size, _ in sizes]
 
 
 @pytest.mark.parametrize(("classes", "fits"), [(2, False), (3, True), (4, True), (5, False)])
 def test_dictionary_of_another_network_is_refused(classes: int, fits: bool) -> None:
     class Engine:
+        lanes = 1
+
         def run(self, batch: np.ndarray) -> np.ndarray:
             return np.zeros((len(batch), 4, classes), np.float32)
 
@@ -174,6 +179,7 @@ def test_failed_run_leaves_the_earlier_file(folder: Path, tmp_path: Path) -> Non
     (tmp_path / "none").mkdir()
     with pytest.raises(InputError, match="no images"):
         predict_to_file(folder, tmp_path / "none", tmp_path / "p.txt", progress=False)
+    assert [path.name for path in tmp_path.glob("p.txt*")] == ["p.txt"]
     assert (tmp_path / "p.txt").read_text() == "earlier"
 
 
@@ -184,7 +190,7 @@ def test_onnxruntime_reads_every_folder_as_paddle_does(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     exported = tiny_export(format, storage)
     same = tiny_export("pdmodel", "uint8") if format == "onnx" else exported
-    texts = [text for text, _ in Recognizer(same)(lines)]
+    texts = [text for text, _ in Recognizer(same, "paddle")(lines)]
     assert [text for text, _ in Recognizer(exported, "onnxruntime")(lines)] == texts
     cached = list((tmp_path / "scenetext" / "onnx").glob("*.onnx")) if format != "onnx" else []
     assert len(cached) == (format != "onnx")  # converted once, outside the model folder
@@ -211,7 +217,7 @@ def cut(path: Path) -> None:
         (lambda f: cut(f / "inference.json"), "paddle", "damaged"),
         (lambda f: cut(f / "inference.pdiparams"), "paddle", "damaged"),
         (lambda f: (f / "inference.onnx").write_bytes(b"no graph"), "onnxruntime", "cannot read"),
-        (lambda f: None, "tensorflow", "known are paddle, onnxruntime"),
+        (lambda f: None, "tensorflow", "known are auto, paddle, onnxruntime"),
     ],
 )
 def test_incomplete_folder_is_told(folder: Path, tmp_path: Path, broken, engine: str, told: str) -> None:
@@ -224,4 +230,58 @@ def test_incomplete_folder_is_told(folder: Path, tmp_path: Path, broken, engine:
 
 def test_onnx_folder_tells_which_engine_reads_it() -> None:
     with pytest.raises(InputError, match="--engine onnxruntime"):
-        Recognizer(tiny_export("onnx", "uint8"))
+        Recognizer(tiny_export("onnx", "uint8"), "paddle")
+
+
+def test_a_stopped_job_goes_on_where_it_stopped(folder: Path, tmp_path: Path, lines: list[np.ndarray], capsys, monkeypatch) -> None:
+    pictures, out = tmp_path / "pictures", tmp_path / "read.txt"
+    pictures.mkdir()
+    for index, line in enumerate(lines):
+        cv2.imwrite(str(pictures / f"{index:03d}.png"), line)
+    (pictures / "000.png").write_bytes(b"no picture")
+    predict_to_file(folder, pictures, tmp_path / "whole.txt", progress=False)
+    whole = (tmp_path / "whole.txt").read_text(encoding="utf-8")
+
+    def stopping(*arguments):
+        for index, prediction in enumerate(predict_images(*arguments)):
+            if index == 5:
+                raise KeyboardInterrupt
+            yield prediction
+
+    monkeypatch.setattr("scenetext.predict.predict_images", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        predict_to_file(folder, pictures, out, progress=False)
+    part = out.with_name("read.txt.part")
+    assert not out.exists() and part.read_text(encoding="utf-8") == "".join(whole.splitlines(keepends=True)[:5])
+    part.write_bytes(part.read_bytes()[:-3])  # a line that was cut off by a kill
+
+    read = []
+    monkeypatch.setattr("scenetext.predict.predict_images", lambda r, s, names, p: read.extend(names) or predict_images(r, s, names, p))
+    capsys.readouterr()
+    summary = predict_to_file(folder, pictures, out, progress=False)
+    assert read == [f"{index:03d}.png" for index in range(4, len(lines))]
+    assert out.read_text(encoding="utf-8") == whole
+    assert summary.lines == len(lines) and [p.name for p in summary.unreadable] == ["000.png"]
+    assert "first 4 of" in capsys.readouterr().err
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["pictures", "read.txt", "whole.txt"]
+
+
+@pytest.mark.parametrize("changed", ["model", "images", "engine"])
+def test_lines_of_another_job_are_not_gone_on_with(folder: Path, tmp_path: Path, lines, changed: str, monkeypatch) -> None:
+    pictures, others, out = tmp_path / "pictures", tmp_path / "others", tmp_path / "read.txt"
+    for place in (pictures, others):
+        place.mkdir()
+        for index, line in enumerate(lines[:4]):
+            cv2.imwrite(str(place / f"{index}.png"), line)
+    model = shutil.copytree(folder, tmp_path / "model")
+    monkeypatch.setattr(ResumableLines, "finish", lambda self: None)  # as if killed just before
+    predict_to_file(model, pictures, out, engine="onnxruntime", progress=False)
+    monkeypatch.undo()
+    part = out.with_name("read.txt.part")
+    part.write_text(part.read_text(encoding="utf-8").replace("0.png\t", "0.png\tof the other job", 1), encoding="utf-8")
+    if changed == "model":
+        path = model / "inference.yml"
+        path.write_text(path.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    engine = "paddle" if changed == "engine" else "onnxruntime"
+    predict_to_file(model, others if changed == "images" else pictures, out, engine=engine, progress=False)
+    assert "of the other job" not in out.read_text(encoding="utf-8")

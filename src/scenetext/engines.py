@@ -1,6 +1,8 @@
 """What computes an exported network: Paddle Inference or ONNX Runtime, behind one call.
 
-An engine takes (B, 3, H, W) float32 and returns (B, T, C) float32 probabilities.
+An engine takes (B, 3, H, W) float32 and returns (B, T, C) float32 probabilities. On a CPU ONNX Runtime reads lines of
+many widths three to four times as fast as Paddle Inference, which prepares its kernels anew for each width (figures in
+tests/benchmarks/LOG.md; measure your own with `scenetext bench predict`); on a GPU Paddle Inference is the one.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +22,7 @@ from scenetext.inference_yml import ONNX, program_files
 from scenetext.line_reader import Engine
 from scenetext.onnx_export import cached_onnx
 
+AUTO = "auto"
 ONEDNN_CACHED_SHAPES = 64
 GPU_POOL_MB = 500  # memory taken at the start; it grows
 
@@ -27,16 +31,25 @@ def open_engine(name: str, folder: str | Path, threads: int | None = None) -> En
     """Opens an exported folder with the engine of that name.
 
     Args:
-        name: "paddle" or "onnxruntime".
+        name: "paddle", "onnxruntime", or "auto" for the faster one here.
         folder: the exported folder.
         threads: CPU threads; by default all cores that the process may use.
 
     Raises:
         InputError: the name is unknown, or the folder lacks the engine's files.
     """
-    if name not in ENGINES:
-        raise InputError(f"The engine {name!r} is unknown; known are {', '.join(ENGINES)}.")
-    return ENGINES[name](folder, threads or usable_threads())
+    if name not in (AUTO, *ENGINES):
+        raise InputError(f"The engine {name!r} is unknown; known are {', '.join((AUTO, *ENGINES))}.")
+    return ENGINES[fastest_engine() if name == AUTO else name](folder, threads or usable_threads())
+
+
+def fastest_engine() -> str:
+    """ "paddle" where Paddle is built for GPUs and finds one, else "onnxruntime"; Paddle is only asked if it could."""
+    if not any(name == "paddlepaddle-gpu" for name in metadata.packages_distributions().get("paddle", ())):
+        return "onnxruntime"
+    import paddle
+
+    return "paddle" if paddle.device.cuda.device_count() > 0 else "onnxruntime"
 
 
 def usable_threads() -> int:
@@ -56,6 +69,8 @@ class PaddleInference:
         onednn: use oneDNN on a CPU.
         gpu: use a GPU where there is one; False computes on the CPU everywhere.
     """
+
+    lanes = 1
 
     def __init__(self, folder: str | Path, threads: int, onednn: bool = True, gpu: bool = True):
         program, parameters = program_files(folder)
@@ -101,6 +116,8 @@ class PaddleInference:
 class OnnxRuntime:
     """ONNX Runtime on the CPU, on the folder's `inference.onnx` or on a conversion of its Paddle program.
 
+    Every thread computes a batch of its own: on small batches this is faster than many threads on one.
+
     Args:
         folder: the exported folder.
         threads: CPU threads.
@@ -112,7 +129,8 @@ class OnnxRuntime:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = 1
+        self.lanes = threads
         options.log_severity_level = 3  # errors; it warns of every constant that it folds away
         try:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -25,7 +26,13 @@ LEAST_BUDGET_WIDTH_PX = 320  # a batch may always hold the pixels of its number 
 
 
 class Engine(Protocol):
-    """Computes a network."""
+    """Computes a network.
+
+    Attributes:
+        lanes: batches that it computes at the same time, each asked for by a thread of its own.
+    """
+
+    lanes: int
 
     def run(self, batch: np.ndarray) -> np.ndarray:
         """(B, 3, H, W) float32 in [-1, 1] → (B, T, C) float32 probabilities."""
@@ -115,21 +122,38 @@ class LineReader:
         self, lines: Sequence[FittedLine], on_lines: Callable[[int], object] = lambda count: None
     ) -> list[tuple[str, float]]:
         """Reads fitted lines, in the order given; see __call__."""
+        results: list[tuple[str, float]] = [("", 0.0)] * len(lines)
+
+        def run(batch: tuple[int, list[int]]) -> int:
+            canvas_px, members = batch
+            texts = self._run(to_canvas([lines[i].image for i in members], canvas_px))
+            for i, text in zip(members, texts, strict=True):
+                results[i] = text
+            return len(members)
+
+        batches = self._batches(lines)
+        if self.engine.lanes == 1:
+            for count in map(run, batches):
+                on_lines(count)
+            return results
+        with ThreadPoolExecutor(self.engine.lanes) as pool:
+            for count in pool.map(run, batches):
+                on_lines(count)
+        return results
+
+    def _batches(self, lines: Sequence[FittedLine]) -> list[tuple[int, list[int]]]:
+        """Canvas width in pixels and members of each batch; the largest come first, so that lanes end together."""
         groups: dict[int, list[int]] = {}
         for index, line in enumerate(lines):
             groups.setdefault(line.canvas_px, []).append(index)
-        results: list[tuple[str, float]] = [("", 0.0)] * len(lines)
-        for canvas, members in sorted(groups.items()):
+        share = math.ceil(len(lines) / self.engine.lanes)  # a few lines of one width are shared out, too
+        batches = []
+        for canvas_px, members in groups.items():
             # so many pixels per batch that memory stays the same for wide lines
             budget_px = FULL_BATCH_WIDTHS * self.batch_size * max(self.canvas.width_px, LEAST_BUDGET_WIDTH_PX)
-            size = max(1, min(self.batch_size, budget_px // canvas))
-            for start in range(0, len(members), size):
-                part = members[start : start + size]
-                batch = to_canvas([lines[i].image for i in part], canvas)
-                for i, result in zip(part, self._run(batch), strict=True):
-                    results[i] = result
-                on_lines(len(part))
-        return results
+            size = max(1, min(self.batch_size, budget_px // canvas_px, share))
+            batches += [(canvas_px, members[start : start + size]) for start in range(0, len(members), size)]
+        return sorted(batches, key=lambda batch: -batch[0] * len(batch[1]))
 
     def _run(self, batch: np.ndarray) -> list[tuple[str, float]]:
         probabilities = self.engine.run(batch)  # (B, T, C)

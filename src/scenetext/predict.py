@@ -18,12 +18,13 @@ from tqdm.auto import tqdm
 from scenetext.beam_search import ctc_beam
 from scenetext.data.images import ImageSource, open_images
 from scenetext.data.transforms import decode_image
-from scenetext.engines import open_engine, usable_threads
+from scenetext.engines import AUTO, open_engine, usable_threads
 from scenetext.errors import InputError
-from scenetext.files import replacing
+from scenetext.files import sha256_file
 from scenetext.inference_yml import read_inference_yml
 from scenetext.line_reader import FittedLine, LineReader
 from scenetext.ngram import NGramModel
+from scenetext.resumable import ResumableLines
 
 LINES_PER_CHUNK = 2048  # decoded, sorted by canvas and read together; the next chunk is decoded meanwhile
 
@@ -59,7 +60,7 @@ class Recognizer(LineReader):
 
     Args:
         folder: what `scenetext export` wrote, or any folder of PaddleX's form.
-        engine: "paddle" (Paddle Inference) or "onnxruntime".
+        engine: "paddle" (Paddle Inference), "onnxruntime", or "auto": the faster one on this machine.
         batch_size: lines computed at a time, fewer of wide ones.
         threads: CPU threads; by default all cores that the process may use.
         beam_width: texts that CTC decoding follows at once; 0 takes the best class of every step.
@@ -72,7 +73,7 @@ class Recognizer(LineReader):
     def __init__(
         self,
         folder: str | Path,
-        engine: str = "paddle",
+        engine: str = AUTO,
         batch_size: int = 16,
         threads: int | None = None,
         beam_width: int = 0,
@@ -112,9 +113,7 @@ def predict_images(
         InputError: there are no images.
     """
     source = open_images(source) if isinstance(source, (str, Path)) else source
-    names = source.names() if names is None else names
-    if not names:
-        raise InputError(f"There are no images in {getattr(source, 'path', 'the given source')}.")
+    names = _names(source) if names is None else names
 
     def load(name: str) -> FittedLine | InputError:
         try:
@@ -151,7 +150,7 @@ def predict_to_file(
     model: str | Path,
     images: str | Path,
     out: str | Path,
-    engine: str = "paddle",
+    engine: str = AUTO,
     batch_size: int = 16,
     progress: bool = True,
     beam_width: int = 0,
@@ -159,7 +158,8 @@ def predict_to_file(
 ) -> PredictionSummary:
     """Reads images into a file of lines `name<TAB>text<TAB>confidence`, whole or not at all.
 
-    Images that cannot be read stand in it with an empty text and are named on stderr.
+    Images that cannot be read stand in it with an empty text and are named on stderr. A job that was stopped leaves
+    its lines in `OUT.part`; the same call goes on from there.
 
     Args:
         model: the exported folder.
@@ -173,18 +173,59 @@ def predict_to_file(
     source = open_images(images)
     weighing = NGramModel.load(language_model) if language_model is not None else None
     reader = Recognizer(model, engine, batch_size, beam_width=beam_width, language_model=weighing)
-    lines = empty = 0
-    unreadable = []
-    with replacing(out, "w") as file:
-        for prediction in predict_images(reader, source, progress=progress):
-            file.write(f"{prediction.name}\t{prediction.text}\t{prediction.confidence:.6f}\n")
-            lines += 1
-            empty += not prediction.text
-            if prediction.problem:
-                unreadable.append(prediction)
-    summary = PredictionSummary(lines, empty, tuple(unreadable))
+    names = _names(source)
+    lines = ResumableLines(out, {
+        "model": {path.name: sha256_file(path) for path in sorted(Path(model).glob("inference.*"))},
+        "images": str(images), "engine": engine, "beam_width": beam_width,
+        "language_model": None if language_model is None else sha256_file(language_model),
+    })  # fmt: skip
+    empty = 0
+    unreadable: list[Prediction] = []
+
+    def stands(index: int, line: str) -> bool:
+        """Takes a line of a stopped job into the summary, when it is this one's."""
+        nonlocal empty
+        name, *read = line.split("\t")
+        if len(read) != 2 or index >= len(names) or name != names[index]:
+            return False
+        if not read[0]:
+            empty += 1
+            prediction = _unreadable(source, name)
+            unreadable.extend([prediction] if prediction else [])
+        return True
+
+    kept = lines.resume(stands)
+    try:
+        if kept:
+            print(f"{lines.part} holds the first {kept} of {len(names)} lines: going on from there.", file=sys.stderr)
+        if kept < len(names):
+            for prediction in predict_images(reader, source, names[kept:], progress):
+                lines.write(f"{prediction.name}\t{prediction.text}\t{prediction.confidence:.6f}")
+                empty += not prediction.text
+                if prediction.problem:
+                    unreadable.append(prediction)
+        lines.finish()
+    finally:
+        lines.close()
+    summary = PredictionSummary(len(names), empty, tuple(unreadable))
     warn_of_unreadable(summary)
     return summary
+
+
+def _names(source: ImageSource) -> Sequence[str]:
+    names = source.names()
+    if not names:
+        raise InputError(f"There are no images in {getattr(source, 'path', 'the given source')}.")
+    return names
+
+
+def _unreadable(source: ImageSource, name: str) -> Prediction | None:
+    """What `predict_images` gives for an image that cannot be read; None for one that can."""
+    try:
+        decode_image(source.read(name), source.place(name))
+    except InputError as problem:
+        return Prediction(name, "", 0.0, str(problem))
+    return None
 
 
 def warn_of_unreadable(summary: PredictionSummary) -> None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 class EagerEngine:
     """Computes probabilities with the network in memory; an engine as those of `engines`."""
 
+    lanes = 1
+
     def __init__(self, model: Recogniser):
         self.model = model
 

@@ -60,6 +60,8 @@ class Verification:
 class SamplingEngine:
     """Passes batches on to an engine and keeps a sample of each."""
 
+    lanes = 1
+
     def __init__(self, engine: Engine):
         self.engine = engine
         self.samples: list[Sample] = []

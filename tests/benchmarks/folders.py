@@ -23,7 +23,7 @@ source = open_images(sys.argv[1])
 lines = [decode_image(source.read(name), name) for name in source.names()[:300]]
 import paddle.inference
 started = time.perf_counter()
-reader = Recognizer(sys.argv[2])
+reader = Recognizer(sys.argv[2], "paddle")
 opened = time.perf_counter() - started
 reader(lines)
 started = time.perf_counter()

@@ -86,7 +86,7 @@ def training_speed(config: dict, model: paddle.nn.Layer) -> float:
 def reading_speed(folder: Path, width_px: int, height_px: int) -> float:
     """Lines per second of an exported folder, the second time that it reads them."""
     lines = list(np.random.default_rng(0).integers(0, 255, (LINES, height_px, width_px, 3), np.uint8))
-    reader = Recognizer(folder)
+    reader = Recognizer(folder, "paddle")
     reader(lines)
     started = time.perf_counter()
     reader(lines)
