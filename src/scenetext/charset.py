@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import string
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -157,6 +157,13 @@ class Charset:
     def unknown(self, text: str) -> list[str]:
         """The characters of a text that the charset lacks, in order, as often as they occur."""
         return [character for character in self.folded(text) if character not in self._ids]
+
+    def may_lack(self, characters: Collection[str]) -> bool:
+        """Whether a text of these characters may hold one that the charset lacks; else all such texts can be spelt."""
+        folded = set().union(*map(self.folded, characters))
+        if self.lower_case and "Σ" in characters:
+            folded.add("ς")  # its lower case at the end of a word
+        return not folded <= self._ids.keys()
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of class numbers; blanks give nothing and repeats are kept (collapsing is CTC's affair).

@@ -17,6 +17,7 @@ from pathlib import Path
 from scenetext.errors import InputError
 from scenetext.files import write_text
 from scenetext.normalise import normalise, normalise_for_score
+from scenetext.records import Record, RecordTable, tabbed_table
 from scenetext.textfile import read_text
 
 __all__ = [
@@ -26,15 +27,6 @@ __all__ = [
 
 _CONTINUATION_LINES = 8  # a quoted label may run over so many further lines
 _ROW_START = re.compile(r"""[^",]+\.\w{2,4},""")  # what begins like "17.jpg," is a row of its own
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One labelled line: the image's name, its text, and where the label stands ("train_label.csv:17")."""
-
-    name: str
-    text: str
-    place: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +70,7 @@ def read_csv(path: str | Path) -> LabelTable:
     name_at, value_at = header.index("name"), header.index("value")
     for place, row in rows:
         if len(row) == len(header):
-            _add(table, Record(row[name_at].strip(), row[value_at], place))
+            _add(table, _checked(Record(row[name_at].strip(), row[value_at], place)))
         else:
             detail = f"{len(row)} fields where the header has {len(header)}; a label that holds a comma needs quotes"
             table.problems.append(Problem(place, "wrong number of fields", row[0].strip(), detail))
@@ -97,7 +89,7 @@ def read_label_table(path: str | Path) -> LabelTable:
     return without_repeats(_read_tabbed(path))
 
 
-def read_label_file(path: str | Path) -> list[Record]:
+def read_label_file(path: str | Path) -> RecordTable:
     """Reads a PaddleOCR label file whose every line has to be good, as those that `scenetext prepare` writes are.
 
     Names may repeat: repeating lines is how such files weight them.
@@ -105,11 +97,22 @@ def read_label_file(path: str | Path) -> list[Record]:
     Raises:
         InputError: the file cannot be read as text, or a line has no tab, more than one, or no label.
     """
-    table = _read_tabbed(Path(path))
-    if table.problems:
-        first = table.problems[0]
+    path = Path(path)
+    firsts: dict[str, Problem] = {}  # of each kind, the first: a large file may hold millions
+
+    def is_good(line: str, number: int) -> bool:
+        row = _tabbed_row(line, f"{path.name}:{number}")
+        if isinstance(row, Problem):
+            firsts.setdefault(row.kind, row)
+        return isinstance(row, Record)
+
+    table = tabbed_table(_read_utf8(path), lambda _, number: f"{path.name}:{number}", is_good)
+    if firsts:
+        first = next(iter(firsts.values()))
+        if not len(table) and "no tab" in firsts:
+            raise _no_label_file(path, first)
         raise InputError(f"{first.place}: {first.detail}.")
-    return table.records
+    return table
 
 
 def write_label_file(path: str | Path, records: Iterable[Record]) -> None:
@@ -196,26 +199,37 @@ def _quoted_row(line: str) -> list[str] | None:
     return rows[0]
 
 
+def _read_utf8(path: Path) -> bytes:
+    return read_text(path, prefer="utf-8")[0].encode("utf-8")  # the text, the larger of the two, is not kept
+
+
 def _read_tabbed(path: Path) -> LabelTable:
     text, encoding = read_text(path, prefer="utf-8")
     table = LabelTable([], encoding)
     for number, line in enumerate(_lines(text), 1):
-        if not line.strip():
-            continue
-        name, tab, label = line.partition("\t")
-        place = f"{path.name}:{number}"
-        if tab:
-            _add(table, Record(name.strip(), label, place))
-        else:
-            detail = f"{line!r} has no tab between the image's name and its text"
-            table.problems.append(Problem(place, "no tab", name.split(" ")[0], detail))
+        _add(table, _tabbed_row(line, f"{path.name}:{number}"))
     if not table.records and any(problem.kind == "no tab" for problem in table.problems):
-        raise InputError(f"{path} has no line of the form name<TAB>text; {table.problems[0].detail}.")
+        raise _no_label_file(path, table.problems[0])
     return table
 
 
-def _add(table: LabelTable, record: Record) -> None:
-    """Takes a row into the table as a record or as a problem."""
+def _no_label_file(path: Path, first: Problem) -> InputError:
+    return InputError(f"{path} has no line of the form name<TAB>text; {first.detail}.")
+
+
+def _tabbed_row(line: str, place: str) -> Record | Problem | None:
+    """What a line of a label file says; None where it is blank."""
+    if not line.strip():
+        return None
+    name, tab, label = line.partition("\t")
+    if tab:
+        return _checked(Record(name.strip(), label, place))
+    detail = f"{line!r} has no tab between the image's name and its text"
+    return Problem(place, "no tab", name.split(" ")[0], detail)
+
+
+def _checked(record: Record) -> Record | Problem:
+    """The record, or what is wrong with it."""
     control = next((c for c in record.text if unicodedata.category(c) == "Cc"), None)
     if not record.name:
         kind, detail = "no name", "the row names no image"
@@ -227,9 +241,15 @@ def _add(table: LabelTable, record: Record) -> None:
         )
         detail = f"the label of {record.name}, {record.text!r}, holds U+{ord(control):04X}"
     else:
-        table.records.append(record)
-        return
-    table.problems.append(Problem(record.place, kind, record.name, detail))
+        return record
+    return Problem(record.place, kind, record.name, detail)
+
+
+def _add(table: LabelTable, row: Record | Problem | None) -> None:
+    if isinstance(row, Record):
+        table.records.append(row)
+    elif row is not None:
+        table.problems.append(row)
 
 
 def without_repeats(table: LabelTable) -> LabelTable:

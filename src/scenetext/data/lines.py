@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,7 +14,7 @@ from scenetext.data.augment import RecAug
 from scenetext.data.images import ImageSource
 from scenetext.data.transforms import decode_image, resize_line, resized_width
 from scenetext.errors import InputError
-from scenetext.labels import Record
+from scenetext.records import Record, RecordTable
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,29 @@ class JoinLines:
     max_ratio: float
 
 
+class _Ids(Sequence[list[int]]):
+    """The classes of every text, spelt when asked for: lists of them would be larger than the label file."""
+
+    def __init__(self, records: RecordTable, charset: Charset):
+        self._records = records
+        self._charset = charset
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __getitem__(self, index: int) -> list[int]:
+        return self._charset.encode(self._records.text(index))
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return map(self._charset.encode, self._records.texts())
+
+
 @dataclass
 class Lines:
     """Labelled lines; `load` gives one, changed as training asks.
 
     Attributes:
-        records: names and texts.
+        records: names and texts, kept as a RecordTable whatever is given.
         images: where the names are found.
         charset: the classes.
         height_px: the height every line is resized to when the sampler does not say another.
@@ -61,16 +78,29 @@ class Lines:
     augment: RecAug | None = None
     join: JoinLines | None = None
     seed: int = 0
-    ids: list[list[int]] = field(init=False)
-    too_long: list[Record] = field(init=False, default_factory=list)
+    too_long: Sequence[Record] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
+        self.records = RecordTable.of(self.records)
         if self.longest_label is not None:
             self.max_text_length = min(self.max_text_length, self.longest_label)
-            self.too_long = [r for r in self.records if len(self.charset.folded(r.text)) > self.longest_label]
-            self.records = [r for r in self.records if len(self.charset.folded(r.text)) <= self.longest_label]
+            fits = self._label_lengths() <= self.longest_label
+            self.too_long = self.records.take(np.flatnonzero(~fits))
+            self.records = self.records.take(np.flatnonzero(fits))
         if not self.records:
             raise InputError("There are no labelled lines to read: the label file is empty.")
+        if self.charset.may_lack(self.records.characters()):
+            self._check_characters()
+
+    def _label_lengths(self) -> np.ndarray:
+        """(N,) int64: the number of characters of every label as the charset spells it."""
+        folded = self.charset.folded
+        if all(len(folded(character)) == 1 for character in self.records.characters()):
+            return self.records.text_lengths()
+        return np.fromiter((len(folded(text)) for text in self.records.texts()), np.int64, len(self))  # İ becomes two
+
+    def _check_characters(self) -> None:
+        """Raises InputError with the places of the characters that the charset lacks, where there are any."""
         lacking: dict[str, str] = {}
         for record in self.records:
             for character in self.charset.unknown(record.text):
@@ -81,7 +111,11 @@ class Lines:
                 f"The dictionary lacks {len(lacking)} characters of the labels: {some}{'…' if len(lacking) > 5 else ''}."
                 " Build it from the labels with `scenetext prepare`, or add them to it, one a line."
             )
-        self.ids = [self.charset.encode(record.text) for record in self.records]
+
+    @property
+    def ids(self) -> Sequence[list[int]]:
+        """The classes of every line's label."""
+        return _Ids(self.records, self.charset)
 
     def __len__(self) -> int:
         return len(self.records)

@@ -16,7 +16,8 @@ from scenetext.data.images import Lmdb, open_images
 from scenetext.data.lines import JoinLines, Lines
 from scenetext.data.transforms import Canvas
 from scenetext.errors import InputError
-from scenetext.labels import Record, read_label_file
+from scenetext.labels import read_label_file
+from scenetext.records import RecordTable
 
 RESIZE_OPS = ("RecResizeImg", "SVTRRecResizeImg")
 UNSQUEEZED_PX = 3200  # evaluation keeps lines up to this width, as PaddleOCR's predictors do
@@ -110,12 +111,12 @@ def training_lines(config: Mapping[str, Any], network: Network, seed: int) -> Li
     )
 
 
-def training_records(config: Mapping[str, Any]) -> tuple[list[Record], Any]:
+def training_records(config: Mapping[str, Any]) -> tuple[RecordTable, Any]:
     """Records and images of the Train section as they are, before any choice or change."""
     return _records_and_images(config, "Train")
 
 
-def evaluation_lines(config: Mapping[str, Any], charset: Charset | None = None) -> tuple[list[Record], Any]:
+def evaluation_lines(config: Mapping[str, Any], charset: Charset | None = None) -> tuple[RecordTable, Any]:
     """Records and images of the Eval section; labels are the original ones, whatever the dictionary holds."""
     return _records_and_images(config, "Eval")
 
@@ -170,29 +171,29 @@ def _join(options: Mapping[str, Any], ratio: float) -> JoinLines:
     return JoinLines(options.get("prob", 0.5), options.get("ext_data_num", 2), shape[1] / shape[0] if shape else ratio)
 
 
-def _records_and_images(config: Mapping[str, Any], section: str):
+def _records_and_images(config: Mapping[str, Any], section: str) -> tuple[RecordTable, Any]:
     dataset = config[section]["dataset"]
     images = open_images(dataset["data_dir"])
     if dataset.get("name") == "LMDBDataSet":
         if not isinstance(images, Lmdb):
             raise InputError(f"{section}.dataset.data_dir {dataset['data_dir']} is no LMDB (it has no data.mdb).")
-        names = images.names()
-        return [Record(n, images.label(n), images.place(n)) for n in names], images
+        pairs = ((name, images.label(name)) for name in images.names())
+        return RecordTable.of_pairs(pairs, lambda name, _: images.place(name)), images
     files = dataset["label_file_list"]
     files = [files] if isinstance(files, str) else files
     ratios = dataset.get("ratio_list", [1.0])
     ratios = [ratios] if isinstance(ratios, (int, float)) else list(ratios)
     ratios = ratios * len(files) if len(ratios) == 1 else ratios
-    records: list[Record] = []
+    tables: list[RecordTable] = []
     for number, (file, ratio) in enumerate(zip(files, ratios, strict=True)):
         if not Path(file).is_file():
             raise InputError(f"{section}.dataset.label_file_list: {file} does not exist; `scenetext prepare` makes it.")
         own = read_label_file(file)
         if ratio < 1.0:
             rng = np.random.default_rng((setting(config, "Global.seed"), number))
-            own = [own[i] for i in sorted(rng.permutation(len(own))[: round(len(own) * ratio)])]
-        records.extend(own)
-    return records, images
+            own = own.take(np.sort(rng.permutation(len(own))[: round(len(own) * ratio)]))
+        tables.append(own)
+    return RecordTable.joined(tables), images
 
 
 def _lines(config: Mapping[str, Any], section: str, charset: Charset, **options: Any) -> Lines:

@@ -1,0 +1,285 @@
+"""A memory-mapped cache of decoded lines: a training decodes every picture once, not once an epoch.
+
+Two files make a cache. `<key>.pixels` holds the lines one after the other, each (height_px, w, 3) uint8 BGR, in the
+order in which the list of names first has them; `<key>.widths` holds their widths, int32, little-endian, and is
+written last, so that pixels without widths count for nothing. The key says of which pictures and which size they are,
+so a changed picture or setting makes another cache and the old one stays: the folder may be deleted at any time when
+no training reads from it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import shutil
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+from tqdm.auto import tqdm
+
+from scenetext.data.images import Folder, ImageSource, Lmdb, SingleFile, Zip
+from scenetext.data.transforms import decode_image, resize_line, resized_width
+from scenetext.download import one_process
+from scenetext.errors import InputError
+from scenetext.files import replacing
+from scenetext.runs import usable_cores
+
+FORMAT = 1  # another number, other keys: raise it when the same picture would be cached as other pixels
+CHANNELS = 3
+SAMPLE = 1000  # pictures whose headers give the estimate of the size
+AHEAD_PER_THREAD = 16  # lines decoded ahead of their writing; bounds the memory
+WIDTH = np.dtype("<i4")
+FINGERPRINT = np.dtype((np.int64, 2))
+UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
+
+
+@dataclass(frozen=True)
+class LineCache:
+    """Decoded lines by the number of their name in the list that the cache was opened with.
+
+    N names, M of them distinct; 4 N + 12 M bytes of memory, the pixels stay on the disk.
+
+    Attributes:
+        height_px: height of every line.
+        rows: (N,) int32, which of the M lines a name has.
+        widths: (M,) int32, pixels.
+        starts: (M,) int64, where in `pixels` a line begins.
+        pixels: the mapped file, flat, uint8, read-only.
+    """
+
+    height_px: int
+    rows: np.ndarray
+    widths: np.ndarray
+    starts: np.ndarray
+    pixels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def widths_px(self) -> np.ndarray:
+        """(N,) int64: the widths of the names' lines."""
+        return self.widths[self.rows].astype(np.int64)
+
+    def load(self, index: int) -> np.ndarray:
+        """The line of name `index`, (height_px, w, 3) uint8 BGR: a read-only view of the mapped file."""
+        row = self.rows[index]
+        start, width = int(self.starts[row]), int(self.widths[row])
+        end = start + self.height_px * width * CHANNELS
+        return self.pixels[start:end].reshape(self.height_px, width, CHANNELS)
+
+
+def open_cache(
+    folder: str | Path,
+    images: ImageSource,
+    names: Sequence[str],
+    height_px: int,
+    max_width_px: int,
+    progress: bool = True,
+    say: Callable[[str], None] = print,
+) -> LineCache:
+    """Opens the cache of some pictures, and builds it first when there is none that fits.
+
+    Of several processes that ask for one cache, one builds it and the others wait.
+
+    Args:
+        folder: where caches lie; made when missing.
+        images: where the names are found.
+        names: pictures, in the order in which the cache is asked for them; they may repeat, each is cached once.
+        height_px: the height that lines are resized to, their proportions kept.
+        max_width_px: wider lines are squeezed to it.
+        progress: show a bar while building.
+        say: is told the size before building.
+
+    Raises:
+        InputError: no names, a picture that is missing or cannot be decoded, or too little free space. Nothing that
+            would be taken for a cache is left.
+    """
+    folder = Path(folder)
+    if not names:
+        raise InputError(f"There are no lines to cache in {folder}.")
+    digests = np.fromiter((_digest(name) for name in names), "S16", len(names))
+    first, rows = _distinct(digests)
+    distinct = names if len(first) == len(names) else [names[i] for i in first.tolist()]
+    key = _key(images, distinct, digests[first], height_px, max_width_px)
+    widths = _finished(folder, key, height_px, len(distinct))
+    if widths is None:
+        with one_process(folder / key):
+            widths = _finished(folder, key, height_px, len(distinct))  # another process may have built it by now
+            if widths is None:
+                widths = _build(folder, key, images, distinct, height_px, max_width_px, progress, say)
+    sizes = widths.astype(np.int64) * (height_px * CHANNELS)
+    # A plain array over the map: slices of np.memmap itself cost several times as much.
+    pixels = np.asarray(np.memmap(_pixels(folder, key), np.uint8, "r"))
+    return LineCache(height_px, rows, widths, np.cumsum(sizes) - sizes, pixels)
+
+
+def content_keys(images: ImageSource, names: Sequence[str]) -> np.ndarray:
+    """What tells a picture's content from another one, without reading any picture.
+
+    Folder and single file: size and time of change in nanoseconds; zip: size and CRC-32 from its directory; LMDB:
+    size and time of change of its data file, the same for all names.
+
+    Args:
+        images: where the names are found.
+        names: N pictures.
+
+    Returns:
+        (N, 2) int64.
+
+    Raises:
+        InputError: a picture is not there.
+    """
+    if isinstance(images, Folder):
+        folder = str(images.path)  # joining Paths would double the time
+        return np.fromiter((_file_key(os.path.join(folder, name)) for name in names), FINGERPRINT, len(names))
+    if isinstance(images, Zip):
+        return np.fromiter((_entry_key(images, name) for name in names), FINGERPRINT, len(names))
+    if isinstance(images, (Lmdb, SingleFile)):
+        path = images.path / "data.mdb" if isinstance(images, Lmdb) else images.path
+        return np.broadcast_to(np.array(_file_key(str(path)), np.int64), (len(names), 2))
+    raise TypeError(f"No content keys are known for a source of type {type(images).__name__}.")
+
+
+def _file_key(path: str) -> tuple[int, int]:
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from None
+    return status.st_size, status.st_mtime_ns
+
+
+def _entry_key(images: Zip, name: str) -> tuple[int, int]:
+    if name not in images._inside:
+        raise InputError(f"{images.path} holds no image {name}.")
+    entry = images._file.getinfo(images._inside[name])
+    return entry.file_size, entry.CRC
+
+
+def _digest(name: str) -> bytes:
+    return hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _distinct(digests: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Digests of N names, M of them distinct → (M,) where each is first, rising, and (N,) int32 which one a name is."""
+    _, first, kinds = np.unique(digests, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    rank = np.empty(len(order), np.int32)
+    rank[order] = np.arange(len(order), dtype=np.int32)
+    return first[order], rank[kinds]
+
+
+def _key(images: ImageSource, names: Sequence[str], digests: np.ndarray, height_px: int, max_width_px: int) -> str:
+    place = Path(images.path).resolve()
+    key = hashlib.sha256(f"{FORMAT}\n{height_px}\n{max_width_px}\n{place}\n".encode("utf-8", "surrogatepass"))
+    key.update(digests.tobytes())
+    key.update(content_keys(images, names).tobytes())
+    return key.hexdigest()
+
+
+def _pixels(folder: Path, key: str) -> Path:
+    return folder / f"{key}.pixels"
+
+
+def _widths(folder: Path, key: str) -> Path:
+    return folder / f"{key}.widths"
+
+
+def _finished(folder: Path, key: str, height_px: int, count: int) -> np.ndarray | None:
+    """(M,) int32 widths of a whole cache; None when there is none, or when one of its files was cut short."""
+    pixels, index = _pixels(folder, key), _widths(folder, key)
+    if not index.is_file() or not pixels.is_file():
+        return None
+    widths = np.fromfile(index, WIDTH)
+    whole = len(widths) == count and pixels.stat().st_size == int(widths.sum(dtype=np.int64)) * height_px * CHANNELS
+    return widths if whole else None
+
+
+def _build(
+    folder: Path,
+    key: str,
+    images: ImageSource,
+    names: Sequence[str],
+    height_px: int,
+    max_width_px: int,
+    progress: bool,
+    say: Callable[[str], None],
+) -> np.ndarray:
+    pixels, index = _pixels(folder, key), _widths(folder, key)
+    for path in (pixels, index):  # what builds that were killed left, and files cut short; this process has the lock
+        for left_over in (path, *folder.glob(f".{path.name}.*")):
+            left_over.unlink(missing_ok=True)
+    _check_room(folder, _estimated_bytes(images, names, height_px, max_width_px), len(names), height_px, say)
+    widths = np.empty(len(names), WIDTH)
+    with replacing(pixels) as file:
+        lines = _decoded(images, names, height_px, max_width_px)
+        bar = tqdm(lines, "caching lines", len(names), unit="line", disable=not progress)
+        for row, line in enumerate(bar):
+            file.write(line)
+            widths[row] = line.shape[1]
+    with replacing(index) as file:
+        file.write(widths)
+    return widths
+
+
+def _check_room(folder: Path, needed_bytes: int, count: int, height_px: int, say: Callable[[str], None]) -> None:
+    free_bytes = shutil.disk_usage(folder).free
+    what = f"about {_size(needed_bytes)} for {count:,} lines of height {height_px}"
+    if needed_bytes > free_bytes:
+        raise InputError(
+            f"The cache needs {what}, but {folder} has {_size(free_bytes)} free: give a folder on another disk, or "
+            "leave the cache out."
+        )
+    say(f"cache: {what} in {folder} ({_size(free_bytes)} free)")
+
+
+def _size(size_bytes: int) -> str:
+    unit, name = next((pair for pair in UNITS if size_bytes >= pair[0]), UNITS[-1])
+    return f"{size_bytes / unit:.1f} {name}"
+
+
+def _estimated_bytes(images: ImageSource, names: Sequence[str], height_px: int, max_width_px: int) -> int:
+    """Bytes of the lines' pixels by the headers of at most SAMPLE pictures, the same ones every time."""
+    rng = np.random.default_rng(0)
+    count = min(SAMPLE, len(names))
+    chosen = rng.choice(len(names), count, replace=False).tolist()
+    width = sum(resized_width(_header_shape(images, names[i]), height_px, max_width_px) for i in chosen) / count
+    return round(width * len(names) * height_px * CHANNELS)
+
+
+def _header_shape(images: ImageSource, name: str) -> tuple[int, ...]:
+    """(H, W, ...) as the file's header says, before any rotation that its EXIF part asks for."""
+    data = images.read(name)
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            return picture.size[::-1]
+    except UnidentifiedImageError:  # OpenCV may read it all the same; else its error says what is wrong and where
+        return decode_image(data, images.place(name)).shape
+
+
+def _decoded(images: ImageSource, names: Sequence[str], height_px: int, max_width_px: int) -> Iterator[np.ndarray]:
+    """The names' lines in order, (height_px, w, 3) uint8, made by threads a little ahead of their use."""
+    threads = usable_cores()
+    with ThreadPoolExecutor(threads) as pool:
+        waiting: deque = deque()
+        try:
+            for name in names:
+                waiting.append(pool.submit(_line, images, name, height_px, max_width_px))
+                if len(waiting) > threads * AHEAD_PER_THREAD:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _line(images: ImageSource, name: str, height_px: int, max_width_px: int) -> np.ndarray:
+    image = decode_image(images.read(name), images.place(name))
+    return resize_line(image, height_px, resized_width(image.shape, height_px, max_width_px))

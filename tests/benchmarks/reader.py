@@ -1,0 +1,73 @@
+"""Batches from decoded pictures against the cache: `python tests/benchmarks/reader.py LABELS IMAGES [ROUNDS]`.
+
+Lines per second of making one epoch's batches, 32 lines on a canvas of 32x320, one thread, in turn; the first side
+decodes every picture anew. Says as well how fast the cache is built and opened.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from scenetext.bench import in_turn, table
+from scenetext.charset import Charset
+from scenetext.data.augment import RecAug
+from scenetext.data.batches import FixedSampler, make_batch
+from scenetext.data.cache import LineCache, open_cache
+from scenetext.data.images import open_images
+from scenetext.data.lines import Lines
+from scenetext.labels import read_label_file
+
+BATCH, HEIGHT_PX, WIDTH_PX = 32, 32, 320
+
+
+@dataclass
+class CachedLines(Lines):
+    """Lines that come from a cache instead of from their files."""
+
+    cache: LineCache | None = None
+
+    def widths_px(self) -> np.ndarray:
+        return self.cache.widths_px
+
+    def _decode(self, index: int) -> np.ndarray:
+        return self.cache.load(index)
+
+
+def lines_per_second(lines: Lines) -> float:
+    """Makes every batch of an epoch."""
+    plans = FixedSampler(len(lines), BATCH, HEIGHT_PX, WIDTH_PX, True, False, 0).plan(0)
+    started = time.perf_counter()
+    for plan in plans:
+        make_batch(lines, plan, 0)
+    return len(lines) / (time.perf_counter() - started)
+
+
+def main(labels: str, images: str, rounds: int = 5) -> None:
+    """Measures and prints."""
+    cv2.setNumThreads(1)
+    records, source = read_label_file(labels), open_images(images)
+    charset = Charset(sorted({character for record in records for character in record.text}))
+    names = [record.name for record in records]
+    with tempfile.TemporaryDirectory() as folder:
+        for step in ("built", "opened"):
+            started = time.perf_counter()
+            cache = open_cache(folder, source, names, HEIGHT_PX, WIDTH_PX)
+            seconds = time.perf_counter() - started
+            print(f"{step}: {seconds:.3f} s, {len(names) / seconds:,.0f} lines/s")
+        options = dict(height_px=HEIGHT_PX, max_width_px=WIDTH_PX)
+        sides = {}
+        for name, augment in (("", None), (", RecAug", RecAug())):
+            sides[f"decoded{name}"] = Lines(records, source, charset, augment=augment, **options)
+            sides[f"cached{name}"] = CachedLines(records, source, charset, augment=augment, cache=cache, **options)
+        figures = in_turn({name: lambda own=own: lines_per_second(own) for name, own in sides.items()}, rounds)
+    print(table(figures))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:3], *map(int, sys.argv[3:]))
