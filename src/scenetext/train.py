@@ -20,7 +20,7 @@ from scenetext import parallel
 from scenetext.blend import Blend
 from scenetext.checkpoint import Progress, load_checkpoint, save_checkpoint, save_weights
 from scenetext.config import ignored_keys, setting, write_config
-from scenetext.data.batches import ctc_steps, load_ahead
+from scenetext.data.batches import Batch, ctc_steps, load_ahead
 from scenetext.data.pipeline import canvas_of, evaluation_lines, training_lines, training_sampler
 from scenetext.data.transforms import decode_image
 from scenetext.errors import InputError
@@ -94,12 +94,10 @@ class Trainer:
         self.notes = [f"known to PaddleOCR, without meaning here: {key}" for key in ignored_keys(config)]
         self._load_pretrained()
         self.lines = training_lines(config, self.model, self.seed)
-        self.sampler = training_sampler(config, self.lines, self.seed)
+        self.sampler = training_sampler(config, self.lines, self.seed, parallel.world_size())
         self.eval_records, self.eval_images = evaluation_lines(config)
         self.reader = ModelReader(self.model, canvas_of(config, self.model.input_size))
-        self.steps_per_epoch = len(parallel.own_share(self.sampler.plan(0)))
-        if self.steps_per_epoch == 0:
-            raise InputError("An epoch holds no batch for every process: use fewer processes or smaller batches.")
+        self.steps_per_epoch = len(self.sampler.plan(0))
         self.step_px = self._pixels_per_step()
         self._note_unteachable()
         self.loss = build_loss(config)
@@ -139,20 +137,22 @@ class Trainer:
 
     def _epoch(self, interruption: Interruption) -> None:
         progress = self.progress
-        plans = parallel.own_share(self.sampler.plan(progress.epoch))[: self.steps_per_epoch]
+        plans = self.sampler.plan(progress.epoch)[: self.steps_per_epoch]
+        coming = plans[progress.step_in_epoch :]
+        parts, weights = zip(*map(parallel.own_part, coming), strict=True) if coming else ((), ())
         workers = setting(self.config, "Train.loader.num_workers")
-        batches = load_ahead(self.lines, plans[progress.step_in_epoch :], progress.epoch, workers, self.step_px)
+        batches = load_ahead(self.lines, parts, progress.epoch, workers, self.step_px)
         self.model.train()
         asked = time.perf_counter()
-        for batch in batches:
+        for plan, weight, batch in zip(coming, weights, batches, strict=True):
             got = time.perf_counter()
-            losses = self._step(batch)
+            losses = self._step(batch, weight)
             done = time.perf_counter()
             progress.global_step += 1
             progress.step_in_epoch += 1
             lr = self.optimiser.get_lr()
             self.log.step(
-                **losses, lr=lr, lines=len(batch.images), seconds=done - asked, reader_seconds=got - asked
+                **losses, lr=lr, lines=len(plan.indices), seconds=done - asked, reader_seconds=got - asked
             )
             self.optimiser._learning_rate.step()
             if progress.global_step % setting(self.config, "Global.print_batch_step") == 0:
@@ -170,15 +170,19 @@ class Trainer:
             self.stopped = "interrupted"
         self._save_latest()
 
-    def _step(self, batch) -> dict[str, float]:
-        """Trains on one batch; gives the loss and, where it is a sum, its parts by name."""
+    def _step(self, batch: Batch, weight: float) -> dict[str, float]:
+        """Trains on one batch, or this process's part of it, which counts so much in the mean over all processes.
+
+        Returns:
+            The whole batch's loss and, where it is a sum, its parts by name.
+        """
         paddle.seed((self.seed * 1_000_003 + self.progress.global_step) % 2**31)  # dropout of this very step
         targets = Targets(paddle.to_tensor(batch.ids), paddle.to_tensor(batch.lengths))
         losses = self.loss(self.trained(paddle.to_tensor(batch.images), targets), targets)
-        losses["loss"].backward()
+        (losses["loss"] * weight).backward()
         self.optimiser.step()
         self.optimiser.clear_grad()
-        values = {name: float(value) for name, value in losses.items()}
+        values = parallel.mean_over_processes({name: float(value) * weight for name, value in losses.items()})
         if not np.isfinite(values["loss"]):
             raise self._diverged(values["loss"])
         return values

@@ -121,21 +121,28 @@ def evaluation_lines(config: Mapping[str, Any], charset: Charset | None = None) 
     return _records_and_images(config, "Eval")
 
 
-def training_sampler(config: Mapping[str, Any], lines: Lines, seed: int) -> Sampler:
-    """The sampler of the Train section; without one, PaddleOCR's fixed canvas and batch size."""
+def training_sampler(config: Mapping[str, Any], lines: Lines, seed: int, processes: int = 1) -> Sampler:
+    """The sampler of the Train section; without one, PaddleOCR's fixed canvas and batch size.
+
+    Args:
+        config: the configuration.
+        lines: the training set.
+        seed: of the order.
+        processes: that share every batch: batches are so many times larger.
+    """
     sampler = _sampler(config)
     _, height, width = image_shape(config, "Train")
-    batch_size = setting(config, "Train.loader.batch_size_per_card")
+    batch_size = setting(config, "Train.loader.batch_size_per_card") * processes
     shuffle = setting(config, "Train.loader.shuffle")
     name = sampler.get("name")
     if name == "WidthBucketSampler":
-        pixels = sampler.get("pixels_per_batch") or batch_size * height * width
+        pixels = (sampler.get("pixels_per_batch") or 0) * processes or batch_size * height * width
         return WidthBucketSampler(lines.widths_px(), height, pixels, shuffle, seed)
     if name == "MultiScaleSampler":
         return MultiScaleSampler(
             len(lines),
             [tuple(scale) for scale in sampler["scales"]],
-            sampler["first_bs"],
+            sampler["first_bs"] * processes,
             sampler.get("fix_bs", False),
             tuple(sampler.get("divided_factor", (8, 16))),
             shuffle,
