@@ -9,17 +9,29 @@ import subprocess
 import sys
 import zipfile
 from collections import namedtuple
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import lmdb
 import numpy as np
 import pytest
+import yaml
 
-from scenetext.data.cache import LineCache, content_keys, open_cache
+from drawn import draw_digits, tiny_config
+from scenetext.charset import Charset
+from scenetext.config import load_config
+from scenetext.data.augment import RecAug
+from scenetext.data.batches import WidthBucketSampler, make_batch
+from scenetext.data.cache import LineCache, open_cache
 from scenetext.data.images import ImageSource, open_images
+from scenetext.data.lines import JoinLines, Lines
+from scenetext.data.pipeline import training_lines, training_sampler
 from scenetext.data.transforms import decode_image, resize_line, resized_width
 from scenetext.errors import InputError
+from scenetext.labels import read_label_file
+from scenetext.pdparams import read_pdparams
 
 HEIGHT_PX, MOST_PX = 32, 120
 SHAPES = [(32, 90), (20, 35), (64, 100), (48, 700), (32, 120), (50, 3)]  # (H, W): as it is, up, down, squeezed, thin
@@ -325,8 +337,122 @@ def test_a_cache_that_was_not_copied_whole_is_built_anew(suffix, how, pictures, 
     assert np.array_equal(opened(images).load(5), line(images, "5.png")) and len(told) == 2
 
 
+def digit_lines(folder: Path, cache: Path | None = None, height_px=32, max_width_px=128, **options) -> Lines:
+    """Lines of `draw_digits`, 28 to 128 pixels wide."""
+    records, images = read_label_file(folder / "train.txt"), open_images(folder / "images")
+    found = Lines(records, images, Charset.from_file(folder / "charset.txt"), height_px, max_width_px, **options)
+    if cache is not None:
+        found.use_cache(cache, progress=False)
+    return found
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory) -> Path:
+    return draw_digits(tmp_path_factory.mktemp("digits"), 24)
+
+
+@pytest.mark.parametrize(
+    "options, canvas_px",
+    [
+        ({}, None),  # as wide as the widest
+        ({"height_px": 48, "max_width_px": 300}, None),  # enlarged
+        ({}, 64),  # squeezed onto a fixed canvas
+        ({"max_width_px": 64}, None),  # squeezed in the cache
+        ({"longest_label": 3}, None),  # some records are left out: the others' numbers change
+        ({"stretched": True}, 128),  # pictures of the cache's height are resized once
+    ],
+)
+def test_batches_and_plans_from_a_cache_equal_those_without(options, canvas_px, digits, tmp_path):
+    plain, cached = digit_lines(digits, **options), digit_lines(digits, tmp_path / "cache", **options)
+    assert len(cached) == len(plain) and (len(plain) < 24) == ("longest_label" in options)
+    assert np.array_equal(plain.widths_px(), cached.widths_px())
+    height_px = plain.height_px
+    for epoch in range(2):
+        plans, again = (
+            WidthBucketSampler(each.widths_px(), height_px, 4 * height_px * 100, True, 0).plan(epoch)
+            for each in (plain, cached)
+        )
+        for plan, other in zip(plans, again, strict=True):
+            assert np.array_equal(plan.indices, other.indices)
+            plan = replace(plan, width_px=canvas_px)
+            expected, own = make_batch(plain, plan, epoch), make_batch(cached, plan, epoch)
+            assert np.array_equal(own.images, expected.images) and np.array_equal(own.ids, expected.ids)
+
+
+def test_augmented_and_joined_lines_from_a_cache_repeat_themselves_and_leave_it_as_it_is(digits, tmp_path):
+    def change_all() -> Lines:
+        return digit_lines(digits, tmp_path / "cache", augment=RecAug(*[1.0] * 7), join=JoinLines(0.5, 2, 10.0))
+
+    lines, again = change_all(), change_all()
+    before = [lines.cache.load(i).copy() for i in range(len(lines))]
+    for index in range(len(lines)):
+        assert np.array_equal(lines.load(index, 3)[0], again.load(index, 3)[0])
+    assert all(np.array_equal(lines.cache.load(i), line) for i, line in enumerate(before))
+
+
+def test_cached_lines_ask_for_no_picture(digits, tmp_path, monkeypatch):
+    lines = digit_lines(digits, tmp_path / "cache")
+    monkeypatch.setattr(lines, "images", None)
+    lines.widths_px(), lines.load(0)
+
+
+@pytest.mark.parametrize(
+    "sampler, others",
+    [
+        ({"scales": [[128, 32], [128, 48], [128, 64]]}, "48, 64"),
+        ({"scales": [[128, 32], [160, 40]], "divided_factor": [8, 8]}, "40"),
+        ({"scales": [[128, 32], [160, 40]]}, None),  # 40 is rounded down to 32
+        ({"scales": [[128, 32], [64, 32]]}, None),  # several widths
+    ],
+)
+def test_scales_of_other_heights_are_refused_with_the_way_out(sampler, others, digits, tmp_path):
+    config = tiny_config(digits)
+    config["Train"]["dataset"] = config["Train"]["dataset"] | {"cache_dir": str(tmp_path / "cache")}
+    config["Train"]["sampler"] = {"name": "MultiScaleSampler", "first_bs": 4, **sampler}
+    config = load_config(config)
+    network = SimpleNamespace(charset=Charset.from_file(digits / "charset.txt"), input_size=None, longest_label=None)
+    if others is None:
+        lines = training_lines(config, network, 0, progress=False)
+        batches = [make_batch(lines, plan, 0) for plan in training_sampler(config, lines, 0).plan(0)]
+        assert sum(len(batch.images) for batch in batches) == 24
+        return
+    with pytest.raises(InputError) as error:
+        training_lines(config, network, 0, progress=False)
+    for part in ("Train.dataset.cache_dir", "Train.sampler.scales", f"heights of {others} too", "leave cache_dir"):
+        assert part in str(error.value)
+    assert not (tmp_path / "cache").exists()
+
+
+def test_only_the_training_set_has_a_cache(digits):
+    config = tiny_config(digits)
+    config["Eval"]["dataset"] = config["Eval"]["dataset"] | {"cache_dir": "cache"}
+    with pytest.raises(InputError, match=r"Eval\.dataset\.cache_dir"):
+        load_config(config)
+
+
+def test_a_second_training_builds_no_cache_and_ends_with_the_weights_of_one_without(digits, tmp_path, root):
+    (tmp_path / "c.yml").write_text(yaml.safe_dump(tiny_config(digits, epoch_num=1)))
+
+    def trained(name: str, *settings: str) -> str:
+        """What a training into tmp_path/name prints."""
+        command = ["train", "-c", tmp_path / "c.yml", "-o", f"Global.save_model_dir={tmp_path / name}", *settings]
+        environment = {**os.environ, "PYTHONPATH": str(root / "src")}
+        done = subprocess.run(
+            [sys.executable, "-m", "scenetext", *command], cwd=root, capture_output=True, text=True, env=environment
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    with_cache = f"Train.dataset.cache_dir={tmp_path / 'cache'}"
+    said = [trained("first", with_cache), trained("second", with_cache), trained("without")]
+    assert ["cache: about" in text for text in said] == [True, False, False]
+    first, *others = (read_pdparams(tmp_path / name / "latest") for name in ("first", "second", "without"))
+    assert all(np.array_equal(first[key], other[key]) for other in others for key in first)
+
+
 @pytest.mark.parametrize("kind", SOURCES)
-def test_content_keys_are_two_numbers_a_name(kind, pictures):
+def test_fingerprints_are_told_without_reading_a_picture(kind, pictures, monkeypatch):
     images = open_images(SOURCES[kind](pictures))
-    keys = content_keys(images, images.names())
-    assert keys.shape == (len(images.names()), 2) and keys.dtype == np.int64
+    monkeypatch.setattr(images, "read", None)
+    for name in images.names():
+        assert [type(number) for number in images.fingerprint(name)] == [int, int]

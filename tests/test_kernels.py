@@ -11,7 +11,7 @@ from paddle.nn import functional as F
 
 from scenetext.kernels import arrays, ctc, depthwise
 from scenetext.losses.ctc import ctc_loss
-from scenetext.models.layers import Classifier, Conv2D
+from scenetext.models.layers import Conv2D, Linear
 
 
 def with_gradients(function, *tensors, seed=7):
@@ -106,9 +106,9 @@ def test_a_label_that_the_steps_cannot_spell_teaches_nothing():
     assert loss[1] > 0.0 and gradient[1].any()
 
 
-def test_classifier_is_a_linear_layer():
+def test_a_linear_layer_is_paddles():
     paddle.seed(0)
-    layer = Classifier(6, 40)
+    layer = Linear(6, 40)
     x = paddle.randn([2, 5, 6])
     ours = with_gradients(layer, x)
     weight, bias = layer.weight.grad.numpy(), layer.bias.grad.numpy()

@@ -150,6 +150,7 @@ def test_taking_and_joining_keep_order_places_and_repetitions(any_block_size):
     joined = table.take(chosen) + other + table
     assert list(joined) == expected == list(RecordTable.joined([table.take(chosen), other, table]))
     assert list(joined.take([5, 1])) == [expected[5], expected[1]]
+    assert list(joined.names) == [r.name for r in expected] == [joined.names[i] for i in range(len(joined.names))]
     assert list(joined.texts()) == [r.text for r in expected] == [joined.text(i) for i in range(len(joined))]
     assert joined.text_lengths().tolist() == [len(r.text) for r in expected]
     assert joined.characters() == set("".join(r.text for r in expected))

@@ -78,8 +78,8 @@ def test_a_resumed_training_ends_with_the_weights_of_an_uninterrupted_one(digits
     trainer = Trainer(load_config(whole), tmp_path / "parts", progress=False)
     saved = trainer._step
 
-    def stop_inside_the_second_epoch(batch):
-        value = saved(batch)
+    def stop_inside_the_second_epoch(batch, weight):
+        value = saved(batch, weight)
         if trainer.progress.global_step == trainer.steps_per_epoch + 1:
             os.kill(os.getpid(), signal.SIGINT)
         return value

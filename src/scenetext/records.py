@@ -115,6 +115,16 @@ class RecordTable(Sequence[Record]):
             part, _, _, _, at, size = row
             yield self._parts[part].data[at : at + size].decode("utf-8")
 
+    @property
+    def names(self) -> Sequence[str]:
+        """The name of every record."""
+        return _Names(self)
+
+    def name(self, index: int) -> str:
+        """The name of one record."""
+        part, _, at, size, _, _ = self._rows[index].item()
+        return self._parts[part].data[at : at + size].decode("utf-8")
+
     def characters(self) -> set[str]:
         """The characters that occur in the texts."""
         occurs = np.zeros(sys.maxunicode + 1, bool)
@@ -182,6 +192,23 @@ class RecordTable(Sequence[Record]):
                 ends = np.cumsum(sizes)
                 positions = np.arange(ends[-1]) + np.repeat(starts - ends + sizes, sizes)
                 yield at + inside, np.frombuffer(self._parts[part].data, np.uint8)[positions], ends
+
+
+class _Names(Sequence[str]):
+    """The names of a table, each made when asked for."""
+
+    def __init__(self, table: RecordTable):
+        self._table = table
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def __getitem__(self, index: int) -> str:
+        return self._table.name(index)
+
+    def __iter__(self) -> Iterator[str]:
+        for part, _, at, size, _, _ in self._table._each_row():
+            yield self._table._parts[part].data[at : at + size].decode("utf-8")
 
 
 def tabbed_table(data: bytes, place: Callable[[str, int], str], is_good: Callable[[str, int], bool]) -> RecordTable:

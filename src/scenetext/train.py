@@ -93,7 +93,7 @@ class Trainer:
         self.progress = Progress()
         self.notes = [f"known to PaddleOCR, without meaning here: {key}" for key in ignored_keys(config)]
         self._load_pretrained()
-        self.lines = training_lines(config, self.model, self.seed)
+        self.lines = training_lines(config, self.model, self.seed, progress and self.is_first)
         self.sampler = training_sampler(config, self.lines, self.seed, parallel.world_size())
         self.eval_records, self.eval_images = evaluation_lines(config)
         self.reader = ModelReader(self.model, canvas_of(config, self.model.input_size))

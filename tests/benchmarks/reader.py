@@ -9,34 +9,19 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
 
 import cv2
-import numpy as np
 
 from scenetext.bench import in_turn, table
 from scenetext.charset import Charset
 from scenetext.data.augment import RecAug
 from scenetext.data.batches import FixedSampler, make_batch
-from scenetext.data.cache import LineCache, open_cache
+from scenetext.data.cache import open_cache
 from scenetext.data.images import open_images
 from scenetext.data.lines import Lines
 from scenetext.labels import read_label_file
 
 BATCH, HEIGHT_PX, WIDTH_PX = 32, 32, 320
-
-
-@dataclass
-class CachedLines(Lines):
-    """Lines that come from a cache instead of from their files."""
-
-    cache: LineCache | None = None
-
-    def widths_px(self) -> np.ndarray:
-        return self.cache.widths_px
-
-    def _decode(self, index: int) -> np.ndarray:
-        return self.cache.load(index)
 
 
 def lines_per_second(lines: Lines) -> float:
@@ -53,18 +38,18 @@ def main(labels: str, images: str, rounds: int = 5) -> None:
     cv2.setNumThreads(1)
     records, source = read_label_file(labels), open_images(images)
     charset = Charset(sorted({character for record in records for character in record.text}))
-    names = [record.name for record in records]
     with tempfile.TemporaryDirectory() as folder:
         for step in ("built", "opened"):
             started = time.perf_counter()
-            cache = open_cache(folder, source, names, HEIGHT_PX, WIDTH_PX)
+            open_cache(folder, source, records.names, HEIGHT_PX, WIDTH_PX)
             seconds = time.perf_counter() - started
-            print(f"{step}: {seconds:.3f} s, {len(names) / seconds:,.0f} lines/s")
+            print(f"{step}: {seconds:.3f} s, {len(records) / seconds:,.0f} lines/s")
         options = dict(height_px=HEIGHT_PX, max_width_px=WIDTH_PX)
         sides = {}
         for name, augment in (("", None), (", RecAug", RecAug())):
             sides[f"decoded{name}"] = Lines(records, source, charset, augment=augment, **options)
-            sides[f"cached{name}"] = CachedLines(records, source, charset, augment=augment, cache=cache, **options)
+            sides[f"cached{name}"] = Lines(records, source, charset, augment=augment, **options)
+            sides[f"cached{name}"].use_cache(folder)
         figures = in_turn({name: lambda own=own: lines_per_second(own) for name, own in sides.items()}, rounds)
     print(table(figures))
 

@@ -316,6 +316,12 @@ DATASET = Named(
         "LMDBDataSet": _DATASET,
     }
 )
+_CACHED: Table = {
+    "cache_dir": Setting(
+        optional(TEXT), "(ours) a folder that keeps lines decoded and resized; RecAug then works on these", None
+    ),
+}
+TRAIN_DATASET = Named({name: {**table, **_CACHED} for name, table in DATASET.tables.items()})
 LOADER: Table = {
     "batch_size_per_card": Setting(COUNT, "lines in a batch, for each process"),
     "shuffle": Setting(BOOL, "a new order in every epoch", True),
@@ -349,7 +355,7 @@ SCHEMA: Table = {
     "Loss": LOSS,
     "PostProcess": POST_PROCESS,
     "Metric": METRIC,
-    "Train": {"dataset": DATASET, "sampler": SAMPLER, "loader": LOADER},
+    "Train": {"dataset": TRAIN_DATASET, "sampler": SAMPLER, "loader": LOADER},
     "Eval": {"dataset": DATASET, "loader": LOADER},
     "profiler_options": unread(TEXT, "Paddle's profiler"),
 }

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import shutil
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +22,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 from tqdm.auto import tqdm
 
-from scenetext.data.images import Folder, ImageSource, Lmdb, SingleFile, Zip
+from scenetext.data.images import ImageSource
 from scenetext.data.transforms import decode_image, resize_line, resized_width
 from scenetext.download import one_process
 from scenetext.errors import InputError
@@ -120,48 +119,6 @@ def open_cache(
     return LineCache(height_px, rows, widths, np.cumsum(sizes) - sizes, pixels)
 
 
-def content_keys(images: ImageSource, names: Sequence[str]) -> np.ndarray:
-    """What tells a picture's content from another one, without reading any picture.
-
-    Folder and single file: size and time of change in nanoseconds; zip: size and CRC-32 from its directory; LMDB:
-    size and time of change of its data file, the same for all names.
-
-    Args:
-        images: where the names are found.
-        names: N pictures.
-
-    Returns:
-        (N, 2) int64.
-
-    Raises:
-        InputError: a picture is not there.
-    """
-    if isinstance(images, Folder):
-        folder = str(images.path)  # joining Paths would double the time
-        return np.fromiter((_file_key(os.path.join(folder, name)) for name in names), FINGERPRINT, len(names))
-    if isinstance(images, Zip):
-        return np.fromiter((_entry_key(images, name) for name in names), FINGERPRINT, len(names))
-    if isinstance(images, (Lmdb, SingleFile)):
-        path = images.path / "data.mdb" if isinstance(images, Lmdb) else images.path
-        return np.broadcast_to(np.array(_file_key(str(path)), np.int64), (len(names), 2))
-    raise TypeError(f"No content keys are known for a source of type {type(images).__name__}.")
-
-
-def _file_key(path: str) -> tuple[int, int]:
-    try:
-        status = os.stat(path)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.") from None
-    return status.st_size, status.st_mtime_ns
-
-
-def _entry_key(images: Zip, name: str) -> tuple[int, int]:
-    if name not in images._inside:
-        raise InputError(f"{images.path} holds no image {name}.")
-    entry = images._file.getinfo(images._inside[name])
-    return entry.file_size, entry.CRC
-
-
 def _digest(name: str) -> bytes:
     return hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
@@ -176,10 +133,10 @@ def _distinct(digests: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _key(images: ImageSource, names: Sequence[str], digests: np.ndarray, height_px: int, max_width_px: int) -> str:
-    place = Path(images.path).resolve()
+    place = images.path.resolve()
     key = hashlib.sha256(f"{FORMAT}\n{height_px}\n{max_width_px}\n{place}\n".encode("utf-8", "surrogatepass"))
     key.update(digests.tobytes())
-    key.update(content_keys(images, names).tobytes())
+    key.update(np.fromiter(map(images.fingerprint, names), FINGERPRINT, len(names)).tobytes())
     return key.hexdigest()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import zipfile
 from pathlib import Path
@@ -13,7 +14,13 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 
 
 class ImageSource(Protocol):
-    """A readable set of image files."""
+    """A readable set of image files.
+
+    Attributes:
+        path: the folder or file that was opened.
+    """
+
+    path: Path
 
     def names(self) -> list[str]:
         """Names of all images, sorted."""
@@ -23,6 +30,9 @@ class ImageSource(Protocol):
 
     def place(self, name: str) -> str:
         """What an error message calls the image."""
+
+    def fingerprint(self, name: str) -> tuple[int, int]:
+        """Two numbers that change with the image's content, without reading it; InputError when it is not there."""
 
 
 class Folder:
@@ -44,6 +54,9 @@ class Folder:
     def place(self, name: str) -> str:
         return str(self.path / name)
 
+    def fingerprint(self, name: str) -> tuple[int, int]:
+        return _size_and_time(os.path.join(self.path, name))  # joining Paths would double the time
+
 
 class SingleFile:
     """One image file."""
@@ -59,6 +72,9 @@ class SingleFile:
 
     def place(self, name: str) -> str:
         return str(self.path)
+
+    def fingerprint(self, name: str) -> tuple[int, int]:
+        return _size_and_time(self.path)
 
 
 class Zip:
@@ -83,13 +99,21 @@ class Zip:
         return sorted(self._inside)
 
     def read(self, name: str) -> bytes:
-        if name not in self._inside:
-            raise InputError(f"{self.path} holds no image {name}.")
+        inside = self._path_inside(name)
         with self._lock:
-            return self._file.read(self._inside[name])
+            return self._file.read(inside)
 
     def place(self, name: str) -> str:
         return f"{self.path}:{self._inside.get(name, name)}"
+
+    def fingerprint(self, name: str) -> tuple[int, int]:
+        entry = self._file.getinfo(self._path_inside(name))
+        return entry.file_size, entry.CRC
+
+    def _path_inside(self, name: str) -> str:
+        if name not in self._inside:
+            raise InputError(f"{self.path} holds no image {name}.")
+        return self._inside[name]
 
 
 class Lmdb:
@@ -105,6 +129,7 @@ class Lmdb:
         if count is None:
             raise InputError(f"{path} is an LMDB without the key num-samples, so not one of text lines.")
         self.count = int(count)
+        self._fingerprint = _size_and_time(path / "data.mdb")
 
     def names(self) -> list[str]:
         return [f"{index:09d}" for index in range(1, self.count + 1)]
@@ -125,6 +150,10 @@ class Lmdb:
     def place(self, name: str) -> str:
         return f"{self.path}:image-{name}"
 
+    def fingerprint(self, name: str) -> tuple[int, int]:
+        """Those of the file that holds all images: they are the same for every name, even for one that is missing."""
+        return self._fingerprint
+
     def _get(self, key: str) -> bytes | None:
         with self._environment.begin() as transaction:
             return transaction.get(key.encode())
@@ -144,3 +173,12 @@ def open_images(path: str | Path) -> ImageSource:
     if path.is_file():
         return Zip(path)
     raise InputError(f"{path} does not exist; give a folder, a zip or an image file.")
+
+
+def _size_and_time(path: str | Path) -> tuple[int, int]:
+    """Size in bytes and time of the last change in nanoseconds."""
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from None
+    return status.st_size, status.st_mtime_ns

@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from scenetext.charset import Charset
 from scenetext.data.augment import RecAug
+from scenetext.data.cache import LineCache, open_cache
 from scenetext.data.images import ImageSource
 from scenetext.data.transforms import decode_image, resize_line, resized_width
 from scenetext.errors import InputError
@@ -65,6 +67,7 @@ class Lines:
         too_long: those lines.
         augment, join: changes in training; None leaves them out.
         seed: with the epoch and the line's number it decides every draw.
+        cache: where pictures come from instead of `images`, after `use_cache`.
     """
 
     records: Sequence[Record]
@@ -79,6 +82,7 @@ class Lines:
     join: JoinLines | None = None
     seed: int = 0
     too_long: Sequence[Record] = field(init=False, default_factory=list)
+    cache: LineCache | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.records = RecordTable.of(self.records)
@@ -120,8 +124,23 @@ class Lines:
     def __len__(self) -> int:
         return len(self.records)
 
+    def use_cache(self, folder: str | Path, progress: bool = True) -> None:
+        """Takes the pictures from a cache of decoded lines in `folder` from now on, and builds it where it is missing.
+
+        Cached lines have been resized to `height_px` with their shape kept, and squeezed to `max_width_px`. Without
+        changes in training `load` gives the same pixels as before; RecAug and RecConAug work on resized lines, and
+        lines that are `stretched` or loaded at another height are resized twice.
+
+        Args:
+            folder: where caches lie; made when missing.
+            progress: show a bar while building.
+        """
+        self.cache = open_cache(folder, self.images, self.records.names, self.height_px, self.max_width_px, progress)
+
     def widths_px(self) -> np.ndarray:
-        """(N,) int64: width of every line at `height_px`, from the image files' headers alone."""
+        """(N,) int64: width of every line at `height_px`, from the cache or from the image files' headers alone."""
+        if self.cache is not None:
+            return self.cache.widths_px
         widths = np.empty(len(self), np.int64)
         for index, record in enumerate(self.records):
             try:
@@ -145,6 +164,8 @@ class Lines:
         return resize_line(image, height_px, width_px), ids
 
     def _decode(self, index: int) -> np.ndarray:
+        if self.cache is not None:
+            return self.cache.load(index)
         record = self.records[index]
         return decode_image(self.images.read(record.name), f"{self.images.place(record.name)} ({record.place})")
 

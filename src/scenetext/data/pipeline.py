@@ -79,13 +79,14 @@ class Network(Protocol):
     longest_label: int | None
 
 
-def training_lines(config: Mapping[str, Any], network: Network, seed: int) -> Lines:
+def training_lines(config: Mapping[str, Any], network: Network, seed: int, progress: bool = True) -> Lines:
     """The training set with the changes that its transforms ask for.
 
     Args:
         config: the configuration.
         network: what the lines have to fit; those that are longer than it can say are listed in `Lines.too_long`.
         seed: of every draw.
+        progress: show a bar while a cache is built.
     """
     operations = _operations(config, "Train")
     canvas = canvas_of(config, network.input_size, "Train")
@@ -95,8 +96,11 @@ def training_lines(config: Mapping[str, Any], network: Network, seed: int) -> Li
             f"Train.sampler.name {sampler['name']} lays lines on canvases of several sizes, but the network works only "
             f"on {canvas.height_px}x{canvas.width_px}: leave Train.sampler empty."
         )
+    cache_dir = setting(config, "Train.dataset.cache_dir")
+    if cache_dir and sampler.get("name") == "MultiScaleSampler":
+        _check_heights(sampler, canvas.height_px)
     joined = operations.get("RecConAug")
-    return _lines(
+    lines = _lines(
         config,
         "Train",
         network.charset,
@@ -109,6 +113,9 @@ def training_lines(config: Mapping[str, Any], network: Network, seed: int) -> Li
         join=None if joined is None else _join(joined, canvas.width_px / canvas.height_px),
         seed=seed,
     )
+    if cache_dir:
+        lines.use_cache(cache_dir, progress)
+    return lines
 
 
 def training_records(config: Mapping[str, Any]) -> tuple[RecordTable, Any]:
@@ -159,6 +166,17 @@ def training_sampler(config: Mapping[str, Any], lines: Lines, seed: int, process
 
 def _sampler(config: Mapping[str, Any]) -> Mapping[str, Any]:
     return config["Train"].get("sampler") or {}
+
+
+def _check_heights(sampler: Mapping[str, Any], cached_px: int) -> None:
+    """Raises InputError when a MultiScaleSampler asks for lines of another height than a cache holds."""
+    _, multiple = sampler.get("divided_factor", (8, 16))
+    others = sorted({height // multiple * multiple for _, height in sampler["scales"]} - {cached_px})
+    if others:
+        raise InputError(
+            f"Train.dataset.cache_dir holds lines {cached_px} pixels high, but Train.sampler.scales asks for heights "
+            f"of {', '.join(map(str, others))} too: leave cache_dir empty, or give all scales the height {cached_px}."
+        )
 
 
 def _operations(config: Mapping[str, Any], section: str) -> dict[str, dict[str, Any]]:

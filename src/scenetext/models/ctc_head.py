@@ -14,7 +14,7 @@ from paddle.regularizer import L2Decay
 
 from scenetext.models.class_tensors import ClassTensor
 from scenetext.models.ctc_guide import Guide
-from scenetext.models.layers import Classifier
+from scenetext.models.layers import Linear
 from scenetext.models.targets import Targets
 
 
@@ -67,10 +67,10 @@ class CTCHead(nn.Layer):
         return {"ctc": self(x)}
 
 
-def _linear(in_features: int, out_features: int, decay: float) -> Classifier:
+def _linear(in_features: int, out_features: int, decay: float) -> Linear:
     bound = 1.0 / math.sqrt(in_features)
 
     def attr() -> ParamAttr:
         return ParamAttr(initializer=Uniform(-bound, bound), regularizer=L2Decay(decay))
 
-    return Classifier(in_features, out_features, weight_attr=attr(), bias_attr=attr())
+    return Linear(in_features, out_features, weight_attr=attr(), bias_attr=attr())

@@ -44,11 +44,11 @@ def _pair(value: int | Sequence[int]) -> tuple[int, int]:
     return (value, value) if isinstance(value, int) else tuple(value)
 
 
-class Classifier(nn.Linear):
+class Linear(nn.Linear):
     """Paddle's linear layer with a faster bias in eager mode on CPU.
 
-    Summing the bias's gradient over thousands of classes takes Paddle longer than the matrix product; here the bias
-    is a further row of the matrix and every input has a 1 for it.
+    Adding a bias, and summing its gradient, take Paddle as long as the matrix product and longer where there are
+    thousands of classes; here the bias is a further row of the matrix and every input has a 1 for it.
     """
 
     def forward(self, x: Tensor) -> Tensor:

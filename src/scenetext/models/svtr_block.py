@@ -16,14 +16,14 @@ from paddle import ParamAttr, Tensor, nn
 from paddle.nn import functional as F
 from paddle.nn.initializer import TruncatedNormal
 
-from scenetext.models.layers import conv2d
+from scenetext.models.layers import Linear, conv2d
 
 FAR = -1e9  # added to the score of a position outside the window: weight 0, and unlike -inf all file formats hold it
 
 
-def linear(in_features: int, out_features: int, bias: bool = True) -> nn.Linear:
+def linear(in_features: int, out_features: int, bias: bool = True) -> Linear:
     """A linear layer whose weights start as a truncated normal of deviation 0.02, its bias as zero."""
-    return nn.Linear(
+    return Linear(
         in_features,
         out_features,
         weight_attr=ParamAttr(initializer=TruncatedNormal(std=0.02)),
@@ -78,9 +78,9 @@ class Attention(nn.Layer):
         self.proj_drop = nn.Dropout(proj_drop)
 
     def forward(self, x: Tensor) -> Tensor:
-        qkv = self.qkv(x).reshape([0, -1, 3, self.heads, self.dim // self.heads]).transpose([2, 0, 3, 1, 4])
-        q, k, v = qkv[0] * self.scale, qkv[1], qkv[2]  # (B, heads, T, head_dim)
-        weights = F.softmax(self.mask(paddle.matmul(q, k, transpose_y=True)), axis=-1)  # (B, heads, T, T)
+        qkv = self.qkv(x).reshape([0, -1, 3 * self.heads, self.dim // self.heads]).transpose([0, 2, 1, 3])
+        q, k, v = qkv.chunk(3, 1)  # (B, heads, T, head_dim); indexing has a slow gradient
+        weights = F.softmax(self.mask(paddle.matmul(q * self.scale, k, transpose_y=True)), axis=-1)  # (B, heads, T, T)
         x = paddle.matmul(self.attn_drop(weights), v).transpose([0, 2, 1, 3]).reshape([0, -1, self.dim])
         return self.proj_drop(self.proj(x))  # (B, T, D)
 
