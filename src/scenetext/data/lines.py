@@ -158,9 +158,10 @@ class Lines:
         image, ids = self._decode(index), self.ids[index]
         if self.join is not None and rng.random() < self.join.prob:
             image, ids = self._joined(image, ids, rng)
+        # before rows are cropped: a cropped line wider than its like would widen the canvas of a whole batch
+        width_px = self.max_width_px if self.stretched else resized_width(image.shape, height_px, self.max_width_px)
         if self.augment is not None:
             image = self.augment(image, rng)
-        width_px = self.max_width_px if self.stretched else resized_width(image.shape, height_px, self.max_width_px)
         return resize_line(image, height_px, width_px), ids
 
     def _decode(self, index: int) -> np.ndarray:
