@@ -130,6 +130,7 @@ class OnnxRuntime:
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
+        options.enable_mem_pattern = False  # it would keep a plan of memory for every width
         self.lanes = threads
         options.log_severity_level = 3  # errors; it warns of every constant that it folds away
         try:

@@ -26,7 +26,7 @@ from scenetext.line_reader import FittedLine, LineReader
 from scenetext.ngram import NGramModel
 from scenetext.resumable import ResumableLines
 
-LINES_PER_CHUNK = 2048  # decoded, sorted by canvas and read together; the next chunk is decoded meanwhile
+LINES_PER_CHUNK = 1024  # decoded, sorted by canvas and read together; the next chunk is decoded meanwhile
 
 
 @dataclass(frozen=True, slots=True)

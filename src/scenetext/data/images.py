@@ -42,8 +42,13 @@ class Folder:
         self.path = path
 
     def names(self) -> list[str]:
-        found = (p for p in self.path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-        return sorted(p.relative_to(self.path).as_posix() for p in found)
+        found = []
+        for folder, _, files in os.walk(self.path):  # pathlib keeps a kilobyte for each of millions
+            prefix = Path(folder).relative_to(self.path).as_posix()
+            prefix = "" if prefix == "." else f"{prefix}/"
+            found += [f"{prefix}{file}" for file in files if file.lower().endswith(SUFFIXES)]
+        found.sort()
+        return found
 
     def read(self, name: str) -> bytes:
         try:
