@@ -1,7 +1,7 @@
 """Our layers against Paddle's own, forward and backward, in turn: `python tests/benchmarks/layers.py [ROUNDS]`.
 
 Prints milliseconds and the ratio to Paddle's layer, round by round. Inputs are those of PP-OCRv6 small in training,
-16 lines of 48x320; GELU gets saturated inputs too, as a trained or fused network gives them.
+16 lines of 48x320, and CRNN mobile's of 32 lines of 32x320 for CTC and its linear layer; GELU gets saturated inputs too, as a trained or fused network gives them.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ prepare_process()
 
 import paddle  # noqa: E402
 
+from scenetext.kernels.ctc import ctc_of_lines  # noqa: E402
 from scenetext.models.gelu import GELU  # noqa: E402
-from scenetext.models.layers import Conv2D  # noqa: E402
+from scenetext.models.layers import Conv2D, Linear  # noqa: E402
 
 REPEATS = 5
 
@@ -40,7 +41,20 @@ def comparisons() -> dict[str, tuple[Callable, Callable, paddle.Tensor]]:
     depthwise = dict(in_channels=192, out_channels=192, kernel_size=3, padding=1, groups=192)
     map_192 = paddle.randn([16, 192, 6, 80])
     wide = paddle.randn([16, 384, 6, 80])
+    features = paddle.randn([32, 80, 96])
+    classes = dict(in_features=96, out_features=6625)
+    strings = paddle.randint(1, 6625, [32, 6]).astype("int32")
+    lengths = paddle.full([32], 6, "int64")
+    steps = paddle.full([32], 80, "int64")
+
+    def paddles_ctc(logits: paddle.Tensor) -> paddle.Tensor:
+        return paddle.nn.functional.ctc_loss(logits.transpose([1, 0, 2]), strings, steps, lengths, reduction="none")
+
     return {
+        "linear, 6,625 classes": (paddle.nn.Linear(**classes), Linear(**classes), features),
+        "CTC, 6,625 classes": (
+            paddles_ctc, lambda logits: ctc_of_lines(logits, strings, lengths), paddle.randn([32, 80, 6625])
+        ),
         "1x1 convolution with bias": (paddle.nn.Conv2D(**pointwise), Conv2D(**pointwise), map_192),
         "depthwise 3x3 with bias": (paddle.nn.Conv2D(**depthwise), Conv2D(**depthwise), map_192),
         "GELU, deviation 1": (paddle.nn.functional.gelu, GELU(), wide),
