@@ -47,6 +47,20 @@ def test_depthwise_convolution_is_paddles(shape, kernel, stride, padding):
         np.testing.assert_allclose(own, other, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("frozen", ["x", "weight"])
+def test_what_is_frozen_gets_no_gradient(frozen):
+    paddle.seed(0)
+    x, weight = paddle.randn([2, 3, 5, 6]), paddle.randn([3, 1, 3, 3])
+    learns, stays = (weight, x) if frozen == "x" else (x, weight)
+    learns.stop_gradient = False
+    depthwise.depthwise_conv2d(x, weight, (1, 1), (1, 1)).sum().backward()
+    ours = learns.grad.numpy()
+    learns.clear_gradient()
+    F.conv2d(x, weight, None, 1, 1, 1, 3).sum().backward()
+    np.testing.assert_allclose(ours, learns.grad.numpy(), rtol=1e-4, atol=1e-4)
+    assert stays.grad is None
+
+
 def test_depthwise_convolution_reads_a_transposed_picture():
     paddle.seed(0)
     x = paddle.randn([2, 5, 9, 4]).transpose([0, 3, 1, 2])
@@ -62,6 +76,19 @@ def test_depthwise_convolution_reads_a_transposed_picture():
 def test_other_convolutions_keep_paddles_kernel(dtype, groups, dilation):
     x, weight = paddle.ones([1, 4, 8, 8], dtype), paddle.ones([4, 4 // groups, 3, 3], dtype)
     assert not depthwise.suits(x, weight, groups, dilation)
+
+
+def test_what_is_no_number_stays_none():
+    x, weight = paddle.ones([1, 2, 6, 40]), paddle.ones([2, 1, 3, 3])
+    x[0, 0, 3, 7] = float("nan")
+    x[0, 1, 3, 7] = float("inf")
+    y, slope, weight_slope = with_gradients(lambda x, w: depthwise.depthwise_conv2d(x, w, (1, 1), (1, 1)), x, weight)
+    assert np.isnan(y[0, 0, 2:5, 6:9]).all() and np.isposinf(y[0, 1, 2:5, 6:9]).all() and np.isfinite(slope).all()
+    assert np.isnan(weight_slope[0]).all() and not np.isfinite(weight_slope[1]).any()
+    logits = paddle.ones([1, 4, 5])
+    logits[0, 1, 2] = float("nan")
+    loss = ctc.ctc_of_lines(logits, paddle.to_tensor([[2]], "int32"), paddle.to_tensor([1], "int64"))
+    assert np.isnan(float(loss))
 
 
 def log_p_by_enumeration(logits, label):

@@ -233,7 +233,7 @@ def test_onnx_folder_tells_which_engine_reads_it() -> None:
         Recognizer(tiny_export("onnx", "uint8"), "paddle")
 
 
-def test_a_stopped_job_goes_on_where_it_stopped(folder: Path, tmp_path: Path, lines: list[np.ndarray], capsys, monkeypatch) -> None:
+def test_a_stopped_job_goes_on_where_it_stopped(folder: Path, tmp_path: Path, lines, capsys, monkeypatch) -> None:
     pictures, out = tmp_path / "pictures", tmp_path / "read.txt"
     pictures.mkdir()
     for index, line in enumerate(lines):
@@ -256,7 +256,12 @@ def test_a_stopped_job_goes_on_where_it_stopped(folder: Path, tmp_path: Path, li
     part.write_bytes(part.read_bytes()[:-3])  # a line that was cut off by a kill
 
     read = []
-    monkeypatch.setattr("scenetext.predict.predict_images", lambda r, s, names, p: read.extend(names) or predict_images(r, s, names, p))
+
+    def noting(reader, source, names, progress):
+        read.extend(names)
+        return predict_images(reader, source, names, progress)
+
+    monkeypatch.setattr("scenetext.predict.predict_images", noting)
     capsys.readouterr()
     summary = predict_to_file(folder, pictures, out, progress=False)
     assert read == [f"{index:03d}.png" for index in range(4, len(lines))]
@@ -267,7 +272,7 @@ def test_a_stopped_job_goes_on_where_it_stopped(folder: Path, tmp_path: Path, li
 
 
 @pytest.mark.parametrize("changed", ["model", "images", "engine"])
-def test_lines_of_another_job_are_not_gone_on_with(folder: Path, tmp_path: Path, lines, changed: str, monkeypatch) -> None:
+def test_lines_of_another_job_are_not_gone_on_with(folder, tmp_path: Path, lines, changed: str, monkeypatch) -> None:
     pictures, others, out = tmp_path / "pictures", tmp_path / "others", tmp_path / "read.txt"
     for place in (pictures, others):
         place.mkdir()

@@ -121,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
 
     predict = verb("predict", _predict, "read pictures -> name<TAB>text<TAB>confidence")
     _model_arguments(predict, "FILE.txt", "file to write")
-    predict.add_argument("--engine", default="auto", choices=("auto", *ENGINES), help="what computes (default: the fastest)")
+    predict.add_argument("--engine", default="auto", choices=("auto", *ENGINES), help="what computes (auto: the fastest)")
     predict.add_argument("--batch-size", type=int, default=16, metavar="N", help="lines read at a time")
     predict.add_argument("--beam-width", type=int, default=0, metavar="N", help="texts CTC follows at once (default: one)")
     predict.add_argument("--language-model", metavar="FILE", help="characters' n-grams that weigh the beam's texts")

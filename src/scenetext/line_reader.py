@@ -1,8 +1,8 @@
 """Reading lines of all widths with one network, none changed by another.
 
-A line is laid on a canvas as wide as itself and at least as wide as the network's configured canvas: PaddleX's rule, to
-the pixel, so that the `paddleocr` package reads the same. Networks that work at one size only get that one. Only lines of
-equal canvas share a batch, so what is read does not depend on batch mates.
+A line is laid on a canvas as wide as itself and at least as wide as the network's configured canvas: PaddleX's rule,
+to the pixel, so that the `paddleocr` package reads the same. Networks that work at one size only get that one. Only
+lines of equal canvas share a batch, so what is read does not depend on batch mates.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Data-parallel training through Paddle's own launcher: `python -m paddle.distributed.launch ... scenetext train ...`.
 
-A batch holds `batch_size_per_card` lines for each process (pixels_per_batch and first_bs likewise). Every process plans the
-same batches and trains every n-th line of each; gradients, losses and the statistics of batch normalisations are those of
-the whole batch (gloo on CPU, NCCL on GPU), so that n processes train as one does with batches n times as large. The
-learning rate belongs to the whole batch: whoever adds processes chooses it anew, as with any larger batch. Networks that
-draw dropout masks draw other ones. With one process nothing of this is active.
+A batch holds `batch_size_per_card` lines for each process (pixels_per_batch and first_bs likewise). Every process
+plans the same batches and trains every n-th line of each; gradients, losses and the statistics of batch normalisations
+are those of the whole batch (gloo on CPU, NCCL on GPU), so that n processes train as one does with batches n times as
+large. The learning rate belongs to the whole batch: whoever adds processes chooses it anew, as with any larger batch.
+Networks that draw dropout masks draw other ones. With one process nothing of this is active.
 """
 
 from __future__ import annotations
@@ -32,13 +32,14 @@ def rank() -> int:
 
 
 def join_processes(model: nn.Layer) -> nn.Layer:
-    """Wraps a network so that gradients and batch statistics are averaged over all processes; with one gives it back."""
+    """Wraps a network so that gradients and batch statistics are those of all processes; with one gives it back."""
     if world_size() == 1:
         return model
     paddle.distributed.init_parallel_env()
     if paddle.is_compiled_with_cuda() and paddle.device.get_device().startswith("gpu"):
         return paddle.DataParallel(nn.SyncBatchNorm.convert_sync_batchnorm(model))
-    group = paddle.distributed.new_group(list(range(world_size())), backend="gloo")  # its sums keep out of DataParallel's
+    # a group of its own keeps its sums out of DataParallel's
+    group = paddle.distributed.new_group(list(range(world_size())), backend="gloo")
     for layer in model.sublayers():
         if isinstance(layer, BATCH_NORMS):
             layer.forward = _SharedBatchNorm(layer, group)
@@ -70,8 +71,8 @@ def mean_over_processes(values: dict[str, float]) -> dict[str, float]:
 class _SharedBatchNorm:
     """The forward of a batch normalisation whose training statistics are those of all processes' lines.
 
-    Ioffe and Szegedy, arXiv:1502.03167, algorithm 1, over the union of the processes' batches. Paddle's SyncBatchNorm is
-    for GPUs only.
+    Ioffe and Szegedy, arXiv:1502.03167, algorithm 1, over the union of the processes' batches. Paddle's SyncBatchNorm
+    is for GPUs only.
     """
 
     def __init__(self, layer: nn.Layer, group):
@@ -105,6 +106,7 @@ class _Normalise(PyLayer):
         unit = centred * scale.reshape(by_channel)
         ctx.save_for_backward(unit, weight * scale, count)
         ctx.axes, ctx.by_channel, ctx.group = axes, by_channel, group
+        ctx.frozen = tuple(tensor.stop_gradient for tensor in (x, weight, bias))
         return unit * weight.reshape(by_channel) + bias.reshape(by_channel), mean, variance
 
     @staticmethod
@@ -113,7 +115,8 @@ class _Normalise(PyLayer):
         own, own_along = slope.sum(ctx.axes), (slope * unit).sum(ctx.axes)
         total, along = _sums_of_all([own, own_along], ctx.group)
         total, along = (total / count).reshape(ctx.by_channel), (along / count).reshape(ctx.by_channel)
-        return (slope - total - unit * along) * factor.reshape(ctx.by_channel), own_along, own
+        slopes = ((slope - total - unit * along) * factor.reshape(ctx.by_channel), own_along, own)
+        return tuple(None if frozen else slope for frozen, slope in zip(ctx.frozen, slopes, strict=True))
 
 
 def _sums_of_all(tensors: list[Tensor], group) -> list[Tensor]:

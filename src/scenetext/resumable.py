@@ -1,7 +1,7 @@
 """A text file of one line per item that a stopped job goes on with.
 
-The lines stand in `FILE.part` until all are there, and `FILE.part.json` says what they were made from; then the part takes
-FILE's name, so that whoever reads FILE sees it whole or not at all.
+The lines stand in `FILE.part` until all are there, and `FILE.part.json` says what they were made from; then the part
+takes FILE's name, so that whoever reads FILE sees it whole or not at all.
 """
 
 from __future__ import annotations

@@ -176,7 +176,8 @@ class Trainer:
         Returns:
             The whole batch's loss and, where it is a sum, its parts by name.
         """
-        paddle.seed((self.seed * 1_000_003 + self.progress.global_step) % 2**31)  # dropout of this very step
+        # dropout of this very step, another in every process
+        paddle.seed((self.seed * 1_000_003 + self.progress.global_step + parallel.rank() * 500_009) % 2**31)
         targets = Targets(paddle.to_tensor(batch.ids), paddle.to_tensor(batch.lengths))
         losses = self.loss(self.trained(paddle.to_tensor(batch.images), targets), targets)
         (losses["loss"] * weight).backward()

@@ -1,7 +1,8 @@
 """Our layers against Paddle's own, forward and backward, in turn: `python tests/benchmarks/layers.py [ROUNDS]`.
 
-Prints milliseconds and the ratio to Paddle's layer, round by round. Inputs are those of PP-OCRv6 small in training,
-16 lines of 48x320, and CRNN mobile's of 32 lines of 32x320 for CTC and its linear layer; GELU gets saturated inputs too, as a trained or fused network gives them.
+Prints milliseconds and the ratio to Paddle's layer, round by round. Inputs are those of PP-OCRv6 small in training, 16
+lines of 48x320, and CRNN mobile's of 32 lines of 32x320 for CTC and its linear layer; GELU gets saturated inputs too,
+as a trained or fused network gives them.
 """
 
 from __future__ import annotations

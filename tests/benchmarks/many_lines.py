@@ -22,7 +22,8 @@ def read(folder: str, images: str, count: int, scratch: Path) -> tuple[float, fl
     copies.mkdir()
     for index, name in zip(range(count), itertools.cycle(source.names())):  # noqa: B905  one is endless
         (copies / f"{index:07d}{Path(name).suffix}").write_bytes(source.read(name))
-    command = ["-m", "scenetext", "predict", "--model", folder, "--images", str(copies), "--out", str(scratch / "read.txt")]
+    command = ["-m", "scenetext", "predict", "--model", folder, "--images", str(copies)]
+    command += ["--out", str(scratch / "read.txt")]
     started = time.perf_counter()
     process = os.posix_spawn(sys.executable, [sys.executable, *command], os.environ)
     _, status, usage = os.wait4(process, 0)

@@ -4,12 +4,12 @@
     python tests/benchmarks/paddleocr_checkout.py CHECKOUT predict FOLDER IMAGES [--python PYTHON] [--rounds 3]
 
 CHECKOUT is the folder of a PaddleOCR repository; nothing of it is copied. PYTHON runs its scripts and has what they
-import, by default the one that runs this. LABELS is a file of name<TAB>text, IMAGES the folder of its pictures. FOLDER is
-an exported CRNN.
+import, by default the one that runs this. LABELS is a file of name<TAB>text, IMAGES the folder of its pictures. FOLDER
+is an exported CRNN.
 
-train: `tools/train.py` with rec_chinese_lite_train_v2.0.yml (CRNN on MobileNetV3, 6,625 classes, 32x320, RecAug, batches
-of 32, 2 workers) against the same in this package, and against the package as it is used (characters of the labels,
-width buckets). Samples per second, the median of an epoch's steps.
+train: `tools/train.py` with rec_chinese_lite_train_v2.0.yml (CRNN on MobileNetV3, 6,625 classes, 32x320, RecAug,
+batches of 32, 2 workers) against the same in this package, and against the package as it is used (characters of the
+labels, width buckets). Samples per second, the median of an epoch's steps.
 
 predict: `tools/infer/predict_rec.py` with oneDNN, batches of 16, against `scenetext predict` with each engine. Whole
 processes, images per second.
@@ -43,7 +43,8 @@ FIRST_STEPS = 3  # left out: kernels are chosen and compiled then
 
 def run(command: list[str], folder: Path, environment: dict[str, str]) -> str:
     """Runs a command to its end and gives what it wrote; ends the benchmark where it fails."""
-    done = subprocess.run(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    done = subprocess.run(command, cwd=folder, env=environment, **pipes)
     if done.returncode:
         sys.exit(f"{' '.join(command)} failed:\n{done.stdout[-3000:]}")
     return done.stdout

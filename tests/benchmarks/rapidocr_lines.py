@@ -1,9 +1,10 @@
 """Lines per second of RapidOCR and of this package, in turn: `rapidocr_lines.py FOLDER IMAGES [ROUNDS]`.
 
 FOLDER is PP-OCRv6 small exported with all its characters and float32 weights, so that both compute the same network.
-RapidOCR (onnxruntime, all cores) reads as its pipeline does, sorted by shape, in its batches, every line on a canvas of at least
-320 pixels; here every line has its own width. Decoded pictures to texts, steady state. Texts are compared with
-RapidOCR's session reading each line alone at its own width, without padding, and with RapidOCR as it reads by itself.
+RapidOCR (onnxruntime, all cores) reads as its pipeline does, sorted by shape, in its batches, every line on a canvas
+of at least 320 pixels; here every line has its own width. Decoded pictures to texts, steady state. Texts are compared
+with RapidOCR's session reading each line alone at its own width, without padding, and with RapidOCR as it reads by
+itself.
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ def main(folder: str, images: str, rounds: int) -> None:
     for picture in pictures:
         line = ours.fit(picture)
         alone += ctc_greedy(session(to_canvas([line.image], line.canvas_px)), ours.charset, probabilities=True)
-    for name, texts in (("its session, each line at its own width", [t for t, _ in alone]), ("RapidOCR", read["RapidOCR"])):
+    others = {"its session, each line at its own width": [text for text, _ in alone], "RapidOCR": read["RapidOCR"]}
+    for name, texts in others.items():
         same = sum(a == b for a, b in zip(read["scenetext"], texts, strict=True))
         print(f"texts equal to {name}: {same} of {len(pictures)}")
 

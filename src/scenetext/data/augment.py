@@ -4,7 +4,8 @@ Reference: ppocr/data/imaug/rec_img_aug.py; the warps are those of Luo et al., L
 (arXiv:2003.06606). Order and shares are PaddleOCR's. Different here: every draw comes from the generator that the
 caller passes, so that a line's changes depend on the seed, the epoch and the line alone; the warps move a grid of
 points and interpolate between them linearly instead of solving moving least squares, at a tenth of the cost; a line
-with rows cropped keeps the width that it had (`Lines.load`); and the brightness change is one that can be seen (PaddleOCR's is at most 0.1 %).
+with rows cropped keeps the width that it had (`Lines.load`); and the brightness change is one that can be seen
+(PaddleOCR's is at most 0.1 %).
 """
 
 from __future__ import annotations

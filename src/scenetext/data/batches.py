@@ -6,19 +6,18 @@ with each epoch and any epoch can be planned again after a restart.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from scenetext.charset import BLANK
+from scenetext.data.ahead import ahead
 from scenetext.data.lines import Lines
 from scenetext.data.transforms import canvas_width, resize_line, to_canvas
 
-LENGTH_SPREAD = 0.05  # widths are jittered by this share before sorting, so that bucket borders move; more wastes pixels
+LENGTH_SPREAD = 0.05  # widths are jittered by this share before sorting, so that buckets change; more wastes pixels
 BATCHES_AHEAD = 4
 
 
@@ -173,23 +172,12 @@ def ctc_steps(ids: Sequence[int]) -> int:
 def load_ahead(
     lines: Lines, plans: Sequence[BatchPlan], epoch: int, workers: int, step_px_per_class: int = 1
 ) -> Iterator[Batch]:
-    """Yields the plans' batches in order, made by threads ahead of their use.
+    """Yields the plans' batches in order, made by threads ahead of their use."""
 
-    Threads, not processes: decoding and resizing leave Python's lock, nothing travels through /dev/shm, and an
-    error in a batch is raised where the batch is asked for.
-    """
-    with ThreadPoolExecutor(max(1, workers)) as pool:
-        waiting: deque = deque()
-        try:
-            for plan in plans:
-                waiting.append(pool.submit(make_batch, lines, plan, epoch, step_px_per_class))
-                if len(waiting) >= BATCHES_AHEAD:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+    def made(plan: BatchPlan) -> Batch:
+        return make_batch(lines, plan, epoch, step_px_per_class)
+
+    return ahead(made, plans, max(1, workers), BATCHES_AHEAD)
 
 
 def _squeezed(image: np.ndarray, width_px: int) -> np.ndarray:

@@ -12,9 +12,7 @@ from __future__ import annotations
 import hashlib
 import io
 import shutil
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +20,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 from tqdm.auto import tqdm
 
+from scenetext.data.ahead import ahead
 from scenetext.data.images import ImageSource
 from scenetext.data.transforms import decode_image, resize_line, resized_width
 from scenetext.download import one_process
@@ -175,11 +174,16 @@ def _build(
     _check_room(folder, _estimated_bytes(images, names, height_px, max_width_px), len(names), height_px, say)
     widths = np.empty(len(names), WIDTH)
     with replacing(pixels) as file:
-        lines = _decoded(images, names, height_px, max_width_px)
+        threads = usable_cores()
+
+        def line(name: str) -> np.ndarray:
+            return _line(images, name, height_px, max_width_px)
+
+        lines = ahead(line, names, threads, threads * AHEAD_PER_THREAD)
         bar = tqdm(lines, "caching lines", len(names), unit="line", disable=not progress)
-        for row, line in enumerate(bar):
-            file.write(line)
-            widths[row] = line.shape[1]
+        for row, pixels_of_line in enumerate(bar):
+            file.write(pixels_of_line)
+            widths[row] = pixels_of_line.shape[1]
     with replacing(index) as file:
         file.write(widths)
     return widths
@@ -218,23 +222,6 @@ def _header_shape(images: ImageSource, name: str) -> tuple[int, ...]:
             return picture.size[::-1]
     except UnidentifiedImageError:  # OpenCV may read it all the same; else its error says what is wrong and where
         return decode_image(data, images.place(name)).shape
-
-
-def _decoded(images: ImageSource, names: Sequence[str], height_px: int, max_width_px: int) -> Iterator[np.ndarray]:
-    """The names' lines in order, (height_px, w, 3) uint8, made by threads a little ahead of their use."""
-    threads = usable_cores()
-    with ThreadPoolExecutor(threads) as pool:
-        waiting: deque = deque()
-        try:
-            for name in names:
-                waiting.append(pool.submit(_line, images, name, height_px, max_width_px))
-                if len(waiting) > threads * AHEAD_PER_THREAD:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
 
 
 def _line(images: ImageSource, name: str, height_px: int, max_width_px: int) -> np.ndarray:

@@ -33,7 +33,8 @@ def array_of(tensor: Tensor) -> np.ndarray:
 def new_tensor(shape: tuple[int, ...]) -> tuple[Tensor, np.ndarray]:
     """A float32 tensor to be filled, and the array over its memory to fill it by.
 
-    The memory is Paddle's, which begins at multiples of a cache line: sums of its own kernels depend on where they begin.
+    The memory is Paddle's, which begins at multiples of a cache line: sums of its own kernels depend on where they
+    begin.
     """
     tensor = paddle.empty(shape, "float32")
     return tensor, array_of(tensor)

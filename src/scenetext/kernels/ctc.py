@@ -1,8 +1,8 @@
 """CTC with its gradient: Graves et al., Connectionist Temporal Classification, ICML 2006, section 4.
 
-Paddle's CPU kernel spends its time on the softmax over all classes, number by number; for 6,625 classes it takes 24 times
-as long (tests/benchmarks/LOG.md). Here one line at a time stays in the processor's cache, and only the classes of its own
-label enter the recursions, which run in float64.
+Paddle's CPU kernel spends its time on the softmax over all classes, number by number; for 6,625 classes it takes 24
+times as long (tests/benchmarks/LOG.md). Here one line at a time stays in the processor's cache, and only the classes
+of its own label enter the recursions, which run in float64.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Depthwise convolution: one filter per channel, no sum over channels.
 
 Paddle's CPU kernel walks it number by number, at 2 to 3 thousand million multiplications a second; here whole rows are
-multiplied by one weight at a time, which compilers turn into vector instructions: 4 to 6 times as fast, the gradient 6 to
-10 times (tests/benchmarks/LOG.md). Channels are shared out between threads, so that sums do not depend on their number.
+multiplied by one weight at a time, which compilers turn into vector instructions: 4 to 6 times as fast, the gradient 6
+to 10 times (tests/benchmarks/LOG.md). Channels are shared out between threads, so that sums do not depend on their
+number.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from paddle.autograd import PyLayer
 from scenetext.kernels.arrays import array_of, in_parts, new_tensor
 
 Pair = tuple[int, int]
+# Sums may be taken in another order, as vector instructions need it; unlike under fastmath=True, a NaN stays a NaN.
+REORDERED = {"reassoc", "contract", "nsz"}
 
 
 def suits(x: Tensor, weight: Tensor, groups: int, dilation: object) -> bool:
@@ -49,6 +52,7 @@ class _DepthwiseConv2D(PyLayer):
     def forward(ctx, x, weight, stride, padding):
         ctx.save_for_backward(x, weight)
         ctx.geometry = (*stride, *padding)
+        ctx.frozen = (x.stop_gradient, weight.stop_gradient)
         x, weight = array_of(x), array_of(weight)
         height, width = (
             (size + 2 * pad - kernel) // step + 1
@@ -67,7 +71,9 @@ class _DepthwiseConv2D(PyLayer):
             x.shape[1],
             lambda start, end: _differentiate(x, weight, slope, x_slope, weight_slope, *ctx.geometry, start, end),
         )
-        return x_result, weight_result
+        return tuple(
+            None if frozen else result for frozen, result in zip(ctx.frozen, (x_result, weight_result), strict=True)
+        )
 
 
 @njit(cache=True, nogil=True)
@@ -76,7 +82,7 @@ def _reach(offset: int, step: int, size: int, outputs: int) -> Pair:
     return max(0, (-offset + step - 1) // step), min(outputs, (size - 1 - offset) // step + 1)
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=REORDERED)
 def _convolve(x, weight, y, step_y, step_x, pad_y, pad_x, start, end):
     """Fills channels start to end of y."""
     for c in range(start, end):
@@ -104,7 +110,7 @@ def _convolve(x, weight, y, step_y, step_x, pad_y, pad_x, start, end):
                                 into[i] += factor * strided[i]
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=REORDERED)
 def _differentiate(x, weight, slope, x_slope, weight_slope, step_y, step_x, pad_y, pad_x, start, end):
     """Fills channels start to end of both gradients."""
     for c in range(start, end):

@@ -2,7 +2,8 @@
 
 Paddle's own CPU kernel computes the derivative through exp(-x^2 / 2) of every input; where that underflows, as it does
 for the large activations of a trained or a fused network, the kernel takes a slow path. Measured on one 24x48x192 step
-of PP-OCRv6 small: 3.2 s of 5.4 s. Here it sees inputs up to 10 only, beyond which GELU is 0 or the input itself in float32.
+of PP-OCRv6 small: 3.2 s of 5.4 s. Here it sees inputs up to 10 only, beyond which GELU is 0 or the input itself in
+float32.
 """
 
 from __future__ import annotations
