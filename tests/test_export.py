@@ -175,14 +175,6 @@ def test_curve_reads_better_or_as_well_with_more_bytes_and_ends_with_the_float32
     assert report.storage == "float32"  # the weights themselves are those of the export, not of the curve
 
 
-def test_the_fitter_keeps_float32_where_all_of_it_fits(tmp_path: Path) -> None:
-    folder = tiny_folder()
-    report = export_model(
-        tiny_config(folder), folder / "tiny", tmp_path / "out", storage="fitted", finetune_steps=1, progress=False
-    )
-    assert report.storage == "float32" and {row["bits"] for row in report.plan} == {32}
-
-
 def test_leaving_out_characters_is_told_apart_from_rounding(tmp_path: Path) -> None:
     folder = tiny_folder()
     lines = {"labels": folder / "train.txt", "images": folder / "images"}
@@ -194,15 +186,16 @@ def test_leaving_out_characters_is_told_apart_from_rounding(tmp_path: Path) -> N
     assert report.accuracy["sliced"] == report.accuracy["exported"]  # float32 fits
 
 
-def test_without_the_training_set_the_fitter_looks_at_drawn_lines(
+def test_the_fitter_looks_at_drawn_lines_without_a_training_set_and_keeps_float32_where_all_of_it_fits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(export_lines, "LINES_TAKEN", 16)
     folder = tiny_folder()
     config = tiny_config(folder)
     config["Train"] = {**config["Train"], "dataset": {**config["Train"]["dataset"], "label_file_list": ["gone.txt"]}}
-    report = export_model(config, folder / "tiny", tmp_path / "out", max_mb=0.3, progress=False)
+    report = export_model(config, folder / "tiny", tmp_path / "out", storage="fitted", progress=False)
     assert "drawn lines" in report.calibration and "gone.txt" in report.calibration
+    assert report.storage == "float32" and {row["bits"] for row in report.plan} == {32}
 
 
 def test_files_that_compute_something_else_are_not_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,22 +14,16 @@ import yaml
 
 from drawn import draw_digits, tiny_config
 from scenetext import parallel
+from scenetext.config import load_config
 from scenetext.data.batches import BatchPlan
 from scenetext.pdparams import read_pdparams
+from scenetext.train import train
 
 STEPS = 20
 
 
-def trained(command: list, config: Path, run: Path, *overrides: str) -> list[dict]:
+def steps_of(run: Path) -> list[dict]:
     """The rows of the steps that a training logged."""
-    done = subprocess.run(
-        [*map(str, command), "train", "-c", config, "-o", f"Global.save_model_dir={run}", *overrides],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
     rows = [json.loads(row) for row in (run / "history.jsonl").read_text(encoding="utf-8").splitlines()]
     return [row for row in rows if row["kind"] == "train"]
 
@@ -42,11 +36,19 @@ def test_two_processes_learn_what_one_learns(tmp_path: Path) -> None:
     config["Optimizer"] = {"name": "Momentum", "momentum": 0.9, "lr": {"name": "Const", "learning_rate": 1e-4}}
     path = tmp_path / "config.yml"
     path.write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
-    command = Path(sys.executable).with_name("scenetext")
-    launch = [sys.executable, "-m", "paddle.distributed.launch", "--nproc_per_node", "2", "--backend", "gloo"]
+    command = [sys.executable, "-m", "paddle.distributed.launch", "--nproc_per_node", "2", "--backend", "gloo"]
+    command += ["--log_dir", tmp_path / "log", Path(sys.executable).with_name("scenetext"), "train", "-c", path]
     batch = "Train.loader.batch_size_per_card"
-    two = trained([*launch, "--log_dir", tmp_path / "log", command], path, tmp_path / "two", f"{batch}=4")
-    one = trained([command], path, tmp_path / "one", f"{batch}=8")
+    done = subprocess.run(
+        [*command, "-o", f"Global.save_model_dir={tmp_path / 'two'}", f"{batch}=4"],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    train(load_config(path, [f"{batch}=8"]), tmp_path / "one", progress=False)
+    two, one = steps_of(tmp_path / "two"), steps_of(tmp_path / "one")
     assert [row["step"] for row in two] == [row["step"] for row in one] and len(one) >= STEPS
     np.testing.assert_allclose(
         [row["loss"] for row in two[:STEPS]], [row["loss"] for row in one[:STEPS]], rtol=1e-4
