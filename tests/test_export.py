@@ -193,7 +193,7 @@ def test_the_fitter_looks_at_drawn_lines_without_a_training_set_and_keeps_float3
     folder = tiny_folder()
     config = tiny_config(folder)
     config["Train"] = {**config["Train"], "dataset": {**config["Train"]["dataset"], "label_file_list": ["gone.txt"]}}
-    report = export_model(config, folder / "tiny", tmp_path / "out", storage="fitted", progress=False)
+    report = export_model(config, folder / "tiny", tmp_path / "out", storage="fitted", finetune_steps=1, progress=False)
     assert "drawn lines" in report.calibration and "gone.txt" in report.calibration
     assert report.storage == "float32" and {row["bits"] for row in report.plan} == {32}
 

@@ -4,7 +4,8 @@ A batch holds `batch_size_per_card` lines for each process (pixels_per_batch and
 plans the same batches and trains every n-th line of each; gradients, losses and the statistics of batch normalisations
 are those of the whole batch (gloo on CPU, NCCL on GPU), so that n processes train as one does with batches n times as
 large. The learning rate belongs to the whole batch: whoever adds processes chooses it anew, as with any larger batch.
-Networks that draw dropout masks draw other ones. With one process nothing of this is active.
+Networks that draw dropout masks draw other ones, and a loss that sums over the lines (RARE's) counts 1/n of what it
+does alone. With one process nothing of this is active.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class Folder:
 
     def names(self) -> list[str]:
         found = []
-        for folder, _, files in os.walk(self.path):  # pathlib keeps a kilobyte for each of millions
+        for folder, _, files in os.walk(self.path):  # pathlib keeps several strings for each of millions
             prefix = Path(folder).relative_to(self.path).as_posix()
             prefix = "" if prefix == "." else f"{prefix}/"
             found += [f"{prefix}{file}" for file in files if file.lower().endswith(SUFFIXES)]
