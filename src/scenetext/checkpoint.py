@@ -1,7 +1,8 @@
 """Checkpoints in PaddleOCR's three files, written whole or not at all, and exact resuming.
 
-`PREFIX.pdparams` holds the weights, `PREFIX.pdopt` the optimiser, `PREFIX.states` how far training had come. All
-randomness of a step is drawn from the seed, the epoch and the step, so these three are all there is to restore.
+`PREFIX.pdparams` holds the weights, `PREFIX.pdopt` the optimiser, `PREFIX.states` how far training had come, and
+float16's loss scale. All randomness of a step is drawn from the seed, the epoch and the step, so these three are all
+there is to restore.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import os
 import pickle
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import paddle
@@ -31,6 +32,7 @@ class Progress:
         global_step: batches trained in all.
         best: the best score of the main indicator so far, -1 before the first evaluation.
         evaluations_since_best: for early stopping.
+        loss_scaling: `Precision.state`, for float16.
     """
 
     epoch: int = 0
@@ -38,6 +40,7 @@ class Progress:
     global_step: int = 0
     best: float = -1.0
     evaluations_since_best: int = 0
+    loss_scaling: dict[str, float] = field(default_factory=dict)
 
 
 def save_weights(model: nn.Layer, prefix: str | Path) -> Path:

@@ -30,8 +30,9 @@ from scenetext.metrics import Scores, score
 from scenetext.models import build_model
 from scenetext.models.targets import Targets
 from scenetext.optimiser import build_optimiser
+from scenetext.precision import Precision
 from scenetext.reader import ModelReader
-from scenetext.runs import seed_everything, write_manifest
+from scenetext.runs import choose_device, seed_everything, write_manifest
 from scenetext.training_log import TrainingLog
 from scenetext.weights import DICTIONARY_BESIDE_WEIGHTS, load_weights
 
@@ -88,10 +89,13 @@ class Trainer:
         self.is_first = parallel.rank() == 0
         self.seed = setting(config, "Global.seed")
         self.epochs = setting(config, "Global.epoch_num")
+        choose_device(config)
         seed_everything(self.seed)
+        self.precision = Precision(config)
         self.model = build_model(config)
         self.progress = Progress()
         self.notes = [f"known to PaddleOCR, without meaning here: {key}" for key in ignored_keys(config)]
+        self.notes += self.precision.notes
         self._load_pretrained()
         self.lines = training_lines(config, self.model, self.seed, progress and self.is_first)
         self.sampler = training_sampler(config, self.lines, self.seed, parallel.world_size())
@@ -174,25 +178,33 @@ class Trainer:
         """Trains on one batch, or this process's part of it, which counts so much in the mean over all processes.
 
         Returns:
-            The whole batch's loss and, where it is a sum, its parts by name.
+            The whole batch's loss and, where it is a sum, its parts by name; with float16 also the loss scale.
         """
         # dropout of this very step, another in every process
         paddle.seed((self.seed * 1_000_003 + self.progress.global_step + parallel.rank() * 500_009) % 2**31)
         targets = Targets(paddle.to_tensor(batch.ids), paddle.to_tensor(batch.lengths))
-        losses = self.loss(self.trained(paddle.to_tensor(batch.images), targets), targets)
-        (losses["loss"] * weight).backward()
-        self.optimiser.step()
-        self.optimiser.clear_grad()
+        losses = self.loss(self.precision.outputs(self.trained, paddle.to_tensor(batch.images), targets), targets)
+        learnt = self.precision.learn(losses["loss"] * weight, self.optimiser)
         values = parallel.mean_over_processes({name: float(value) * weight for name, value in losses.items()})
-        if not np.isfinite(values["loss"]):
-            raise self._diverged(values["loss"])
-        return values
+        if learnt and not np.isfinite(values["loss"]):
+            raise self._diverged(f"The loss became {values['loss']}")
+        if not learnt:
+            self._note_left_out()
+        return values | self.precision.figures()
 
-    def _diverged(self, value: float):
+    def _note_left_out(self) -> None:
+        """Says that the step changed no weight, which float16 may do now and then, or that this is all it does."""
+        if self.precision.failure:
+            raise self._diverged(self.precision.failure)
+        scale = self.precision.figures()["loss_scale"]
+        step = self.progress.global_step + 1
+        self.log.say(f"step {step} left out: its gradient is beyond float16; the loss scale is now {scale:g}")
+
+    def _diverged(self, what: str):
         from scenetext.errors import RunError
 
         return RunError(
-            f"The loss became {value} at step {self.progress.global_step}: lower Optimizer.lr.learning_rate "
+            f"{what} at step {self.progress.global_step}: lower Optimizer.lr.learning_rate "
             f"(now {self.optimiser.get_lr():.1e}); the last good weights are {self.folder / LATEST}.pdparams."
         )
 
@@ -263,6 +275,7 @@ class Trainer:
     def _save_latest(self) -> None:
         if not self.is_first:
             return
+        self.progress.loss_scaling = self.precision.state()
         save_checkpoint(self.model, self.optimiser, self.progress, self.folder / LATEST)
         epoch = self.progress.epoch
         if self.progress.step_in_epoch == 0 and epoch % setting(self.config, "Global.save_epoch_step") == 0:
@@ -285,6 +298,7 @@ class Trainer:
         self.optimiser = build_optimiser(self.config, self.model, self.epochs, self.steps_per_epoch)
         if checkpoint:
             self.progress = load_checkpoint(self.model, self.optimiser, checkpoint)
+            self.precision.restore(self.progress.loss_scaling)
             self.notes.append(f"goes on from {checkpoint} at step {self.progress.global_step}")
         self.trained = parallel.join_processes(self.model)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections import deque
 from pathlib import Path
 from statistics import median
@@ -62,8 +63,9 @@ class TrainingLog:
         self.bar.set_postfix(shown, refresh=False)
 
     def smoothed(self) -> dict[str, float]:
-        """Median of every figure over the window."""
-        return {name: median(values) for name, values in self.recent.items()}
+        """Median of every figure over the window; the losses of steps left out may be no numbers and do not count."""
+        finite = {name: [value for value in values if math.isfinite(value)] for name, values in self.recent.items()}
+        return {name: median(values or [math.nan]) for name, values in finite.items()}
 
     def lines_per_second(self) -> float:
         """Lines over seconds, both summed over the window."""

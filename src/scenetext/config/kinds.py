@@ -143,6 +143,13 @@ def _share(value: Any) -> float:
     return value
 
 
+def _above_0(value: Any) -> float:
+    value = _number(value)
+    if value <= 0:
+        raise ValueError
+    return value
+
+
 def optional(kind: Kind) -> Kind:
     """`kind`, or nothing."""
     return Kind(f"{kind.name} or nothing", lambda value: None if value is None else kind.convert(value))
@@ -153,6 +160,7 @@ COUNT = _at_least(INT, 1)
 FROM_0 = _at_least(INT, 0)
 FLOAT = Kind("a number", _number)
 POSITIVE = _at_least(FLOAT, 0)
+ABOVE_0 = Kind("a number above 0", _above_0)
 SHARE = Kind("a number from 0 to 1", _share)
 BOOL = Kind("true or false", _truth)
 TEXT = Kind("text", _text)

@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 from scenetext.config.kinds import (
+    ABOVE_0,
     BOOL,
     COUNT,
     FLOAT,
@@ -67,6 +68,13 @@ GLOBAL: Table = {
     "use_gpu": Setting(BOOL, "compute on a GPU where Paddle finds one", True),
     "use_visualdl": Setting(BOOL, "write curves and sample images for VisualDL", True),
     "model_name": Setting(optional(TEXT), "the name that an exported folder goes by in the paddleocr package", None),
+    "use_amp": Setting(BOOL, "train in mixed precision where there is a GPU", False),
+    "amp_level": Setting(one_of("O1", "O2"), "O1 halves operations that are known as safe, O2 almost all", "O2"),
+    "amp_dtype": Setting(one_of("float16", "bfloat16"), "half precision's number format", "float16"),
+    "amp_custom_black_list": Setting(optional(TEXTS), "operations kept out of half precision", None),
+    "amp_custom_white_list": Setting(optional(TEXTS), "operations taken into half precision", None),
+    "scale_loss": Setting(ABOVE_0, "float16's loss is multiplied by this at first, its gradient divided", 1.0),
+    "use_dynamic_loss_scaling": Setting(BOOL, "that factor falls when gradients overflow and rises in time", False),
     "debug": unread(BOOL, "more logging"),
     "infer_mode": unread(BOOL, "prediction keeps long lines unsqueezed here without it"),
     "infer_img": unread(TEXT, "pictures to read: `scenetext predict --images` says which"),
@@ -87,13 +95,6 @@ GLOBAL: Table = {
     "use_mlu": unread(BOOL, "another kind of device"),
     "use_gcu": unread(BOOL, "another kind of device"),
     "cal_metric_during_train": unread(BOOL, "also score the training batches"),
-    "use_amp": unread(BOOL, "mixed precision"),
-    "amp_level": unread(TEXT, "how much of it"),
-    "scale_loss": unread(FLOAT, "first loss scale of mixed precision"),
-    "use_dynamic_loss_scaling": unread(BOOL, "loss scale of mixed precision"),
-    "amp_dtype": unread(TEXT, "number format of mixed precision"),
-    "amp_custom_black_list": unread(TEXTS, "operations kept out of mixed precision"),
-    "amp_custom_white_list": unread(TEXTS, "operations taken into mixed precision"),
 }
 
 LEARNING_RATE: Table = {

@@ -25,6 +25,11 @@ class _Memory:
         }
 
 
+def fit(*tensors: Tensor) -> bool:
+    """Whether tensors are of the kind that is made faster here: eager mode, CPU memory, float32 and nothing halved."""
+    return paddle.in_dynamic_mode() and all(t.place.is_cpu_place() and t.dtype == paddle.float32 for t in tensors)
+
+
 def array_of(tensor: Tensor) -> np.ndarray:
     """A float32 tensor in CPU memory as an array over the same memory, in C order (copied only where it is not)."""
     return np.asarray(_Memory(tensor.detach().contiguous()))

@@ -13,14 +13,14 @@ from numba import njit
 from paddle import Tensor
 from paddle.autograd import PyLayer
 
-from scenetext.kernels.arrays import array_of, in_threads, new_tensor
+from scenetext.kernels.arrays import array_of, fit, in_threads, new_tensor
 
 BLANK = 0
 
 
 def suits(logits: Tensor) -> bool:
     """Whether `ctc_of_lines` computes this loss: float32, CPU, eager mode."""
-    return paddle.in_dynamic_mode() and logits.dtype == paddle.float32 and logits.place.is_cpu_place()
+    return fit(logits)
 
 
 def ctc_of_lines(logits: Tensor, ids: Tensor, lengths: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from numba import njit
 from paddle import Tensor
 from paddle.autograd import PyLayer
 
-from scenetext.kernels.arrays import array_of, in_parts, new_tensor
+from scenetext.kernels.arrays import array_of, fit, in_parts, new_tensor
 
 Pair = tuple[int, int]
 # Sums may be taken in another order, as vector instructions need it; unlike under fastmath=True, a NaN stays a NaN.
@@ -23,13 +23,8 @@ REORDERED = {"reassoc", "contract", "nsz"}
 
 def suits(x: Tensor, weight: Tensor, groups: int, dilation: object) -> bool:
     """Whether `depthwise_conv2d` computes this convolution: one filter per channel, float32, CPU, eager mode."""
-    return (
-        paddle.in_dynamic_mode()
-        and groups == x.shape[1] == weight.shape[0] > 1
-        and tuple(np.ravel(dilation)) in {(1,), (1, 1)}
-        and x.dtype == weight.dtype == paddle.float32
-        and x.place.is_cpu_place()
-    )
+    whole = groups == x.shape[1] == weight.shape[0] > 1 and tuple(np.ravel(dilation)) in {(1,), (1, 1)}
+    return whole and fit(x, weight)
 
 
 def depthwise_conv2d(x: Tensor, weight: Tensor, stride: Pair, padding: Pair) -> Tensor:

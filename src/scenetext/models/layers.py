@@ -15,6 +15,7 @@ from paddle.nn import functional as F
 from paddle.nn.initializer import Normal
 
 from scenetext.kernels import depthwise
+from scenetext.kernels.arrays import fit
 
 
 class Conv2D(nn.Conv2D):
@@ -27,7 +28,7 @@ class Conv2D(nn.Conv2D):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        if not paddle.in_dynamic_mode() or not x.place.is_cpu_place():
+        if not fit(x, self.weight):
             return super().forward(x)
         if not isinstance(self._padding, str) and depthwise.suits(x, self.weight, self._groups, self._dilation):
             y = depthwise.depthwise_conv2d(x, self.weight, _pair(self._stride), _pair(self._padding))
@@ -52,10 +53,22 @@ class Linear(nn.Linear):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.bias is None or not paddle.in_dynamic_mode() or not x.place.is_cpu_place():
+        if self.bias is None or not fit(x, self.weight):
             return super().forward(x)
         ones = paddle.ones([*x.shape[:-1], 1], x.dtype)
         return paddle.matmul(paddle.concat([x, ones], -1), paddle.concat([self.weight, self.bias.unsqueeze(0)]))
+
+
+def exact_matmul(x: Tensor, y: Tensor) -> Tensor:
+    """The matrix product in float32, whatever mixed precision is about it: for places in a picture.
+
+    Matrix products are what mixed precision halves first. Computed for RARE's spline at 32 x 100: halved factors move
+    the places by up to 1.8 pixels in float16 and 4.8 in bfloat16, halved points alone by 0.01 and 0.08.
+    """
+    if not paddle.in_dynamic_mode():
+        return paddle.matmul(x, y)
+    with paddle.amp.auto_cast(enable=False):
+        return paddle.matmul(x.astype("float32"), y.astype("float32"))
 
 
 def conv2d(

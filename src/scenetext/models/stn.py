@@ -21,7 +21,7 @@ from paddle.nn import functional as F
 from paddle.nn.initializer import Assign, Constant, Normal
 
 from scenetext.errors import InputError
-from scenetext.models.layers import FoldableConv, conv2d
+from scenetext.models.layers import FoldableConv, conv2d, exact_matmul
 
 CONV_CHANNELS = (32, 64, 128, 256, 256, 256)  # a 2x2 pool between each two
 FEATURES = 512
@@ -179,6 +179,6 @@ class STN_ON(nn.Layer):  # noqa: N801 - PaddleOCR's name
 
     def forward(self, x: Tensor) -> Tensor:
         points = self.stn_head(shrink(x, self.tps_inputsize))
-        grid = paddle.matmul(self.spline, points)  # (B, H * W, 2)
+        grid = exact_matmul(self.spline, points)  # (B, H * W, 2)
         grid = paddle.clip(grid, 0.0, 1.0).reshape(self.grid_shape)  # outside the image, its edge
         return F.grid_sample(x, grid * 2.0 - 1.0, align_corners=True)  # (B, C, H, W)

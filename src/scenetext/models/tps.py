@@ -20,7 +20,7 @@ from paddle.nn import functional as F
 from paddle.nn.initializer import Assign, Constant, Uniform
 
 from scenetext.errors import InputError
-from scenetext.models.layers import FoldableConv, conv2d, freeze
+from scenetext.models.layers import FoldableConv, conv2d, exact_matmul, freeze
 
 # channels of the localisation network's convolutions, width of its hidden layer
 SIZES = {"small": ((16, 32, 64, 128), 64), "large": ((64, 128, 256, 512), 256)}
@@ -88,8 +88,8 @@ class GridGenerator(nn.Layer):
 
     def forward(self, points: Tensor) -> Tensor:
         side = self.fc(points.flatten(1)).detach().reshape([0, 3, 2])  # (B, 3, 2), zero unless a weight file says else
-        coefficients = paddle.matmul(self.solver, paddle.concat([points, side], axis=1))  # (B, points + 3, 2)
-        grid = paddle.matmul(self.terms, coefficients)  # (B, H * W, 2)
+        coefficients = exact_matmul(self.solver, paddle.concat([points, side], axis=1))  # (B, points + 3, 2)
+        grid = exact_matmul(self.terms, coefficients)  # (B, H * W, 2)
         return grid.reshape([0, *self.size, 2])  # (B, H, W, 2)
 
 
