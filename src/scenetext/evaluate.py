@@ -28,6 +28,7 @@ from scenetext.errors import InputError
 from scenetext.files import write_json, write_text
 from scenetext.labels import Record, read_label_table
 from scenetext.metrics import Scores, line_scores, score
+from scenetext.runs import choose_device
 
 if TYPE_CHECKING:
     from scenetext.reader import ModelReader
@@ -183,6 +184,7 @@ def load_reader(config: Mapping[str, Any], weights: str | Path, *, strict: bool 
     from scenetext.weights import load_weights
 
     config = reading_config(dict(config))
+    choose_device(config)
     model = build_model(config)
     load_weights(model, weights, strict=strict)
     return ModelReader(model, canvas_of(config, model.input_size))
@@ -206,6 +208,7 @@ def load_untouched(config: Mapping[str, Any]) -> ModelReader:
     if not is_wheel_source(source):
         return load_reader(config, source, strict=False)
     _, charset = read_onnx(wheel_model(source))
+    choose_device(config)
     model = build_model(dict(config), num_classes=charset.num_classes)
     load_weights(model, source)  # refused unless it holds all that reading needs; a training branch may lack
     model.charset = charset
