@@ -17,6 +17,7 @@ from scenetext.compress.codings import PACKED, UINT8
 from scenetext.compress.encoding import Way, encode
 from scenetext.compress.finetune import finetune_rounded
 from scenetext.compress.fitter import Fitter
+from scenetext.compress.in_order import Rounded, round_in_order
 from scenetext.compress.plan import Option, choose, worthwhile
 from scenetext.compress.rounding import output_error
 from scenetext.compress.sensitivity import Answers, measure_losses
@@ -126,12 +127,67 @@ def test_fitter_spends_more_bytes_for_less_loss_and_leaves_the_network_alone(mod
         chosen = fitter.choose(budget)
         assert sum(option.size_bytes for option in chosen.values()) <= budget
         losses.append(sum(option.loss for option in chosen.values()))
-        with fitter.applied(fitter.stored(chosen)):
+        with fitter.applied(Rounded(fitter.stored(chosen), {})):
             divergences.append(answers.divergence())
     assert losses == sorted(losses, reverse=True) and losses[-1] == 0.0
     assert divergences[0] > divergences[1] > divergences[2] > 10 * divergences[3] and divergences[3] < 1e-6
     for batch, expected in zip(lines, before, strict=True):
         np.testing.assert_array_equal(model(paddle.to_tensor(batch)).numpy(), expected)
+
+
+def test_rounding_in_order_brings_the_answers_nearer_in_the_same_bytes_and_leaves_the_network_alone(model) -> None:
+    lines = batches(4)
+    before = model(paddle.to_tensor(lines[0])).numpy()
+    answers = Answers(model, batches(4))  # of lines that it has not seen
+    fitter = Fitter(model, lines)
+    ways = {w.key: Way(PACKED, 256 if w.recurrent else 6) for w in fitter.weights.values()}
+    stored = {key: encode(fitter.weights[key], way, fitter.moments.get(key)) for key, way in ways.items()}
+    rounded = fitter.rounded(stored)
+    np.testing.assert_array_equal(model(paddle.to_tensor(lines[0])).numpy(), before)
+    assert {k: t.size_bytes for k, t in rounded.stored.items()} == {k: t.size_bytes for k, t in stored.items()}
+    assert {key for key in stored if rounded.stored[key] is stored[key]} >= {key for key in stored if "lstm" in key}
+    with fitter.applied(Rounded(stored, {})):
+        alone = answers.divergence()
+    with fitter.applied(Rounded(rounded.stored, {})):
+        without_biases = answers.divergence()
+    with fitter.applied(rounded):
+        in_order = answers.divergence()
+    assert in_order < without_biases < alone and in_order < 0.5 * alone
+    np.testing.assert_array_equal(model(paddle.to_tensor(lines[0])).numpy(), before)
+
+
+def test_eight_bits_are_not_rounded_again(model) -> None:
+    fitter = Fitter(model, batches(1))
+    stored = {w.key: encode(w, Way(UINT8)) for w in fitter.weights.values()}
+    assert fitter.rounded(stored) == Rounded(stored, {})
+
+
+class Twice(nn.Layer):
+    """One layer that computes twice in a pass, and one that computes once."""
+
+    def __init__(self):
+        super().__init__()
+        self.often, self.once = nn.Linear(6, 6), nn.Linear(6, 4)
+
+    def forward(self, x):
+        return self.once(self.often(self.often(x)))
+
+
+def test_only_a_layer_that_computes_once_makes_good_what_others_changed() -> None:
+    model = Twice()
+    line = RNG.normal(size=(50, 6)).astype(np.float32)
+    weights = {w.key: w for w in codable_weights(model)}
+    moments = input_moments(model, list(weights.values()), [line])
+    stored = {key: encode(w, Way(PACKED, 4 if key == "often.weight" else 64)) for key, w in weights.items()}
+    rounded = round_in_order(model, stored, moments, [line])
+    assert rounded.stored["often.weight"] is stored["often.weight"] and set(rounded.biases) == {"once.bias"}
+    wanted, changed = model(paddle.to_tensor(line)).numpy(), Twice()
+    errors = []
+    for way in (Rounded(stored, {}), rounded):
+        changed.set_state_dict(model.state_dict())
+        way.apply(changed)
+        errors.append(np.square(changed(paddle.to_tensor(line)).numpy() - wanted).mean())
+    assert errors[1] < 0.5 * errors[0]
 
 
 def test_training_the_rounded_weights_brings_the_answers_nearer_in_the_same_bytes(model) -> None:
@@ -140,11 +196,11 @@ def test_training_the_rounded_weights_brings_the_answers_nearer_in_the_same_byte
     fitter = Fitter(model, lines)
     way = Way(PACKED, 6)
     stored = {w.key: encode(w, way, fitter.moments.get(w.key)) for w in fitter.weights.values()}
-    with fitter.applied(stored):
+    with fitter.applied(Rounded(stored, {})):
         rounded = answers.divergence()
-    trained = finetune_rounded(model, stored, itertools.cycle(lines), 30)
+    trained = finetune_rounded(model, Rounded(stored, {}), itertools.cycle(lines), 30)
     assert {k: t.size_bytes for k, t in trained.items()} == {k: t.size_bytes for k, t in stored.items()}
-    with fitter.applied(trained):
+    with fitter.applied(Rounded(trained, {})):
         assert answers.divergence() < 0.7 * rounded
     same = {k for k, t in trained.items() if all(np.array_equal(a, stored[k].arrays[n]) for n, a in t.arrays.items())}
     assert {key for key in stored if "lstm" in key} <= same < set(stored)

@@ -41,7 +41,7 @@ def budget_curve(
         budget = fitter.float32_bytes if budget_mb is None else int(budget_mb * MEGABYTE) - program_bytes
         chosen = fitter.choose(budget - fitter.fixed_bytes)
         stored = fitter.stored(chosen)
-        with fitter.applied(stored):
+        with fitter.applied(fitter.rounded(stored)):
             scores = score(read(), targets)
         size = program_bytes + fitter.fixed_bytes + sum(option.size_bytes for option in chosen.values())
         rows.append(

@@ -164,8 +164,8 @@ def _export(config: dict[str, Any], weights: str | Path, order: _Order) -> Expor
         curve = []
         if order.budgets_mb:
             curve = fitting.curve(order.budgets_mb, storage.program_bytes, order.images, order.records)
-        if order.finetune_steps and storage.losses:
-            storage = replace(storage, stored=fitting.finetuned(storage.stored, order.finetune_steps))
+        if storage.losses:
+            storage = replace(storage, stored=fitting.rounded(storage.stored, order.finetune_steps))
             storage = replace(storage, size_bytes=write(storage.stored))
         plan = _plan(model, storage)
         store_weights(model, storage.stored)

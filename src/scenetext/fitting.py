@@ -52,13 +52,20 @@ class Fitting:
     def _reader(self) -> LineReader:
         return LineReader(EagerEngine(self.model), self.model.charset, self.canvas, decoding=self.model.decoding)
 
-    def finetuned(self, stored: Mapping[str, StoredTensor], steps: int) -> dict[str, StoredTensor]:
-        """Weights of the same size whose levels were trained."""
+    def rounded(self, stored: Mapping[str, StoredTensor], finetune_steps: int) -> dict[str, StoredTensor]:
+        """Weights of a plan in as many bytes, rounded in order, and trained if asked.
+
+        The network's biases are afterwards those that go with them.
+        """
         from scenetext.compress.finetune import finetune_rounded
 
+        rounded = self.fitter().rounded(stored)
+        if not finetune_steps:
+            rounded.apply_biases(self.model)
+            return rounded.stored
         batches = endless_batches(self.config, self._reader())
-        shown = bars(self.progress)(itertools.islice(batches, steps), "train the rounded weights")
-        return finetune_rounded(self.model, stored, shown, steps)
+        shown = bars(self.progress)(itertools.islice(batches, finetune_steps), "train the rounded weights")
+        return finetune_rounded(self.model, rounded, shown, finetune_steps)
 
     def curve(
         self, budgets_mb: Sequence[float], program_bytes: int, images: str | Path | None, records: list[Record]

@@ -42,15 +42,14 @@ def input_moments(
 
     def watch(weight: CodableWeight):
         def hook(layer: nn.Layer, inputs: tuple[Tensor, ...]) -> None:
-            x = inputs[0].numpy()
-            rows = _patches(x, layer, rng) if isinstance(layer, nn.Conv2D) else _some(x.reshape(-1, x.shape[-1]), rng)
+            rows = input_rows(inputs[0].numpy(), layer, rng)
             # products of large inputs could overflow
             rows = rows / units.setdefault(weight.key, max(np.abs(rows).max(), np.float32(1e-30)))
             sums[weight.key] = sums.get(weight.key, 0.0) + rows.T @ rows
 
         return weight.layer.register_forward_pre_hook(hook)
 
-    hooks = [watch(weight) for weight in weights if not weight.recurrent and getattr(weight.layer, "_groups", 1) == 1]
+    hooks = [watch(weight) for weight in weights if has_moments(weight)]
     try:
         with paddle.no_grad():
             for batch in progress(batches):
@@ -59,6 +58,19 @@ def input_moments(
         for hook in hooks:
             hook.remove()
     return {key: total / max(np.trace(total) / len(total), np.float32(1e-30)) for key, total in sums.items()}
+
+
+def has_moments(weight: CodableWeight) -> bool:
+    """Whether a weight is one matrix that all of the layer's inputs meet."""
+    return not weight.recurrent and getattr(weight.layer, "_groups", 1) == 1
+
+
+def input_rows(x: np.ndarray, layer: nn.Layer, rng: np.random.Generator) -> np.ndarray:
+    """A convolution's or linear layer's input as what meets its weight's rows, float32 (places, inputs).
+
+    There are at most PLACES of them, drawn by `rng`: layers of one geometry and one generator state give the same ones.
+    """
+    return _patches(x, layer, rng) if isinstance(layer, nn.Conv2D) else _some(x.reshape(-1, x.shape[-1]), rng)
 
 
 def _some(rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -44,6 +44,11 @@ class Way:
     levels: int = 0
     grouped: bool = False
 
+    @classmethod
+    def of(cls, tensor: StoredTensor) -> Way:
+        """The way that a weight is stored in."""
+        return cls(tensor.coding, tensor.settings.get("levels", 0), "share" in tensor.arrays)
+
     def size_bytes(self, outputs: int, inputs: int) -> int:
         """What a matrix takes stored this way, without what the file format adds."""
         if self.coding == FLOAT16:
@@ -94,7 +99,11 @@ def encode(weight: CodableWeight, way: Way, moments: np.ndarray | None = None) -
         moments: float32 (inputs, inputs), the mean product of two of the layer's inputs on real lines: the rounding
             then keeps the layer's output. Without it each weight is rounded to its nearest level.
     """
-    value, axis = weight.value, weight.axis
+    return encode_value(weight.value, weight.axis, way, moments)
+
+
+def encode_value(value: np.ndarray, axis: int, way: Way, moments: np.ndarray | None = None) -> StoredTensor:
+    """Codes a float32 weight whose output channels are along `axis`; see encode."""
     if way.coding == FLOAT16:
         return StoredTensor(FLOAT16, {"half": _halved(value)})
     level, scales = _levels_and_scales(as_rows(value, axis), way, moments)

@@ -10,7 +10,7 @@ arXiv:1711.05852, scheme A).
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import numpy as np
 import paddle
@@ -20,6 +20,7 @@ from paddle.nn.layer.rnn import RNNBase
 
 from scenetext.compress.codings import PACKED, StoredTensor, pack, store_scales, stored_scales
 from scenetext.compress.encoding import as_rows
+from scenetext.compress.in_order import Rounded
 from scenetext.compress.stored import CodableWeight, codable_weights
 
 LEVELS_PER_STEP = 0.003  # how far a weight moves in a training step, of the distance between two levels
@@ -65,29 +66,28 @@ class _Latent:
 
 
 def finetune_rounded(
-    model: nn.Layer, stored: Mapping[str, StoredTensor], batches: Iterable[np.ndarray], steps: int
+    model: nn.Layer, rounded: Rounded, batches: Iterable[np.ndarray], steps: int
 ) -> dict[str, StoredTensor]:
     """Trains the levels of packed weights, and what is not coded, to give the float32 network's answers.
 
     Args:
         model: the float32 network, fused, in evaluation mode; afterwards its uncoded parameters are the trained ones.
-        stored: its coded weights.
+        rounded: its coded weights and the biases that go with them.
         batches: (B, 3, H, W) float32 each, at least `steps` of them.
         steps: how many to train on; the learning rate falls to 0 along half a cosine.
 
     Returns:
         The coded weights with their new levels.
     """
-    teacher = copy.deepcopy(model)
+    teacher, stored = copy.deepcopy(model), rounded.stored
+    rounded.apply(model)
     for layer in model.sublayers():
         if isinstance(layer, RNNBase):
             layer.train()  # Paddle keeps what its gradient needs in this mode alone; there is no dropout in it
     latents = []
     for weight in codable_weights(model):
-        if weight.key in stored:
-            weight.set_value(stored[weight.key].decode())
-            if stored[weight.key].coding == PACKED and not weight.recurrent:
-                latents.append(_Latent(weight, stored[weight.key]))
+        if weight.key in stored and stored[weight.key].coding == PACKED and not weight.recurrent:
+            latents.append(_Latent(weight, stored[weight.key]))
     coded = {id(weight.parameter) for weight in codable_weights(model) if weight.key in stored}
     floats = [p for p in model.parameters() if id(p) not in coded and not p.stop_gradient]
     rate = paddle.optimizer.lr.CosineAnnealingDecay(1.0, steps)

@@ -5,6 +5,8 @@
 3. Every other way to store it costs in proportion to what it changes at the layer's output (`rounding`).
 4. For a budget, give each weight the way that loses least for its bytes (`plan`), and round it so that its layer's output
    stays (`rounding`).
+5. Round all of them again in the order in which they compute, each making good what those before it changed
+   (`in_order`).
 """
 
 from __future__ import annotations
@@ -16,8 +18,9 @@ import numpy as np
 from paddle import nn
 
 from scenetext.compress.calibration import input_moments
-from scenetext.compress.codings import PACKED, StoredTensor
+from scenetext.compress.codings import BYTE_LEVELS, PACKED, StoredTensor
 from scenetext.compress.encoding import LEAST_NUMBERS, WAYS, Way, as_rows, encode, encode_rows
+from scenetext.compress.in_order import Rounded, round_in_order
 from scenetext.compress.plan import Option, choose
 from scenetext.compress.rounding import output_error
 from scenetext.compress.sensitivity import Answers, measure_losses
@@ -26,6 +29,7 @@ from scenetext.compress.stored import RECORD_BYTES, CodableWeight, codable_weigh
 PROBE = Way(PACKED, 16, grouped=True)
 ROWS_TRIED = 64  # of a weight, to find by how much a way to store it changes the output
 PROBE_LINES = 32
+LINES_IN_ORDER = 64  # that the weights are rounded in order on
 LEAST_LOSS = 1e-6  # nats per line: what is measured below that is rounding in the measurement
 USUAL = 0.8  # of the batches, by width: the losses are measured on those
 
@@ -58,6 +62,7 @@ class Fitter:
         listed = list(self.weights.values())
         self.fixed_bytes = self.float32_bytes - sum(4 * w.size + RECORD_BYTES for w in listed)
         self.moments = input_moments(model, listed, batches, lambda items: progress(items, "see the layers' inputs"))
+        self._model, self._progress, self._lines = model, progress, _some(batches, LINES_IN_ORDER)
         self._kept: dict[tuple[str, Way], StoredTensor] = {}
         rounded = {w.key: self.encoded(w.key, PROBE).decode() for w in progress(listed, "round to 4 bits")}
         answers = Answers(model, _some(batches, PROBE_LINES))
@@ -78,17 +83,23 @@ class Fitter:
         """The weights of a plan in storage; those that stay float32 are left out."""
         return {key: self.encoded(key, option.way) for key, option in chosen.items() if option.way is not None}
 
+    def rounded(self, stored: Mapping[str, StoredTensor]) -> Rounded:
+        """The weights of a plan in as many bytes, rounded in order; those of 8 bits and more only are good as they are."""
+        if all(t.coding != PACKED or t.settings["levels"] >= BYTE_LEVELS for t in stored.values()):
+            return Rounded(dict(stored), {})
+        return round_in_order(
+            self._model, stored, self.moments, self._lines, lambda keys: self._progress(keys, "round in order")
+        )
+
     @contextmanager
-    def applied(self, stored: Mapping[str, StoredTensor]) -> Iterator[None]:
-        """Within the block, the network computes with the weights as stored."""
-        own = {key: self.weights[key].value for key in stored}
+    def applied(self, rounded: Rounded) -> Iterator[None]:
+        """Within the block, the network computes with the weights as stored and the biases that go with them."""
+        own = {key: value.numpy() for key, value in self._model.state_dict().items()}
         try:
-            for key, tensor in stored.items():
-                self.weights[key].set_value(tensor.decode())
+            rounded.apply(self._model)
             yield
         finally:
-            for key, value in own.items():
-                self.weights[key].set_value(value)
+            self._model.set_state_dict(own)
 
     def mean_bits(self, stored: Mapping[str, StoredTensor]) -> float:
         """Bits per weight, over those with a choice."""
