@@ -4,7 +4,7 @@ Rounded alone, every layer keeps its own output on the inputs of the float32 net
 other inputs. Here the layers are gone through in the order in which they compute. Each first moves its weights so that
 from the inputs it now sees it gives the output that it had (least squares; Li et al., GPTAQ, arXiv:2504.02692, section 3,
 correct for the same difference within GPTQ), then rounds them, then moves its bias by what the output is still off on
-average (Nagel et al., arXiv:1906.04721, section 4.2).
+average (Nagel et al., arXiv:1906.04721, appendix D).
 """
 
 from __future__ import annotations
