@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import paddle
 import pytest
 import yaml
 
@@ -16,6 +17,8 @@ from drawn import draw_digits, tiny_config
 from scenetext import parallel
 from scenetext.config import load_config
 from scenetext.data.batches import BatchPlan
+from scenetext.losses import adds_up_lines, build_loss
+from scenetext.models.targets import Targets
 from scenetext.pdparams import read_pdparams
 from scenetext.train import train
 
@@ -58,17 +61,37 @@ def test_two_processes_learn_what_one_learns(tmp_path: Path) -> None:
         np.testing.assert_allclose(together[key], alone[key], rtol=1e-3, atol=1e-3, err_msg=key)
 
 
+@pytest.mark.parametrize("added_up", [False, True])
 @pytest.mark.parametrize(("lines", "size"), [(8, 2), (7, 2), (7, 3), (2, 3), (1, 4)])
-def test_parts_of_a_batch_make_up_the_batch(lines: int, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parts_of_a_batch_make_up_the_batch(
+    lines: int, size: int, added_up: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plan = BatchPlan(np.arange(lines) + 5, 32, 100)
     values = np.random.default_rng(0).random(lines + 5)
+    loss = np.sum if added_up else np.mean
     monkeypatch.setenv("PADDLE_TRAINERS_NUM", str(size))
     seen, total = [], 0.0
     for rank in range(size):
         monkeypatch.setenv("PADDLE_TRAINER_ID", str(rank))
-        part, weight = parallel.own_part(plan)
+        part, weight = parallel.own_part(plan, added_up)
         assert (part.height_px, part.width_px) == (32, 100) and len(part.indices)
         seen += list(part.indices) if weight else []
-        total += weight * values[part.indices].mean() / size
+        total += weight * loss(values[part.indices]) / size
     assert sorted(seen) == list(plan.indices)
-    assert total == pytest.approx(values[plan.indices].mean())
+    assert total == pytest.approx(loss(values[plan.indices]))
+
+
+@pytest.mark.parametrize(("config", "added_up"), [("rare_mv3", True), ("crnn_mobile", False), ("svtrv2_gtc", False)])
+def test_a_loss_is_said_to_be_a_sum_or_a_mean_as_it_is(config: str, added_up: bool, root: Path) -> None:
+    config = load_config(root / "configs" / f"{config}.yml")
+    rng = np.random.default_rng(0)
+    heads = {"attention": (12, 9), "ctc": (12, 9), "nrtr": (6, 12)}  # steps and classes
+    once = {name: rng.normal(size=(3, *shape)).astype(np.float32) for name, shape in heads.items()}
+    values = []
+    for times in (1, 2):  # the same lines once and twice
+        outputs = {name: paddle.to_tensor(np.tile(array, (times, 1, 1))) for name, array in once.items()}
+        ids = paddle.to_tensor(np.tile(np.int32([[1, 3, 2, 4, 1]]), (3 * times, 1)))
+        targets = Targets(ids, paddle.full([3 * times], 5, "int64"))
+        values.append(float(build_loss(config)(outputs, targets)["loss"]))
+    assert adds_up_lines(config) is added_up
+    assert values[1] == pytest.approx(values[0] * (2 if added_up else 1), rel=1e-4)

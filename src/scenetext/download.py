@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import http.client
+import os
 import ssl
 import time
 import urllib.error
@@ -194,6 +195,13 @@ def _forget(part: Path) -> None:
     _notes(part).unlink(missing_ok=True)
 
 
+def _is_open_as(path: Path, file: IO[bytes]) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
 @contextmanager
 def one_process(path: Path) -> Iterator[None]:
     """Lets one process make `path` while the others of a parallel training wait for it."""
@@ -204,9 +212,14 @@ def one_process(path: Path) -> Iterator[None]:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = path.with_name(f".{path.name}.lock")
-    with open(lock, "wb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            lock.unlink(missing_ok=True)
+    while True:
+        with open(lock, "wb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            # the process before may have removed this very file, and another one locked a new one
+            if not _is_open_as(lock, file):
+                continue
+            try:
+                yield
+            finally:
+                lock.unlink(missing_ok=True)
+            return

@@ -4,8 +4,8 @@ A batch holds `batch_size_per_card` lines for each process (pixels_per_batch and
 plans the same batches and trains every n-th line of each; gradients, losses and the statistics of batch normalisations
 are those of the whole batch (gloo on CPU, NCCL on GPU), so that n processes train as one does with batches n times as
 large. The learning rate belongs to the whole batch: whoever adds processes chooses it anew, as with any larger batch.
-Networks that draw dropout masks draw other ones, and a loss that sums over the lines (RARE's) counts 1/n of what it
-does alone. With one process nothing of this is active.
+Networks that draw dropout masks draw other ones, and a mean over characters (NRTR's, distillation's) counts a process
+by its lines. With one process nothing of this is active.
 """
 
 from __future__ import annotations
@@ -47,16 +47,23 @@ def join_processes(model: nn.Layer) -> nn.Layer:
     return paddle.DataParallel(model)
 
 
-def own_part(plan: BatchPlan) -> tuple[BatchPlan, float]:
-    """This process's lines of a batch, and what its mean loss counts in the mean over all processes.
+def own_part(plan: BatchPlan, added_up: bool = False) -> tuple[BatchPlan, float]:
+    """This process's lines of a batch, and what its loss counts in the mean over all processes.
 
     A batch of fewer lines than processes gives the others its first line, which counts nothing.
+
+    Args:
+        plan: of the whole batch.
+        added_up: the loss is a sum over the lines, not their mean.
     """
     size = world_size()
     if size == 1:
         return plan, 1.0
     own = plan.indices[rank() :: size]
-    weight = len(own) * size / len(plan.indices)
+    if added_up:
+        weight = float(size) if len(own) else 0.0
+    else:
+        weight = len(own) * size / len(plan.indices)
     return replace(plan, indices=own if len(own) else plan.indices[:1]), weight
 
 

@@ -24,8 +24,8 @@ STORAGES = ("auto", "float32", "float16", "uint8", "fitted")
 NAMED_TENSORS = 10  # in a refusal
 PROGRAM_ALLOWANCE = 250_000  # bytes; the programs of the networks here take 100 to 250 kB
 TRIES = 4  # of the fitter, each knowing the program's size from the one before
-SPARE = 2_000  # bytes that a further try leaves free
-ENOUGH = 0.99  # of the budget filled: no further try
+SPARE = 6_000  # bytes that a further try leaves free: what decoding takes in the program is not known to the byte
+ENOUGH = 0.99  # of the budget filled, or all of it but twice SPARE: no further try
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ def _fit(
         if size <= budget_bytes and (best is None or size > best.size_bytes):
             losses = {key: option.loss for key, option in chosen.items()}
             best = Storage(_widths(stored), stored, size, tensor_sizes(model, stored), size - planned, losses)
-        if ENOUGH * budget_bytes <= size <= budget_bytes:
+        if 0 <= budget_bytes - size <= max((1 - ENOUGH) * budget_bytes, 2 * SPARE):
             break
         if program == size - planned + SPARE:  # nothing is left to choose
             break

@@ -25,7 +25,7 @@ from scenetext.data.pipeline import canvas_of, evaluation_lines, training_lines,
 from scenetext.data.transforms import decode_image
 from scenetext.errors import InputError
 from scenetext.interruption import Interruption
-from scenetext.losses import build_loss
+from scenetext.losses import adds_up_lines, build_loss
 from scenetext.metrics import Scores, score
 from scenetext.models import build_model
 from scenetext.models.targets import Targets
@@ -143,7 +143,9 @@ class Trainer:
         progress = self.progress
         plans = self.sampler.plan(progress.epoch)[: self.steps_per_epoch]
         coming = plans[progress.step_in_epoch :]
-        parts, weights = zip(*map(parallel.own_part, coming), strict=True) if coming else ((), ())
+        added_up = adds_up_lines(self.config)
+        own = [parallel.own_part(plan, added_up) for plan in coming]
+        parts, weights = zip(*own, strict=True) if own else ((), ())
         workers = setting(self.config, "Train.loader.num_workers")
         batches = load_ahead(self.lines, parts, progress.epoch, workers, self.step_px)
         self.model.train()

@@ -207,6 +207,11 @@ def build_loss(config: Mapping[str, Any]) -> Loss:
     return construct(look_up({**HEAD_LOSSES, **SUMS}, name, "Loss"), "Loss", options)
 
 
+def adds_up_lines(config: Mapping[str, Any]) -> bool:
+    """Whether the config's loss is a sum over the lines of a batch; the others are means."""
+    return (config.get("Loss") or {}).get("name") == "AttentionLoss"
+
+
 def _listed(name: str, entries: Sequence[Mapping[str, Any]]):
     """Place, name and options of each entry of a loss_config_list."""
     if not entries:
