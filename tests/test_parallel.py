@@ -1,9 +1,10 @@
-"""Two processes that train together, started as the README says, learn what one learns from the same batches."""
+"""Two processes that train together, started as the README says, on one host or two, learn what one learns."""
 
 from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -31,34 +32,68 @@ def steps_of(run: Path) -> list[dict]:
     return [row for row in rows if row["kind"] == "train"]
 
 
-def test_two_processes_learn_what_one_learns(tmp_path: Path) -> None:
-    data = draw_digits(tmp_path, 23)  # the last batch of an epoch is short and odd
+LAUNCH = [sys.executable, "-m", "paddle.distributed.launch"]
+
+
+@pytest.fixture(scope="module")
+def config_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("parallel")
+    data = draw_digits(folder, 23)  # the last batch of an epoch is short and odd
     config = tiny_config(data, epoch_num=7, log_smooth_window=1, eval_batch_epoch=7)
     config["Train"]["sampler"] = None
     # a plain step: Adam divides by the size of a gradient and makes rounding errors of small ones as large as the rest
     config["Optimizer"] = {"name": "Momentum", "momentum": 0.9, "lr": {"name": "Const", "learning_rate": 1e-4}}
-    path = tmp_path / "config.yml"
+    path = folder / "config.yml"
     path.write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
-    command = [sys.executable, "-m", "paddle.distributed.launch", "--nproc_per_node", "2", "--backend", "gloo"]
-    command += ["--log_dir", tmp_path / "log", Path(sys.executable).with_name("scenetext"), "train", "-c", path]
-    batch = "Train.loader.batch_size_per_card"
-    done = subprocess.run(
-        [*command, "-o", f"Global.save_model_dir={tmp_path / 'two'}", f"{batch}=4"],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    train(load_config(path, [f"{batch}=8"]), tmp_path / "one", progress=False)
-    two, one = steps_of(tmp_path / "two"), steps_of(tmp_path / "one")
+    return path
+
+
+@pytest.fixture(scope="module")
+def alone(config_path: Path) -> Path:
+    """The run of one process."""
+    run = config_path.with_name("one")
+    train(load_config(config_path, ["Train.loader.batch_size_per_card=8"]), run, progress=False)
+    return run
+
+
+def free_port() -> int:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        return server.getsockname()[1]
+
+
+@pytest.mark.parametrize("hosts", [1, 2])
+def test_two_processes_learn_what_one_learns(hosts: int, config_path: Path, alone: Path, tmp_path: Path) -> None:
+    launch = [[*LAUNCH, "--nproc_per_node", "2", "--backend", "gloo"]]
+    if hosts == 2:
+        master = f"127.0.0.1:{free_port()}"
+        launch = [[*LAUNCH, "--nnodes", "2", "--master", master, "--rank", str(host)] for host in (0, 1)]
+    scenetext = [Path(sys.executable).with_name("scenetext"), "train", "-c", config_path]
+    options = ["-o", f"Global.save_model_dir={tmp_path / 'two'}", "Train.loader.batch_size_per_card=4"]
+    launched = [
+        subprocess.Popen(
+            [*command, "--log_dir", tmp_path / f"log{host}", *scenetext, *options],
+            env={**os.environ, "OMP_NUM_THREADS": "1", "PADDLE_DISTRI_BACKEND": "gloo"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for host, command in enumerate(launch)
+    ]
+    try:
+        told = [process.communicate(timeout=300)[0] for process in launched]
+    finally:
+        for process in launched:
+            process.kill()
+    assert [process.returncode for process in launched] == [0] * hosts, "\n".join(told)
+    two, one = steps_of(tmp_path / "two"), steps_of(alone)
     assert [row["step"] for row in two] == [row["step"] for row in one] and len(one) >= STEPS
     np.testing.assert_allclose(
         [row["loss"] for row in two[:STEPS]], [row["loss"] for row in one[:STEPS]], rtol=1e-4
     )
-    together, alone = (read_pdparams(tmp_path / run / "latest") for run in ("two", "one"))
-    for key in (key for key in alone if key.endswith(("_mean", "_variance"))):
-        np.testing.assert_allclose(together[key], alone[key], rtol=1e-3, atol=1e-3, err_msg=key)
+    together, apart = (read_pdparams(run / "latest") for run in (tmp_path / "two", alone))
+    for key in (key for key in apart if key.endswith(("_mean", "_variance"))):
+        np.testing.assert_allclose(together[key], apart[key], rtol=1e-3, atol=1e-3, err_msg=key)
 
 
 @pytest.mark.parametrize("added_up", [False, True])
