@@ -150,7 +150,7 @@ def test_a_language_model_without_a_beam_is_refused(folder: Path) -> None:
 def test_many_images_pass_in_chunks_and_in_order(folder: Path, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
     reader = Recognizer(folder)
     expected = [p.text for p in predict_images(reader, tiny_folder() / "images", progress=False)]
-    monkeypatch.setattr("scenetext.predict.LINES_PER_CHUNK", chunk)
+    monkeypatch.setattr("scenetext.predict.LINES_PER_PIECE", chunk)
     assert [p.text for p in predict_images(reader, tiny_folder() / "images", progress=False)] == expected
 
 

@@ -1,4 +1,4 @@
-"""Threads and instruction sets of the CPU, chosen before Paddle starts.
+"""Threads, instruction sets and heaps of the process, chosen before its work starts.
 
 Paddle's CPU wheel multiplies matrices with an old Intel MKL on one thread. On AMD processors that library falls back to
 its slowest code unless told the instruction set; measured on a 2-core AMD EPYC with AVX-512, 7680x192 by 192x384
@@ -7,9 +7,12 @@ float32: 38 GFLOP/s as Paddle comes, 72 with two threads, 204 with two threads a
 
 from __future__ import annotations
 
+import ctypes
 import os
+import platform
 from pathlib import Path
 
+_M_ARENA_MAX = -8  # glibc's malloc.h
 MKL_KIND = {"avx512f": "9", "avx2": "5"}  # values of MKL_DEBUG_CPU_TYPE
 
 
@@ -22,6 +25,16 @@ def prepare_process() -> None:
     kind = _mkl_kind(_cpu_description())
     if kind is not None:
         os.environ.setdefault("MKL_DEBUG_CPU_TYPE", kind)
+
+
+def share_one_heap() -> None:
+    """Lets all threads that start from now on share one heap, unless the user has set MALLOC_ARENA_MAX.
+
+    glibc gives each of the first threads a heap of its own, and each grows to the most that any thread ever needed at
+    once. Other C libraries do not know the setting.
+    """
+    if platform.libc_ver()[0] == "glibc" and "MALLOC_ARENA_MAX" not in os.environ:
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
 def _has_affinity() -> bool:

@@ -102,6 +102,15 @@ def sha256_file(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def size_and_time(path: str | Path) -> tuple[int, int]:
+    """Size in bytes and time of the last change in nanoseconds; InputError when the file is not there."""
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from None
+    return status.st_size, status.st_mtime_ns
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

@@ -8,8 +8,9 @@ lines of equal canvas share a batch, so what is read does not depend on batch ma
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,6 +23,7 @@ from scenetext.errors import InputError
 
 MAX_WIDTH_PX = 3200  # wider lines are squeezed to it, as by PaddleX
 FULL_BATCH_WIDTHS = 2  # up to so many times the least width a batch holds its full number of lines
+PIECES_BEGUN = 2
 LEAST_BUDGET_WIDTH_PX = 320  # a batch may always hold the pixels of its number of lines at this width
 
 
@@ -122,24 +124,53 @@ class LineReader:
         self, lines: Sequence[FittedLine], on_lines: Callable[[int], object] = lambda count: None
     ) -> list[tuple[str, float]]:
         """Reads fitted lines, in the order given; see __call__."""
-        results: list[tuple[str, float]] = [("", 0.0)] * len(lines)
-
-        def run(batch: tuple[int, list[int]]) -> int:
-            canvas_px, members = batch
-            texts = self._run(to_canvas([lines[i].image for i in members], canvas_px))
-            for i, text in zip(members, texts, strict=True):
-                results[i] = text
-            return len(members)
-
-        batches = self._batches(lines)
-        if self.engine.lanes == 1:
-            for count in map(run, batches):
-                on_lines(count)
-            return results
-        with ThreadPoolExecutor(self.engine.lanes) as pool:
-            for count in pool.map(run, batches):
-                on_lines(count)
+        (results,) = self.read_pieces([lines], on_lines)
         return results
+
+    def read_pieces(
+        self, pieces: Iterable[Sequence[FittedLine]], on_lines: Callable[[int], object] = lambda count: None
+    ) -> Iterator[list[tuple[str, float]]]:
+        """Reads pieces of fitted lines and yields what `read` gives for each.
+
+        With several lanes the next piece is taken and begun before the one at hand is done, so that no lane waits.
+        """
+        if self.engine.lanes == 1:  # in this thread: not every engine may be used in others
+            for lines in pieces:
+                results = [("", 0.0)] * len(lines)
+                for batch in self._batches(lines):
+                    on_lines(self._read_batch(lines, batch, results))
+                yield results
+            return
+        lanes = ThreadPoolExecutor(self.engine.lanes)
+        begun: deque[tuple[list[tuple[str, float]], list[Future[int]]]] = deque()
+
+        def oldest() -> list[tuple[str, float]]:
+            results, batches = begun.popleft()
+            for batch in batches:
+                on_lines(batch.result())
+            return results
+
+        try:
+            for lines in pieces:
+                results = [("", 0.0)] * len(lines)
+                batches = [lanes.submit(self._read_batch, lines, batch, results) for batch in self._batches(lines)]
+                begun.append((results, batches))
+                if len(begun) == PIECES_BEGUN:
+                    yield oldest()
+            while begun:
+                yield oldest()
+        finally:
+            lanes.shutdown(cancel_futures=True)
+
+    def _read_batch(
+        self, lines: Sequence[FittedLine], batch: tuple[int, list[int]], results: list[tuple[str, float]]
+    ) -> int:
+        """Reads some lines of a piece into its results and says how many; `batch` is one of `_batches`."""
+        canvas_px, members = batch
+        texts = self._run(to_canvas([lines[i].image for i in members], canvas_px))
+        for i, text in zip(members, texts, strict=True):
+            results[i] = text
+        return len(members)
 
     def _batches(self, lines: Sequence[FittedLine]) -> list[tuple[int, list[int]]]:
         """Canvas width in pixels and members of each batch; the largest come first, so that lanes end together."""

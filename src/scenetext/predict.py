@@ -7,15 +7,18 @@ number.
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from tqdm.auto import tqdm
 
 from scenetext.beam_search import ctc_beam
+from scenetext.cpu import share_one_heap
+from scenetext.data.ahead import ahead
 from scenetext.data.images import ImageSource, open_images
 from scenetext.data.transforms import decode_image
 from scenetext.engines import AUTO, open_engine, usable_threads
@@ -26,7 +29,7 @@ from scenetext.line_reader import FittedLine, LineReader
 from scenetext.ngram import NGramModel
 from scenetext.resumable import ResumableLines
 
-LINES_PER_CHUNK = 1024  # decoded, sorted by canvas and read together; the next chunk is decoded meanwhile
+LINES_PER_PIECE = 256  # sorted by canvas and read together; as many again are decoded meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,29 +124,28 @@ def predict_images(
         except InputError as problem:
             return problem
 
-    chunks = [range(start, min(start + LINES_PER_CHUNK, len(names))) for start in range(0, len(names), LINES_PER_CHUNK)]
     bar = tqdm(total=len(names), unit="line", desc="read", disable=not progress)
+    begun: deque[list[tuple[str, InputError | None]]] = deque()  # names and problems of the pieces being read
 
     def count(lines: int) -> None:
         bar.update(lines)
         on_lines(lines)
 
-    with ThreadPoolExecutor(usable_threads()) as pool, bar:
+    def pieces() -> Iterator[list[FittedLine]]:
+        loaded = zip(names, ahead(load, names, usable_threads(), LINES_PER_PIECE), strict=True)
+        while piece := list(islice(loaded, LINES_PER_PIECE)):
+            begun.append([(name, line if isinstance(line, InputError) else None) for name, line in piece])
+            yield [line for _, line in piece if isinstance(line, FittedLine)]
 
-        def start(chunk: range) -> list:
-            return [pool.submit(load, names[i]) for i in chunk]
-
-        coming = start(chunks[0])
-        for number, chunk in enumerate(chunks):
-            loaded = [future.result() for future in coming]
-            coming = start(chunks[number + 1]) if number + 1 < len(chunks) else []
-            texts = iter(reader.read([line for line in loaded if isinstance(line, FittedLine)], count))
-            for i, line in zip(chunk, loaded, strict=True):
-                if isinstance(line, InputError):
-                    count(1)
-                    yield Prediction(names[i], "", 0.0, str(line))
+    with bar:
+        for texts in reader.read_pieces(pieces(), count):
+            said = iter(texts)
+            for name, problem in begun.popleft():
+                if problem is None:
+                    yield Prediction(name, *next(said))
                 else:
-                    yield Prediction(names[i], *next(texts))
+                    count(1)
+                    yield Prediction(name, "", 0.0, str(problem))
 
 
 def predict_to_file(
@@ -170,6 +172,7 @@ def predict_to_file(
         beam_width: see Recognizer.
         language_model: a file that NGramModel.save wrote.
     """
+    share_one_heap()
     source = open_images(images)
     weighing = NGramModel.load(language_model) if language_model is not None else None
     reader = Recognizer(model, engine, batch_size, beam_width=beam_width, language_model=weighing)

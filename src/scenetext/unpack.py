@@ -20,7 +20,7 @@ from scenetext.files import replacing_folder
 _SPARE_BYTES = 100_000_000
 _MOST_EXPANSION = 200  # pictures and weights shrink by less than 20; a bomb by 1,000
 _CHUNK_BYTES = 1 << 20
-_ENCRYPTED, _UTF8_NAME = 0x1, 0x800  # bits of a zip entry's flags
+ENCRYPTED, _UTF8_NAME = 0x1, 0x800  # bits of a zip entry's flags
 _BROKEN_ZIP = (zipfile.BadZipFile, EOFError, NotImplementedError, UnicodeDecodeError)
 
 ZIP_READ_ERRORS = (*_BROKEN_ZIP, zlib.error)
@@ -62,18 +62,29 @@ def zip_entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     place = Path(archive.filename or "zip").name
     entries: dict[str, zipfile.ZipInfo] = {}
     for info in archive.infolist():
-        name = _checked_name(_entry_name(info), place)
+        marked = info.flag_bits & _UTF8_NAME
+        name = _checked_name(info.filename if marked else entry_name(info.filename.encode("cp437", "replace")), place)
         if stat.S_ISLNK(info.external_attr >> 16):
             raise InputError(f"{place}: the entry {name!r} is a link; pack the file that it points to.")
         if info.is_dir():
             continue
-        if info.flag_bits & _ENCRYPTED:
+        if info.flag_bits & ENCRYPTED:
             raise InputError(f"{place}: the entry {name!r} is encrypted; unpack and pack it without a password.")
         known = entries.setdefault(name, info)
         if (known.CRC, known.file_size) != (info.CRC, info.file_size):
             raise InputError(f"{place}: two different files have the name {name!r}; remove or rename one.")
     _check_expansion(place, (info.file_size for info in archive.infolist()), Path(str(archive.filename)))
     return entries
+
+
+def entry_name(data: bytes) -> str:
+    """The name of a zip's entry: UTF-8 or GB18030, as Chinese Windows writes it, before the format's code page 437."""
+    for encoding in ("utf-8", "gb18030"):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return data.decode("cp437")
 
 
 def safe_unzip(path: str | Path, folder: str | Path, progress: bool = True) -> Path:
@@ -158,18 +169,6 @@ def _checked_name(name: str, place: str) -> str:
     if not parts or plain.startswith("/") or ".." in parts or ":" in parts[0] or "\0" in plain:
         raise InputError(f"{place}: the entry {name!r} leaves the folder; the archive is refused.")
     return "/".join(parts)
-
-
-def _entry_name(info: zipfile.ZipInfo) -> str:
-    if info.flag_bits & _UTF8_NAME or info.filename.isascii():
-        return info.filename
-    data = info.filename.encode("cp437", "replace")
-    for encoding in ("utf-8", "gb18030"):
-        try:
-            return data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    return info.filename
 
 
 def _check_expansion(place: str, sizes: Iterable[int], path: Path) -> None:

@@ -10,17 +10,17 @@ no training reads from it.
 from __future__ import annotations
 
 import hashlib
-import io
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import UnidentifiedImageError
 from tqdm.auto import tqdm
 
 from scenetext.data.ahead import ahead
+from scenetext.data.image_size import image_size
 from scenetext.data.images import ImageSource
 from scenetext.data.transforms import decode_image, resize_line, resized_width
 from scenetext.download import one_process
@@ -218,8 +218,7 @@ def _header_shape(images: ImageSource, name: str) -> tuple[int, ...]:
     """(H, W, ...) as the file's header says, before any rotation that its EXIF part asks for."""
     data = images.read(name)
     try:
-        with Image.open(io.BytesIO(data)) as picture:
-            return picture.size[::-1]
+        return image_size(data)[::-1]
     except UnidentifiedImageError:  # OpenCV may read it all the same; else its error says what is wrong and where
         return decode_image(data, images.place(name)).shape
 

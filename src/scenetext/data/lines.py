@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import UnidentifiedImageError
+from tqdm.auto import tqdm
 
 from scenetext.charset import Charset
 from scenetext.data.augment import RecAug
 from scenetext.data.cache import LineCache, open_cache
+from scenetext.data.image_size import image_size
 from scenetext.data.images import ImageSource
 from scenetext.data.transforms import decode_image, resize_line, resized_width
 from scenetext.errors import InputError
 from scenetext.records import Record, RecordTable
+
+BAR_AFTER_S = 2  # shorter waits need no bar
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,7 @@ class Lines:
         too_long: those lines.
         augment, join: changes in training; None leaves them out.
         seed: with the epoch and the line's number it decides every draw.
+        progress: show a bar while the widths of many lines are looked up.
         cache: where pictures come from instead of `images`, after `use_cache`.
     """
 
@@ -81,6 +85,7 @@ class Lines:
     augment: RecAug | None = None
     join: JoinLines | None = None
     seed: int = 0
+    progress: bool = False
     too_long: Sequence[Record] = field(init=False, default_factory=list)
     cache: LineCache | None = field(init=False, default=None)
 
@@ -142,10 +147,10 @@ class Lines:
         if self.cache is not None:
             return self.cache.widths_px
         widths = np.empty(len(self), np.int64)
-        for index, record in enumerate(self.records):
+        bar = tqdm(self.records, "widths of lines", unit="line", disable=not self.progress, delay=BAR_AFTER_S)
+        for index, record in enumerate(bar):
             try:
-                with Image.open(io.BytesIO(self.images.read(record.name))) as picture:
-                    width, height = picture.size
+                width, height = image_size(self.images.read(record.name))
             except UnidentifiedImageError:
                 raise InputError(f"{self.images.place(record.name)} ({record.place}) is no image.") from None
             widths[index] = resized_width((height, width), self.height_px, self.max_width_px)

@@ -12,8 +12,9 @@ from scenetext.charset import Charset
 from scenetext.config import setting
 from scenetext.data.augment import RecAug
 from scenetext.data.batches import FixedSampler, MultiScaleSampler, Sampler, WidthBucketSampler
-from scenetext.data.images import Lmdb, open_images
+from scenetext.data.images import open_images
 from scenetext.data.lines import JoinLines, Lines
+from scenetext.data.lmdbs import Lmdbs
 from scenetext.data.transforms import Canvas
 from scenetext.errors import InputError
 from scenetext.labels import read_label_file
@@ -86,7 +87,7 @@ def training_lines(config: Mapping[str, Any], network: Network, seed: int, progr
         config: the configuration.
         network: what the lines have to fit; those that are longer than it can say are listed in `Lines.too_long`.
         seed: of every draw.
-        progress: show a bar while a cache is built.
+        progress: show a bar while a cache is built or pictures' sizes are looked up.
     """
     operations = _operations(config, "Train")
     canvas = canvas_of(config, network.input_size, "Train")
@@ -112,6 +113,7 @@ def training_lines(config: Mapping[str, Any], network: Network, seed: int, progr
         augment=_augment(operations["RecAug"]) if "RecAug" in operations else None,
         join=None if joined is None else _join(joined, canvas.width_px / canvas.height_px),
         seed=seed,
+        progress=progress,
     )
     if cache_dir:
         lines.use_cache(cache_dir, progress)
@@ -198,12 +200,10 @@ def _join(options: Mapping[str, Any], ratio: float) -> JoinLines:
 
 def _records_and_images(config: Mapping[str, Any], section: str) -> tuple[RecordTable, Any]:
     dataset = config[section]["dataset"]
-    images = open_images(dataset["data_dir"])
     if dataset.get("name") == "LMDBDataSet":
-        if not isinstance(images, Lmdb):
-            raise InputError(f"{section}.dataset.data_dir {dataset['data_dir']} is no LMDB (it has no data.mdb).")
-        pairs = ((name, images.label(name)) for name in images.names())
-        return RecordTable.of_pairs(pairs, lambda name, _: images.place(name)), images
+        images = Lmdbs(Path(dataset["data_dir"]))
+        return RecordTable.joined([part.table() for part in images.parts]), images
+    images = open_images(dataset["data_dir"])
     files = dataset["label_file_list"]
     files = [files] if isinstance(files, str) else files
     ratios = dataset.get("ratio_list", [1.0])

@@ -1,0 +1,51 @@
+"""The names of millions of pictures in little memory."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from typing import overload
+
+import numpy as np
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+"""What the names of picture files end with, in lower case."""
+
+_UTF8 = ("utf-8", "surrogatepass")  # file names that are no UTF-8 come with surrogates
+
+
+class Names(Sequence[str]):
+    """Names in order, each made when asked for; slices share the bytes.
+
+    A name takes its bytes in UTF-8 and 8 more, where a list of strings takes some 60 more.
+
+    Args:
+        names: taken one by one.
+    """
+
+    def __init__(self, names: Iterable[str]):
+        data, ends = bytearray(), array("Q", [0])
+        for name in names:
+            data += name.encode(*_UTF8)
+            ends.append(len(data))
+        self._data = data
+        self._starts, self._ends = np.asarray(ends)[:-1], np.asarray(ends)[1:]
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Names: ...
+
+    def __getitem__(self, index):
+        if not isinstance(index, slice):
+            return self._data[self._starts[index] : self._ends[index]].decode(*_UTF8)
+        part = Names(())
+        part._data, part._starts, part._ends = self._data, self._starts[index], self._ends[index]
+        return part
+
+    def __iter__(self) -> Iterator[str]:
+        return map(self.__getitem__, range(len(self)))
