@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import struct
 import threading
+import weakref
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,6 +53,7 @@ class ZipDirectory:
     def __init__(self, path: Path):
         self.path = path
         self._file = open(path, "rb", buffering=0)  # noqa: SIM115
+        weakref.finalize(self, self._file.close)
         self._lock = threading.Lock()
         self._size = os.fstat(self._file.fileno()).st_size
         tail_at = max(0, self._size - _LOCATOR64.size - _END.size - _LONGEST_COMMENT)
