@@ -14,13 +14,17 @@ import paddle
 import pytest
 import yaml
 
-from drawn import draw_digits, tiny_config
+from drawn import DIGITS, draw_digits, tiny_config
 from scenetext import parallel
+from scenetext.charset import Charset
 from scenetext.config import load_config
-from scenetext.data.batches import BatchPlan
+from scenetext.data.batches import BatchPlan, WidthBucketSampler
+from scenetext.data.lines import Lines
+from scenetext.errors import InputError
 from scenetext.losses import adds_up_lines, build_loss
 from scenetext.models.targets import Targets
 from scenetext.pdparams import read_pdparams
+from scenetext.records import RecordTable
 from scenetext.train import train
 
 STEPS = 20
@@ -130,3 +134,49 @@ def test_a_loss_is_said_to_be_a_sum_or_a_mean_as_it_is(config: str, added_up: bo
         values.append(float(build_loss(config)(outputs, targets)["loss"]))
     assert adds_up_lines(config) is added_up
     assert values[1] == pytest.approx(values[0] * (2 if added_up else 1), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda c: None, None),
+        (lambda c: c["config"]["Train"]["dataset"].update(data_dir="/elsewhere"), None),  # another host's paths
+        (lambda c: c["config"]["Global"].update(save_model_dir="/elsewhere"), None),
+        (lambda c: c["config"]["Optimizer"]["lr"].update(learning_rate=1e-3), "differ in Optimizer:"),
+        (lambda c: c["config"]["Train"]["loader"].update(batch_size_per_card=5), "differ in Train:"),
+        (lambda c: c.update(texts=["1", "3"]), "differ in the lines of Train, the lines of Eval:"),
+        (lambda c: c.update(widths=[40, 41]), "differ in the widths of their pictures:"),
+        (lambda c: c.update(characters="0123"), "differ in the dictionary:"),
+        (lambda c: c.update(step=8), "differ in the step that the checkpoint goes on from:"),
+    ],
+)
+def test_processes_that_do_not_train_the_same_are_told_in_what_they_differ(
+    change, told: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two processes, the second one's view: `all_reduce` gives it what the first one has."""
+    monkeypatch.setenv("PADDLE_TRAINERS_NUM", "2")
+    of_first: list[paddle.Tensor] = []
+
+    def check(case: dict, all_reduce) -> None:
+        monkeypatch.setattr(paddle.distributed, "all_reduce", all_reduce)
+        records = RecordTable.of_pairs(zip("ab", case["texts"], strict=True), lambda name, number: name)
+        lines = Lines(records, None, Charset(tuple(case["characters"])), 32, 100)
+        sampler = WidthBucketSampler(np.array(case["widths"]), 32, 4000, True, 0)
+        parallel.check_agreement(case["config"], lines, sampler, records, case["step"])
+
+    def case() -> dict:
+        config = tiny_config(Path("data"))
+        return {"config": config, "texts": ["1", "2"], "widths": [40, 40], "characters": DIGITS, "step": 7}
+
+    def reduced(tensor: paddle.Tensor, op) -> None:
+        choose = {paddle.distributed.ReduceOp.MIN: paddle.minimum, paddle.distributed.ReduceOp.MAX: paddle.maximum}
+        paddle.assign(choose[op](tensor, of_first[0]), tensor)
+
+    check(case(), lambda tensor, op: of_first.append(tensor.clone()))
+    other = case()
+    change(other)
+    if told is None:
+        check(other, reduced)
+    else:
+        with pytest.raises(InputError, match=told):
+            check(other, reduced)

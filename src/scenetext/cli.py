@@ -211,12 +211,15 @@ def _train(chosen: Arguments) -> None:
     from scenetext.runs import configured_run_folder
 
     config = _load_config(chosen)
-    from scenetext.train import train  # after the check: importing Paddle takes a second
+    from scenetext.parallel import rank  # after the check: importing Paddle takes a second
+    from scenetext.train import train
 
     folder = configured_run_folder(config, chosen.config)
     result = train(config, folder)
     if result.stopped == "interrupted":
         raise KeyboardInterrupt(f"go on with -o Global.checkpoints={result.latest}")
+    if rank():
+        return  # the first of several processes wrote the run, perhaps on another host
     best = f"best {setting(config, 'Metric.main_indicator')} {result.best_score:.4f}"
     print(f"{result.folder}: {best if result.best_score >= 0 else 'trained, and never evaluated'}")
 

@@ -11,15 +11,28 @@ by its lines. With one process nothing of this is active.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
+from hashlib import sha256
+from typing import Any
 
+import numpy as np
 import paddle
 from paddle import Tensor, nn
 from paddle.autograd import PyLayer
 
-from scenetext.data.batches import BatchPlan
+from scenetext.config.text import dump
+from scenetext.data.batches import BatchPlan, Sampler
+from scenetext.data.lines import Lines
+from scenetext.errors import InputError
+from scenetext.records import RecordTable
 
 BATCH_NORMS = (nn.BatchNorm1D, nn.BatchNorm2D)
+OF_EACH_HOST = {
+    *("save_model_dir", "pretrained_model", "checkpoints", "character_dict_path", "data_dir", "label_file_list"),
+    *("cache_dir", "num_workers", "use_visualdl", "print_batch_step", "log_smooth_window"),
+}
+"""Settings that may differ from process to process."""
 
 
 def world_size() -> int:
@@ -74,6 +87,49 @@ def mean_over_processes(values: dict[str, float]) -> dict[str, float]:
     both = paddle.to_tensor(list(values.values()), "float64")
     paddle.distributed.all_reduce(both)
     return dict(zip(values, (both / world_size()).tolist(), strict=True))
+
+
+def check_agreement(
+    config: Mapping[str, Any], lines: Lines, sampler: Sampler, evaluation: RecordTable, step: int
+) -> None:
+    """Checks that all processes, perhaps of several hosts, train the same; each may have its data at other paths.
+
+    Args:
+        config: the configuration.
+        lines, sampler: the training set and how it is batched.
+        evaluation: the records of the Eval section.
+        step: that the training goes on from.
+
+    Raises:
+        InputError: in every process, when one differs from the others.
+    """
+    if world_size() == 1:
+        return
+    facts = {
+        **{section: dump(_without_places(settings)).encode() for section, settings in config.items()},
+        "the dictionary": "".join(lines.charset.characters).encode(),
+        "the lines of Train": lines.records.digest(),
+        "the widths of their pictures": getattr(sampler, "widths_px", np.empty(0)).tobytes(),
+        "the lines of Eval": evaluation.digest(),
+        "the step that the checkpoint goes on from": str(step).encode(),
+    }
+    own = [int.from_bytes(sha256(fact).digest()[:7], "big") for fact in facts.values()]  # below 2 ** 63
+    least, most = (paddle.to_tensor(own, "int64") for _ in range(2))
+    paddle.distributed.all_reduce(least, paddle.distributed.ReduceOp.MIN)
+    paddle.distributed.all_reduce(most, paddle.distributed.ReduceOp.MAX)
+    differ = [name for name, low, high in zip(facts, least.tolist(), most.tolist(), strict=True) if low != high]
+    if differ:
+        raise InputError(
+            f"The processes that should train together differ in {', '.join(differ)}: start all of them with the same "
+            "configuration, overrides and data; only paths may be each host's own."
+        )
+
+
+def _without_places(settings: Any) -> Any:
+    """Settings without those that say where something lies or that change nothing of what is learnt."""
+    if isinstance(settings, Mapping):
+        return {key: _without_places(value) for key, value in settings.items() if key not in OF_EACH_HOST}
+    return [_without_places(value) for value in settings] if isinstance(settings, list) else settings
 
 
 class _SharedBatchNorm:

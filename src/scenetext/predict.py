@@ -29,7 +29,8 @@ from scenetext.line_reader import FittedLine, LineReader
 from scenetext.ngram import NGramModel
 from scenetext.resumable import ResumableLines
 
-LINES_PER_PIECE = 256  # sorted by canvas and read together; as many again are decoded meanwhile
+LINES_PER_PIECE = 256  # sorted by canvas and read together
+LINES_AHEAD = 64  # decoded meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ def predict_images(
         on_lines(lines)
 
     def pieces() -> Iterator[list[FittedLine]]:
-        loaded = zip(names, ahead(load, names, usable_threads(), LINES_PER_PIECE), strict=True)
+        loaded = zip(names, ahead(load, names, usable_threads(), LINES_AHEAD), strict=True)
         while piece := list(islice(loaded, LINES_PER_PIECE)):
             begun.append([(name, line if isinstance(line, InputError) else None) for name, line in piece])
             yield [line for _, line in piece if isinstance(line, FittedLine)]

@@ -6,6 +6,7 @@ and makes a `Record` when it is asked for one.
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -128,7 +129,7 @@ class RecordTable(Sequence[Record]):
     def characters(self) -> set[str]:
         """The characters that occur in the texts."""
         occurs = np.zeros(sys.maxunicode + 1, bool)
-        for _, encoded, _ in self._text_blocks():
+        for _, encoded, _ in self._blocks("text"):
             codes = encoded.tobytes().decode("utf-8").encode("utf-32-le")
             occurs[np.frombuffer(codes, "<u4")] = True
         return set(map(chr, np.flatnonzero(occurs).tolist()))
@@ -136,11 +137,20 @@ class RecordTable(Sequence[Record]):
     def text_lengths(self) -> np.ndarray:
         """(N,) int64: the number of characters of every text."""
         lengths = np.empty(len(self), np.int64)
-        for indices, encoded, ends in self._text_blocks():
+        for indices, encoded, ends in self._blocks("text"):
             starts_character = (encoded & 0xC0) != 0x80  # all others go on with one
             counted = np.concatenate([[0], np.cumsum(starts_character)])
             lengths[indices] = np.diff(counted[ends], prepend=0)
         return lengths
+
+    def digest(self) -> bytes:
+        """A hash of all names and texts in their order, wherever they stand."""
+        seen = hashlib.sha256()
+        for column in ("name", "text"):
+            for _, encoded, ends in self._blocks(column):
+                seen.update(encoded.tobytes())
+                seen.update(ends.tobytes())
+        return seen.digest()
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -182,13 +192,17 @@ class RecordTable(Sequence[Record]):
         for at in range(0, len(self), _BLOCK_RECORDS):
             yield from self._rows[at : at + _BLOCK_RECORDS].tolist()
 
-    def _text_blocks(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Yields numbers of records (n,), the bytes of their texts on end, and (n,) where each text ends among them."""
+    def _blocks(self, column: str) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Yields numbers of records (n,), the bytes of their texts or names on end, and (n,) where each ends in them.
+
+        Args:
+            column: "text" or "name".
+        """
         for at in range(0, len(self), _BLOCK_RECORDS):
             rows = self._rows[at : at + _BLOCK_RECORDS]
             for part in np.unique(rows["part"]).tolist():
                 inside = np.flatnonzero(rows["part"] == part)
-                starts, sizes = rows["text_at"][inside].astype(np.int64), rows["text_size"][inside].astype(np.int64)
+                starts, sizes = (rows[f"{column}_{what}"][inside].astype(np.int64) for what in ("at", "size"))
                 ends = np.cumsum(sizes)
                 positions = np.arange(ends[-1]) + np.repeat(starts - ends + sizes, sizes)
                 yield at + inside, np.frombuffer(self._parts[part].data, np.uint8)[positions], ends

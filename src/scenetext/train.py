@@ -303,6 +303,9 @@ class Trainer:
             self.precision.restore(self.progress.loss_scaling)
             self.notes.append(f"goes on from {checkpoint} at step {self.progress.global_step}")
         self.trained = parallel.join_processes(self.model)
+        parallel.check_agreement(
+            self.config, self.lines, self.sampler, self.eval_records, self.progress.global_step
+        )
 
     def _prepare_folder(self) -> None:
         if not self.is_first:

@@ -23,7 +23,7 @@ from scenetext.compress.codings import StoredTensor
 from scenetext.compress.encoding import Way, as_rows, encode_value
 from scenetext.compress.stored import CodableWeight, codable_weights
 
-DAMPING = 0.05  # of the mean second moment: directions in which the inputs hardly vary move the weights little
+DAMPING = 0.3  # of the mean second moment: directions in which the inputs hardly vary move the weights little
 
 
 @dataclass(frozen=True, slots=True)
