@@ -21,7 +21,7 @@ PARAMETERS = {
     "config": "configs/ppocrv6_small_demo.yml",
     "submission": "runs/demo/submission",
     "answers": str(ANSWERS),
-    "budgets_mb": "[2, 3, 4, 6]",
+    "budgets_mb": "[2, 4]",
 }
 
 
