@@ -1,9 +1,9 @@
 """Can every network learn eight lines by heart? `python tests/benchmarks/overfit.py LABELS IMAGES [CONFIG ...]`.
 
 LABELS is a file of lines name<TAB>text, IMAGES the folder or zip of its pictures. Each network starts at random and is
-trained on the same eight short lines (Adam, constant rate) until it reads all of them without an error in evaluation mode; a
-network that does not within MOST_STEPS is named and makes the exit status 1. It reads them on the canvas
-that it was trained on: padding that training sees and reading does not would be another experiment.
+trained on the same eight short lines (Adam, constant rate) until it reads all of them without an error in evaluation
+mode; a network that does not within MOST_STEPS is named and makes the exit status 1. It reads them on the canvas that it
+was trained on: padding that training sees and reading does not would be another experiment.
 """
 
 from __future__ import annotations
