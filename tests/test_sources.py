@@ -286,3 +286,18 @@ def test_looking_up_many_widths_shows_a_bar(progress, tmp_path, monkeypatch, cap
     found = Lines(records, open_images(tmp_path), Charset(("a",)), 32, 320, progress=progress).widths_px()
     assert found.tolist() == [80, 80, 80]
     assert ("widths of lines" in capsys.readouterr().err) == progress
+
+
+def test_a_folder_that_cannot_be_looked_into_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "a.jpg").write_bytes(b"")
+    source, look = open_images(tmp_path), os.scandir
+
+    def scandir(folder):
+        if Path(folder).name == "closed":
+            raise PermissionError(13, "Permission denied")
+        return look(folder)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(InputError, match="closed cannot be looked into: Permission denied"):
+        source.names()

@@ -125,8 +125,8 @@ def _names_below(folder: str, prefix: str) -> Iterator[str]:
                     found += [] if entry.is_symlink() else [f"{entry.name}/"]
                 elif entry.name.lower().endswith(SUFFIXES):
                     found.append(entry.name)
-    except OSError:  # a folder that may not be looked into; a picture in it that labels name is an error of its own
-        return
+    except OSError as error:  # its pictures would be missing without a word
+        raise InputError(f"{folder} cannot be looked into: {error.strerror}; allow it or take it away.") from None
     found.sort()  # the slash belongs to the name: all that lies in "a" stands behind "a.jpg"
     for name in found:
         if name.endswith("/"):
