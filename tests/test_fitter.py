@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 
 import numpy as np
 import paddle
@@ -18,6 +19,7 @@ from scenetext.compress.encoding import Way, encode
 from scenetext.compress.finetune import finetune_rounded
 from scenetext.compress.fitter import Fitter
 from scenetext.compress.in_order import Rounded, round_in_order
+from scenetext.compress.lockstep import Lockstep
 from scenetext.compress.plan import Option, choose, worthwhile
 from scenetext.compress.rounding import output_error
 from scenetext.compress.sensitivity import Answers, measure_losses
@@ -205,3 +207,41 @@ def test_training_the_rounded_weights_brings_the_answers_nearer_in_the_same_byte
     same = {k for k, t in trained.items() if all(np.array_equal(a, stored[k].arrays[n]) for n, a in t.arrays.items())}
     assert {key for key in stored if "lstm" in key} <= same < set(stored)
     assert not [key for w in fitter.weights.values() for key in w.layer.__dict__ if key == w.attribute]
+
+
+class Chain(nn.Layer):
+    """Three linear layers in a row; the second fails when told to."""
+
+    def __init__(self, fails: bool = False):
+        super().__init__()
+        self.layers = nn.LayerList(nn.Linear(4, 4) for _ in range(3))
+        self.fails = fails
+
+    def forward(self, x: paddle.Tensor) -> paddle.Tensor:
+        for number, layer in enumerate(self.layers):
+            if number == 1 and self.fails:
+                raise ValueError("told to fail")
+            x = layer(x)
+        return x
+
+
+def test_passes_in_lockstep_see_what_was_changed_while_they_stood_and_end_with_the_block() -> None:
+    network, threads = Chain(), threading.active_count()
+    batches = [np.full((lines, 4), lines, np.float32) for lines in (1, 2, 3)]
+    with Lockstep(network, network.layers, batches) as passes:
+        for got, batch in zip(passes.next_inputs(), batches, strict=True):
+            np.testing.assert_array_equal(got, batch)
+        network.layers[0].weight.set_value(np.eye(4, dtype=np.float32) * 2)
+        for got, batch in zip(passes.next_inputs(), batches, strict=True):
+            np.testing.assert_array_equal(got, 2 * batch)
+        network(paddle.zeros([1, 4]))  # another pass beside them goes through
+    assert threading.active_count() == threads
+    network(paddle.zeros([1, 4]))
+    with Lockstep(network, network.layers[:1], batches) as passes:
+        passes.next_inputs()
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match="no further layer"):
+                passes.next_inputs()
+    with Lockstep(Chain(fails=True), [], batches) as passes, pytest.raises(ValueError, match="told to fail"):
+        passes.next_inputs()
+    assert threading.active_count() == threads

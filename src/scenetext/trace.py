@@ -144,6 +144,9 @@ def main(arguments: list[str]) -> None:
         for key, (coding, settings) in order["codings"].items()
     }
     store_weights(model, stored)
+    # No branch of a network here depends on a tensor, so its layers run as they are; translating their source first,
+    # as Paddle would, gives the same program and takes longer than all the rest.
+    paddle.jit.not_to_static(type(model).forward)
     shape = [None, CHANNELS, order["height"], order["width"]]
     paddle.jit.save(
         _with_softmax(model),

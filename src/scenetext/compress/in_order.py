@@ -21,6 +21,7 @@ from paddle import nn
 from scenetext.compress.calibration import has_moments, input_rows
 from scenetext.compress.codings import StoredTensor
 from scenetext.compress.encoding import Way, as_rows, encode_value
+from scenetext.compress.lockstep import Lockstep
 from scenetext.compress.stored import CodableWeight, codable_weights
 
 DAMPING = 0.3  # of the mean second moment: directions in which the inputs hardly vary move the weights little
@@ -74,24 +75,29 @@ def round_in_order(
     moving = {weight.key: weight for weight in codable_weights(changed)}
     found, biases = dict(stored), {}
     calls = _calls(model, list(own.values()), batches[0])
-    for key in progress(calls):
-        weight, twin = own[key], moving[key]
-        if weight.recurrent or calls[key] > 1:
+    once = [key for key in calls if calls[key] == 1 and not own[key].recurrent]
+    for key in stored:
+        if key not in once:
+            moving[key].set_value(found[key].decode())
+    with (
+        Lockstep(model, [own[key].layer for key in once], batches) as plain,
+        Lockstep(changed, [moving[key].layer for key in once], batches) as rounded,
+    ):
+        for key in progress(once):
+            weight, twin = own[key], moving[key]
+            before, after = plain.next_inputs(), rounded.next_inputs()
+            if key in moments:
+                rows, seen = _fitted_rows(weight, before, after)
+                own_rows = rows if weight.axis == 0 else np.ascontiguousarray(rows.T)
+                value = own_rows.reshape(weight.value.shape)
+                # so few lines alone say too little about inputs that vary together
+                found[key] = encode_value(value, weight.axis, Way.of(stored[key]), (seen + moments[key]) / 2)
             twin.set_value(found[key].decode())
-            continue
-        before, after = _inputs(model, weight.layer, batches), _inputs(changed, twin.layer, batches)
-        if key in moments:
-            rows, seen = _fitted_rows(weight, before, after)
-            own_rows = rows if weight.axis == 0 else np.ascontiguousarray(rows.T)
-            value = own_rows.reshape(weight.value.shape)
-            # so few lines alone say too little about inputs that vary together
-            found[key] = encode_value(value, weight.axis, Way.of(stored[key]), (seen + moments[key]) / 2)
-        twin.set_value(found[key].decode())
-        if getattr(weight.layer, "bias", None) is not None:
-            bias = twin.layer.bias
-            off = _mean_difference(weight.layer, before, twin.layer, after)
-            bias.set_value((bias.numpy() + off).astype(np.float32))
-            biases[f"{key.rpartition('.')[0]}.bias"] = bias.numpy()
+            if getattr(weight.layer, "bias", None) is not None:
+                bias = twin.layer.bias
+                off = _mean_difference(weight.layer, before, twin.layer, after)
+                bias.set_value((bias.numpy() + off).astype(np.float32))
+                biases[f"{key.rpartition('.')[0]}.bias"] = bias.numpy()
     return Rounded(found, biases)
 
 
@@ -106,31 +112,6 @@ def _calls(model: nn.Layer, weights: Sequence[CodableWeight], batch: np.ndarray)
         for hook in hooks:
             hook.remove()
     return calls
-
-
-class _Reached(Exception):
-    """A pass came to the layer it was made for; what comes after is not needed."""
-
-
-def _inputs(model: nn.Layer, layer: nn.Layer, batches: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """What a layer of a network gets for each batch."""
-    got = []
-
-    def take(_: nn.Layer, inputs: tuple) -> None:
-        got.append(inputs[0].numpy())
-        raise _Reached
-
-    hook = layer.register_forward_pre_hook(take)
-    try:
-        with paddle.no_grad():
-            for batch in batches:
-                try:
-                    model(paddle.to_tensor(batch))
-                except _Reached:
-                    continue
-    finally:
-        hook.remove()
-    return got
 
 
 def _fitted_rows(
