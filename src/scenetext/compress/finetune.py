@@ -103,9 +103,8 @@ def finetune_rounded(
         for _, images in zip(range(steps), batches, strict=False):
             images = paddle.to_tensor(images)
             with paddle.no_grad():
-                wanted = F.log_softmax(teacher(images), axis=-1)  # (B, T, C)
-            answer = F.log_softmax(model(images), axis=-1)
-            loss = (wanted.exp() * (wanted - answer)).sum() / len(images)
+                wanted = F.softmax(teacher(images), axis=-1)  # (B, T, C)
+            loss = F.cross_entropy(model(images), wanted, soft_label=True, reduction="sum") / len(images)
             loss.backward()
             optimiser.step()
             optimiser.clear_grad()

@@ -13,6 +13,7 @@ from paddle import Tensor
 from paddle.nn import functional as F
 
 from scenetext.charset import BLANK
+from scenetext.losses.log_softmax import log_softmax
 from scenetext.losses.nrtr import mean_over_tokens
 
 EXCLUDED = -1e9  # added to a logit whose class does not take part; exp of it is 0
@@ -45,7 +46,7 @@ def dkd_loss(
     student, teacher = student / temperature, teacher / temperature
     label = F.one_hot(tokens, student.shape[-1])  # (B, S, C)
     target = _divergence(_label_and_rest(teacher, label), _label_and_rest(student, label))
-    others = _divergence(*(F.log_softmax(logits + EXCLUDED * label, axis=-1) for logits in (teacher, student)))
+    others = _divergence(*(log_softmax(logits + EXCLUDED * label) for logits in (teacher, student)))
     loss = (alpha * target + beta * others) * temperature**2  # (B, S)
     return loss.mean() if count_padding else mean_over_tokens(loss, tokens)
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import paddle
 from paddle import Tensor
-from paddle.nn import functional as F
 
 from scenetext.charset import NRTR_PAD
+from scenetext.losses.log_softmax import log_softmax
 
 SMOOTHING = 0.1
 
@@ -28,7 +28,7 @@ def nrtr_loss(logits: Tensor, tokens: Tensor, smoothing: bool = True, count_padd
     Returns:
         () float32.
     """
-    log_p = F.log_softmax(logits, axis=-1)  # (B, S, C)
+    log_p = log_softmax(logits)  # (B, S, C)
     picked = paddle.take_along_axis(log_p, tokens.unsqueeze(-1), axis=-1).squeeze(-1)  # (B, S)
     loss = -picked
     if smoothing:
