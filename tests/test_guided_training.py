@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import paddle
 import pytest
 
+from drawn import draw_digits, tiny_config
 from parity import fill, inputs, read_table
+from scenetext.checkpoint import save_weights
 from scenetext.config import load_config
+from scenetext.data.pipeline import canvas_of
 from scenetext.errors import InputError
+from scenetext.evaluate import load_reader
+from scenetext.export import export_model
 from scenetext.losses import build_loss
 from scenetext.models import build_model
 from scenetext.models.build import BACKBONES
 from scenetext.models.multi_head import MultiHead
 from scenetext.models.nrtr_head import NRTRHead
 from scenetext.models.targets import Targets, nrtr_targets
+from scenetext.reader import ModelReader
 
 CLASSES = 20
 GUIDE = {"NRTRHead": {"nrtr_dim": 64, "max_text_length": 25, "num_decoder_layers": 2}}
@@ -236,6 +243,23 @@ def test_a_distillation_reads_as_its_pupil_and_fuses_it_alone():
     np.testing.assert_allclose(model(images).numpy(), before, atol=1e-4 * max(1.0, np.abs(before).max()))
     assert model.fused and not model.Teacher.fused and model.decoding == "ctc"
     assert model.head is model.Student.head
+
+
+def test_of_a_distillations_file_the_pupil_is_evaluated_and_exported(tmp_path):
+    folder = draw_digits(tmp_path / "digits", 4)
+    config = tiny_config(folder)
+    pupil = config["Architecture"]
+    models = {"Teacher": {"freeze_params": True, **pupil}, "Student": {"freeze_params": False, **pupil}}
+    config["Architecture"] = {"name": "DistillationModel", "algorithm": "Distillation", "Models": models}
+    paddle.seed(1)
+    model = build_model(config)
+    model.eval()
+    save_weights(model, tmp_path / "both")
+    pictures = [cv2.imread(str(folder / "images" / f"{number}.png")) for number in range(4)]
+    canvas = canvas_of(config, model.Student.input_size)
+    assert load_reader(config, tmp_path / "both")(pictures) == ModelReader(model.Student, canvas)(pictures)
+    report = export_model(config, tmp_path / "both", tmp_path / "out", storage="float32", progress=False)
+    assert max(report.max_difference.values()) < 1e-4
 
 
 def test_a_distillation_without_anyone_to_train_is_refused():

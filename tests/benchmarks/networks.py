@@ -8,6 +8,7 @@ format. Weights are drawn (running statistics too), so nothing here says how wel
 
 from __future__ import annotations
 
+import re
 import sys
 import tempfile
 import time
@@ -40,7 +41,8 @@ SIZES = ("MB, float32", "MB, 8 bits", "largest difference: json", "pdmodel", "on
 def configurations() -> list[Path]:
     """Those that train one network of their own; bases, variants for the demo and distillations are none."""
     found = sorted((ROOT / "configs").glob("*.yml"))
-    return [path for path in found if not path.stem.startswith("base_") and not path.stem.endswith("_demo")]
+    names = re.compile("base_|.*_demo$|.*_distill_")
+    return [path for path in found if not names.match(path.stem)]
 
 
 def settings(path: Path) -> dict:

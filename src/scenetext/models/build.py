@@ -8,6 +8,7 @@ from typing import Any
 
 from scenetext.charset import CLASSES_BEYOND_CTC, Charset, charset_path
 from scenetext.config import load_config
+from scenetext.config.schema import ARCHITECTURE
 from scenetext.models.attention_head import AttentionHead
 from scenetext.models.construct import construct, look_up
 from scenetext.models.ctc_head import CTCHead
@@ -88,7 +89,7 @@ def reading_config(config: dict[str, Any]) -> dict[str, Any]:
         return config
     models = architecture.get("Models") or {}
     name = student_name(models, {name for name, own in models.items() if own.get("freeze_params")})
-    return {**config, "Architecture": models[name]}
+    return {**config, "Architecture": {key: value for key, value in models[name].items() if key in ARCHITECTURE}}
 
 
 def load_charset(config: dict[str, Any]) -> Charset:
