@@ -18,9 +18,9 @@ PIP = $(BIN)/python -m pip --disable-pip-version-check
 demo: install
 	$(BIN)/scenetext demo
 
-# Two workers of one thread each.
+# Two workers of one thread each. What a file's tests share is made once, by the worker that has the file.
 test: install
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lab: install
 	$(BIN)/jupyter lab notebooks

@@ -17,7 +17,7 @@ ORDER = (
     *("data", "image_check", "label_statistics", "prepare"),
     *("kernels", "models", "onnx_weights", "pdparams", "weights", "losses", "decode", "ngram", "beam_search", "metrics", "error_report"),
     *("blend", "checkpoint", "optimiser", "parallel", "precision", "training_log", "line_reader", "reader", "train"),
-    *("compress", "program", "trace", "inference_yml", "onnx_export", "engines", "resumable", "predict", "verify"),
+    *("compress", "program", "fresh_process", "trace", "inference_yml", "onnx_export", "engines", "resumable", "predict", "verify"),
     *("export_report", "export_lines", "storing", "budget_curve", "fitting", "export"),
     *("evaluate", "submission_table", "submit", "plots"),
     *("notebook_cleaner", "notebook_runner", "demo", "bench", "cli", "__main__"),

@@ -15,7 +15,7 @@ from scenetext.models import build_model, load_charset
 from scenetext.models.attention_head import AttentionHead
 from scenetext.models.targets import Targets, attention_targets
 from scenetext.models.tps import TPS, base_points, slanted_lines, spline_solver, spline_terms
-from scenetext.trace import trace
+from scenetext.trace import Tracer
 
 EOS = 9
 
@@ -202,7 +202,8 @@ def test_exported_decoder_gives_the_networks_probabilities_at_any_batch_size(roo
     model = build_model(config)
     model.eval()
     model.fuse()
-    program, parameters = trace(model, config, {}, tmp_path, format, Canvas(32, 100, fixed=True))
+    with Tracer(format) as tracer:
+        program, parameters = tracer.trace(model, config, {}, tmp_path, Canvas(32, 100, fixed=True))
     settings = Config(str(program), str(parameters))
     settings.disable_gpu()
     settings.disable_glog_info()

@@ -17,7 +17,7 @@ from scenetext.models.gelu import GELU
 from scenetext.models.stn import STN_ON, edge_points, shrink, spline_matrix
 from scenetext.models.svtr import SubSample, SVTRNet
 from scenetext.models.svtr_block import Attention, Block, ConvMixer, DropPath, GlobalBlock, LocalAttention
-from scenetext.trace import trace
+from scenetext.trace import Tracer
 
 CONFIGS = {"svtr_tiny_en": Canvas(64, 256, True, True), "svtr_tiny_ch": Canvas(32, 320, True, False)}
 SMALL = dict(img_size=(16, 24), embed_dim=(8, 16, 32), depth=(1, 2, 1), num_heads=(1, 2, 4), out_char_num=6)
@@ -71,7 +71,8 @@ def test_exported_network_answers_alike_on_onednn_and_stores_no_masks(root, name
     model.fuse()
     images = paddle.randn([2, 3, *model.input_size])
     expected = F.softmax(model(images), axis=-1).numpy()
-    program, parameters = trace(model, config, {}, tmp_path, format, CONFIGS[name])
+    with Tracer(format) as tracer:
+        program, parameters = tracer.trace(model, config, {}, tmp_path, CONFIGS[name])
     settings = paddle.inference.Config(str(program), str(parameters))
     settings.disable_glog_info()
     settings.set_cpu_math_library_num_threads(1)

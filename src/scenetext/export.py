@@ -36,7 +36,7 @@ from scenetext.onnx_export import convert_to_onnx
 from scenetext.predict import predict_images
 from scenetext.reader import EagerEngine
 from scenetext.storing import STORAGES, Storage, store_within
-from scenetext.trace import BASE_NAME, PROGRAM_SUFFIX, trace
+from scenetext.trace import BASE_NAME, PROGRAM_SUFFIX, Tracer
 from scenetext.verify import TOLERANCE, Verification, take_samples, verify
 
 if TYPE_CHECKING:
@@ -105,8 +105,9 @@ def export_model(
         tuple(budgets_mb),
         progress,
     )
-    with _on_cpu():  # a GPU rounds differently, and what the files are checked against must be exact
-        report = _export(config, weights, order)
+    # on CPU, for a GPU rounds differently, and what the files are checked against must be exact
+    with _on_cpu(), Tracer("json" if format == "onnx" else format) as tracer:
+        report = _export(config, weights, order, tracer)
     write_json(report_path(out), report.as_dict())
     if progress:
         print(report)
@@ -137,7 +138,7 @@ class _Order:
     progress: bool
 
 
-def _export(config: dict[str, Any], weights: str | Path, order: _Order) -> ExportReport:
+def _export(config: dict[str, Any], weights: str | Path, order: _Order, tracer: Tracer) -> ExportReport:
     config, model, untrained = _load(config, weights)
     from scenetext.compress import slice_head, store_weights, tensor_sizes
 
@@ -157,7 +158,8 @@ def _export(config: dict[str, Any], weights: str | Path, order: _Order) -> Expor
 
         def write(stored: Mapping[str, StoredTensor]) -> int:
             job = Path(tempfile.mkdtemp(prefix="trace-", dir=scratch))
-            return _write_program(model, config, stored, job, order.format, canvas, made)
+            files = tracer.trace(model, config, stored, job, canvas)
+            return _take_program(files, order.format, job, made)
 
         fitting = Fitting(model, config, canvas, order.progress)
         storage = store_within(model, order.budget_bytes, order.storage, write, fitting.fitter, str(order.out))
@@ -293,20 +295,11 @@ def _load(config: dict[str, Any], weights: str | Path) -> tuple[dict[str, Any], 
     return config, model, loaded.added
 
 
-def _write_program(
-    model: Recogniser,
-    config: Mapping[str, Any],
-    stored: Mapping[str, StoredTensor],
-    job: Path,
-    format: str,
-    canvas: Canvas,
-    made: Path,
-) -> int:
-    """Traces the network into the folder `made`, in place of an earlier try; returns the bytes that count."""
+def _take_program(files: list[Path], format: str, job: Path, made: Path) -> int:
+    """Moves a traced network to the folder `made`, in place of an earlier try; returns the bytes that count."""
     for path in made.iterdir():
         if path.name != FILE_NAME:
             path.unlink()
-    files = trace(model, config, stored, job, "json" if format == "onnx" else format, canvas)
     if format == "onnx":
         shutil.copy(made / FILE_NAME, job)
         convert_to_onnx(job, made / ONNX)

@@ -14,8 +14,8 @@ from pathlib import Path
 from scenetext.charset import Charset
 from scenetext.errors import InputError
 from scenetext.files import replacing
+from scenetext.fresh_process import run_module
 from scenetext.inference_yml import CHARACTERS_KEY, program_files, read_inference_yml
-from scenetext.trace import run_module
 
 OPSET = 14
 

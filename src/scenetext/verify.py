@@ -16,9 +16,9 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from scenetext.engines import Engine, OnnxRuntime, PaddleInference, usable_threads
+from scenetext.fresh_process import run_module
 from scenetext.line_reader import LineReader
 from scenetext.predict import Recognizer, predict_images
-from scenetext.trace import run_module
 
 TOLERANCE = 1e-4  # of a probability
 NUDGE = 1e-5  # of a pixel in [-1, 1]: about the rounding errors that a few layers add up to

@@ -300,15 +300,15 @@ TRANSFORMS = Ops(
 )
 
 _DATASET: Table = {
-    "data_dir": Setting(TEXT, "folder, zip or LMDB that the names in the label files are relative to"),
+    "data_dir": Setting(TEXT, "folder, zip, folder of zips or LMDB that the names in the label files are relative to"),
     "transforms": TRANSFORMS,
+    "ext_op_transform_idx": unread(INT, "lines to join are decoded and nothing else"),
 }
 _LISTED: Table = {
     **_DATASET,
     "label_file_list": Setting(TEXT_OR_TEXTS, "files of name<TAB>text"),
     "ratio_list": Setting(FLOAT_OR_FLOATS, "share of each file that is used", [1.0]),
     "delimiter": Setting(one_of("\t"), "what stands between name and text", "\t"),
-    "ext_op_transform_idx": unread(INT, "lines to join are decoded and nothing else"),
 }
 DATASET = Named(
     {
