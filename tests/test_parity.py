@@ -126,6 +126,7 @@ def test_three_adam_steps_equal_the_reference(shared):
         losses.append(float(loss))
     np.testing.assert_allclose(losses, z["losses"], rtol=1e-5)
     state = model.state_dict()
+    # Adam makes a rounding error in a gradient near 0 a step as large as any other, and processors round differently
     for name in (n for n in z.files if n.startswith("after3_mean_std.")):
         value = state[name.removeprefix("after3_mean_std.")].numpy()
-        np.testing.assert_allclose([value.mean(), value.std()], z[name], rtol=2e-3, atol=1e-4, err_msg=name)
+        np.testing.assert_allclose([value.mean(), value.std()], z[name], rtol=2e-3, atol=3e-4, err_msg=name)
