@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from scenetext import fresh_process
 from scenetext.errors import RunError
 from scenetext.fresh_process import JobProcess, run_module
 
 WORKER = """
-import os, sys
-from scenetext.fresh_process import serve_jobs
+import os
+from scenetext import fresh_process
 
+fresh_process.CAN_FORK &= "nofork" not in os.environ["GIVEN"]
 count = 0
 
 def do(job):
@@ -26,7 +28,7 @@ def do(job):
     job.write_text(f"{count} {os.environ['GIVEN']}", encoding="utf-8")
 
 if __name__ == "__main__":
-    serve_jobs(do)
+    fresh_process.serve_jobs(do)
 """
 
 
@@ -38,12 +40,16 @@ def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return "some_worker"
 
 
-def test_each_job_starts_as_if_it_were_the_first(worker: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("given", ["fork", "nofork"])
+def test_each_job_starts_as_if_it_were_the_first(
+    given: str, worker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fresh_process, "CAN_FORK", fresh_process.CAN_FORK and given == "fork")
     jobs = [tmp_path / name for name in ("one", "另一个", "three")]
-    with JobProcess(worker, {"GIVEN": "x"}) as process:
+    with JobProcess(worker, {"GIVEN": given}) as process:
         for job in jobs:
             process.run(job)
-            assert job.read_text(encoding="utf-8") == "1 x"
+            assert job.read_text(encoding="utf-8") == f"1 {given}"
 
 
 @pytest.mark.parametrize(("job", "told"), [("wrong", "ValueError: .*wrong is wrong"), ("killed", "killed by signal 9")])

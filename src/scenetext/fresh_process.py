@@ -14,7 +14,7 @@ from typing import IO
 from scenetext.errors import RunError
 
 DONE = "job done"  # how the process tells that it has finished one and waits for the next
-CAN_FORK = hasattr(os, "fork")
+CAN_FORK = hasattr(os, "fork") and sys.platform != "darwin"  # Apple's libraries may crash in a copied process
 
 
 def run_module(module: str, arguments: Sequence[str], on_line: Callable[[str], object] = lambda line: None) -> None:
@@ -90,7 +90,7 @@ def serve_jobs(do: Callable[[Path], None]) -> None:
     """The process's own side of JobProcess: does jobs until there are no more, each in a copy of this process.
 
     What a job leaves behind in a library is thereby gone when the next one starts. Where processes cannot be copied
-    (Windows), JobProcess starts another one for the next job.
+    (Windows, macOS), JobProcess starts another one for the next job.
     """
     for line in sys.stdin:
         job = Path(line.rstrip("\n"))
