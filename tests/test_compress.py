@@ -20,7 +20,7 @@ from scenetext.compress import (
 )
 from scenetext.compress.codings import BYTE_LEVELS, PACKED, PACKED_LEVELS, UINT8, bits_per_weight, stored_scales
 from scenetext.compress.encoding import WAYS, CodableWeight, Way, encode
-from scenetext.compress.rounding import least_error_scales, output_error, round_by_error, rounded
+from scenetext.compress.rounding import InputMoments, least_error_scales, output_error, round_by_error, rounded
 from scenetext.errors import InputError
 from scenetext.models import build_model
 from scenetext.weights import load_weights
@@ -112,7 +112,7 @@ def test_every_level_survives_packing(levels: int) -> None:
 def test_rounding_by_output_error_beats_the_nearest_level_on_correlated_inputs(levels: int) -> None:
     inputs = RNG.normal(size=(500, 12)) @ RNG.normal(size=(12, 40)) + 0.1 * RNG.normal(size=(500, 40))
     inputs[:, 3] = 0.0  # an input that is never anything else
-    moments = (inputs.T @ inputs / 500).astype(np.float32)
+    moments = InputMoments((inputs.T @ inputs / 500).astype(np.float32))
     weight = RNG.normal(size=(16, 40)).astype(np.float32)
     steps = np.repeat(least_error_scales(weight, np.ones(40), levels), 40, axis=1)
     middle = (levels - 1) / 2

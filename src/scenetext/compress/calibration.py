@@ -13,6 +13,7 @@ import numpy as np
 import paddle
 from paddle import Tensor, nn
 
+from scenetext.compress.rounding import InputMoments
 from scenetext.compress.stored import CodableWeight
 
 PLACES = 2048  # of a layer's input that a batch contributes at most; neighbours say much the same
@@ -23,7 +24,7 @@ def input_moments(
     weights: Sequence[CodableWeight],
     batches: Sequence[np.ndarray],
     progress: Callable[[Iterable], Iterable] = iter,
-) -> dict[str, np.ndarray]:
+) -> dict[str, InputMoments]:
     """Mean products of each layer's inputs.
 
     Args:
@@ -33,8 +34,8 @@ def input_moments(
         progress: wraps the iteration over batches.
 
     Returns:
-        By the weight's key: float32 (inputs, inputs), inputs in the order of `encoding.as_rows`; up to a factor, since
-        only what they say about one input against another is used.
+        By the weight's key, inputs in the order of `encoding.as_rows`; up to a factor, since only what they say about one
+        input against another is used.
     """
     rng = np.random.default_rng(0)
     sums: dict[str, np.ndarray] = {}
@@ -57,7 +58,8 @@ def input_moments(
     finally:
         for hook in hooks:
             hook.remove()
-    return {key: total / max(np.trace(total) / len(total), np.float32(1e-30)) for key, total in sums.items()}
+    means = {key: max(np.trace(total) / len(total), np.float32(1e-30)) for key, total in sums.items()}
+    return {key: InputMoments(total / means[key]) for key, total in sums.items()}
 
 
 def has_moments(weight: CodableWeight) -> bool:

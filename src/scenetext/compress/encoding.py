@@ -21,7 +21,7 @@ from scenetext.compress.codings import (
     store_scales,
     stored_scales,
 )
-from scenetext.compress.rounding import least_error_scales, round_by_error, rounded
+from scenetext.compress.rounding import InputMoments, least_error_scales, round_by_error, rounded
 from scenetext.compress.stored import CodableWeight, codable_weights, parameter_bytes, tensor_sizes
 
 LEAST_NUMBERS = 1024  # a smaller tensor saves less than 3 kB, and its decoding takes 1 kB of program
@@ -90,19 +90,19 @@ def as_rows(weight: np.ndarray, axis: int) -> np.ndarray:
     return weight.reshape(len(weight), -1) if axis == 0 else weight.T
 
 
-def encode(weight: CodableWeight, way: Way, moments: np.ndarray | None = None) -> StoredTensor:
+def encode(weight: CodableWeight, way: Way, moments: InputMoments | None = None) -> StoredTensor:
     """Codes a weight.
 
     Args:
         weight: it stays as it is.
         way: how.
-        moments: float32 (inputs, inputs), the mean product of two of the layer's inputs on real lines: the rounding
-            then keeps the layer's output. Without it each weight is rounded to its nearest level.
+        moments: of the layer's inputs on real lines: the rounding then keeps the layer's output. Without them each
+            weight is rounded to its nearest level.
     """
     return encode_value(weight.value, weight.axis, way, moments)
 
 
-def encode_value(value: np.ndarray, axis: int, way: Way, moments: np.ndarray | None = None) -> StoredTensor:
+def encode_value(value: np.ndarray, axis: int, way: Way, moments: InputMoments | None = None) -> StoredTensor:
     """Codes a float32 weight whose output channels are along `axis`; see encode."""
     if way.coding == FLOAT16:
         return StoredTensor(FLOAT16, {"half": _halved(value)})
@@ -114,7 +114,7 @@ def encode_value(value: np.ndarray, axis: int, way: Way, moments: np.ndarray | N
     return StoredTensor(PACKED, {**pack(own, way.levels), **store_scales(scales, axis, value.ndim)}, settings)
 
 
-def encode_rows(rows: np.ndarray, way: Way, moments: np.ndarray | None) -> np.ndarray:
+def encode_rows(rows: np.ndarray, way: Way, moments: InputMoments | None) -> np.ndarray:
     """What rows (outputs, inputs) of a weight become when they are stored in a way; see encode."""
     if way.coding == FLOAT16:
         return _halved(rows).astype(np.float32)
@@ -128,12 +128,12 @@ def _halved(value: np.ndarray) -> np.ndarray:
 
 
 def _levels_and_scales(
-    rows: np.ndarray, way: Way, moments: np.ndarray | None
+    rows: np.ndarray, way: Way, moments: InputMoments | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Levels uint8 (outputs, inputs), and scales as they are kept, float32 (outputs, groups)."""
     outputs, inputs = rows.shape
     groups = way.groups(inputs)
-    importance = np.ones(inputs, np.float32) if moments is None else _importance(moments)
+    importance = np.ones(inputs, np.float32) if moments is None else moments.importance
     grouped = rows.reshape(outputs, groups, -1)
     scales = least_error_scales(grouped, importance.reshape(groups, -1), way.count)[..., 0]
     scales = stored_scales(store_scales(scales, 0, 2), 0)
@@ -143,12 +143,6 @@ def _levels_and_scales(
     else:
         level = round_by_error(rows, steps, way.count, moments)
     return level, scales
-
-
-def _importance(moments: np.ndarray) -> np.ndarray:
-    """Mean squares of the inputs, none quite 0."""
-    squares = np.diag(moments)
-    return np.maximum(squares, 1e-6 * squares.max(initial=1e-30)).astype(np.float32)
 
 
 def encode_weights(

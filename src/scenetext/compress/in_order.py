@@ -22,6 +22,7 @@ from scenetext.compress.calibration import has_moments, input_rows
 from scenetext.compress.codings import StoredTensor
 from scenetext.compress.encoding import Way, as_rows, encode_value
 from scenetext.compress.lockstep import Lockstep
+from scenetext.compress.rounding import InputMoments
 from scenetext.compress.stored import CodableWeight, codable_weights
 
 DAMPING = 0.3  # of the mean second moment: directions in which the inputs hardly vary move the weights little
@@ -56,7 +57,7 @@ class Rounded:
 def round_in_order(
     model: nn.Layer,
     stored: Mapping[str, StoredTensor],
-    moments: Mapping[str, np.ndarray],
+    moments: Mapping[str, InputMoments],
     batches: Sequence[np.ndarray],
     progress: Callable[[Iterable], Iterable] = iter,
 ) -> Rounded:
@@ -91,7 +92,8 @@ def round_in_order(
                 own_rows = rows if weight.axis == 0 else np.ascontiguousarray(rows.T)
                 value = own_rows.reshape(weight.value.shape)
                 # so few lines alone say too little about inputs that vary together
-                found[key] = encode_value(value, weight.axis, Way.of(stored[key]), (seen + moments[key]) / 2)
+                both = InputMoments((seen + moments[key].products) / 2)
+                found[key] = encode_value(value, weight.axis, Way.of(stored[key]), both)
             twin.set_value(found[key].decode())
             if getattr(weight.layer, "bias", None) is not None:
                 bias = twin.layer.bias

@@ -8,6 +8,8 @@ columns of large inputs first).
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
 SEARCH_STEPS = 40  # scales tried between the largest magnitude's and SMALLEST_SCALE times that
@@ -53,24 +55,51 @@ def rounded(ratio: np.ndarray, levels: int) -> np.ndarray:
     return np.clip(np.rint(ratio + middle), 0, levels - 1) - middle
 
 
-def round_by_error(weight: np.ndarray, scales: np.ndarray, levels: int, moments: np.ndarray) -> np.ndarray:
+class InputMoments:
+    """The mean products of two of a layer's inputs, and what rounding takes from them, computed once for all roundings.
+
+    Args:
+        products: float32 (inputs, inputs), up to a factor.
+    """
+
+    def __init__(self, products: np.ndarray):
+        self.products = products
+
+    @cached_property
+    def importance(self) -> np.ndarray:
+        """Mean squares of the inputs, none quite 0, float32 (inputs,)."""
+        squares = np.diag(self.products)
+        return np.maximum(squares, 1e-6 * squares.max(initial=1e-30)).astype(np.float32)
+
+    @cached_property
+    def corrections(self) -> tuple[np.ndarray, np.ndarray]:
+        """The order of columns, the largest inputs first, int64 (inputs,), and how each one's error is made good.
+
+        That is float32 U (inputs, inputs), upper triangular, with Uᵀ U the inverse of the damped products in that order.
+        For thousands of inputs this takes much longer than a rounding.
+        """
+        products = self.products.astype(np.float64)
+        silent = np.diag(products) <= 0
+        products[silent, silent] = 1.0  # an input that never was anything but zero
+        products[np.diag_indices_from(products)] += DAMPING * np.diag(products).mean()
+        order = np.argsort(-np.diag(products), kind="stable")
+        inverse = np.linalg.inv(products[np.ix_(order, order)])
+        return order, np.linalg.cholesky(inverse).T.astype(np.float32)
+
+
+def round_by_error(weight: np.ndarray, scales: np.ndarray, levels: int, moments: InputMoments) -> np.ndarray:
     """Rounds a matrix so that the layer's output on its usual inputs changes little.
 
     Args:
         weight: float32 (outputs, inputs).
         scales: float32 (outputs, inputs), the step of each weight.
         levels: how many multiples of the step there are, symmetric about zero.
-        moments: float32 (inputs, inputs), the mean product of two inputs, up to a factor.
+        moments: of the layer's inputs.
 
     Returns:
         uint8 (outputs, inputs): the levels, 0 the lowest.
     """
-    moments = moments.astype(np.float64)
-    silent = np.diag(moments) <= 0
-    moments[silent, silent] = 1.0  # an input that never was anything but zero
-    moments[np.diag_indices_from(moments)] += DAMPING * np.diag(moments).mean()
-    order = np.argsort(-np.diag(moments), kind="stable")
-    upper = _upper_of_inverse(moments[np.ix_(order, order)])
+    order, upper = moments.corrections
     work, steps = weight[:, order].astype(np.float32), scales[:, order]
     middle = np.float32((levels - 1) / 2)
     found = np.empty(work.shape, np.uint8)
@@ -91,14 +120,9 @@ def round_by_error(weight: np.ndarray, scales: np.ndarray, levels: int, moments:
     return found[:, back]
 
 
-def _upper_of_inverse(moments: np.ndarray) -> np.ndarray:
-    """float32 U, upper triangular, with Uᵀ U the inverse of a symmetric positive matrix."""
-    return np.linalg.cholesky(np.linalg.inv(moments)).T.astype(np.float32)
-
-
-def output_error(difference: np.ndarray, moments: np.ndarray) -> float:
+def output_error(difference: np.ndarray, moments: InputMoments) -> float:
     """The mean squared change of the outputs, summed over them, for a change (outputs, inputs) of the weights.
 
-    It is up to the factor that `moments` is.
+    It is up to the factor that `moments` are.
     """
-    return float(((difference @ moments) * difference).sum())
+    return float(((difference @ moments.products) * difference).sum())
