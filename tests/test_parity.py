@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
+from pathlib import Path
+
 import numpy as np
 import paddle
 import pytest
@@ -95,7 +98,23 @@ def test_ctc_loss_equals_the_reference_and_an_infeasible_line_costs_nothing(shar
         assert (float(own.grad.abs().sum()) == 0.0) == (expected == 0.0)
 
 
-def test_three_adam_steps_equal_the_reference(shared):
+def test_three_adam_steps_equal_the_reference(shared, monkeypatch):
+    # Adam makes a rounding error in a gradient near 0 a step as large as any other. The reference was computed by Paddle as
+    # it comes, so this is, too: in a process in which `prepare_process` has not chosen other code of MKL's.
+    monkeypatch.delenv("MKL_DEBUG_CPU_TYPE", raising=False)
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        losses, gradients, state = pool.apply(three_adam_steps, (shared,))
+    z = np.load(shared / "parity" / "expected" / "train_steps_crnn_mv3_small.npz")
+    for name in (n for n in z.files if n.startswith("grad0_abs_mean.") and float(z[n]) > 1e-3):
+        assert gradients[name.removeprefix("grad0_abs_mean.")] == pytest.approx(float(z[name]), rel=2e-3), name
+    np.testing.assert_allclose(losses, z["losses"], rtol=1e-5)
+    for name in (n for n in z.files if n.startswith("after3_mean_std.")):
+        value = state[name.removeprefix("after3_mean_std.")]
+        np.testing.assert_allclose([value.mean(), value.std()], z[name], rtol=2e-3, atol=1e-4, err_msg=name)
+
+
+def three_adam_steps(shared: Path) -> tuple[list[float], dict[str, float], dict[str, np.ndarray]]:
+    """Losses, mean sizes of the first step's gradients, and the tensors afterwards."""
     model, table = build(shared, "crnn_mv3_small")
     fill(model, table["fill_rules_applied"])
     z = np.load(shared / "parity" / "expected" / "train_steps_crnn_mv3_small.npz")
@@ -112,21 +131,13 @@ def test_three_adam_steps_equal_the_reference(shared):
     model.train()
     images = inputs(tuple(table["input_shape"]))
     ids, lengths = paddle.to_tensor(z["labels"].astype(np.int32)), paddle.to_tensor(z["lengths"])
-    losses = []
+    losses, gradients = [], {}
     for step, label in enumerate("aba"):
         loss = ctc_loss(model(paddle.to_tensor(images[label])), ids, lengths)
         loss.backward()
         if step == 0:
-            for key, parameter in model.named_parameters():
-                name = f"grad0_abs_mean.{key}"
-                if name in z and float(z[name]) > 1e-3:
-                    assert float(parameter.grad.abs().mean()) == pytest.approx(float(z[name]), rel=2e-3), key
+            gradients = {key: float(p.grad.abs().mean()) for key, p in model.named_parameters() if p.grad is not None}
         optimiser.step()
         optimiser.clear_grad()
         losses.append(float(loss))
-    np.testing.assert_allclose(losses, z["losses"], rtol=1e-5)
-    state = model.state_dict()
-    # Adam makes a rounding error in a gradient near 0 a step as large as any other, and processors round differently
-    for name in (n for n in z.files if n.startswith("after3_mean_std.")):
-        value = state[name.removeprefix("after3_mean_std.")].numpy()
-        np.testing.assert_allclose([value.mean(), value.std()], z[name], rtol=2e-3, atol=3e-4, err_msg=name)
+    return losses, gradients, {key: value.numpy() for key, value in model.state_dict().items()}
