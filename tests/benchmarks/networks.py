@@ -109,7 +109,8 @@ def bytes_in_8_bits(model: Recogniser, config: dict, scratch: Path) -> int:
     stored = encode_weights(model, lambda w: Way(UINT8) if w.size >= LEAST_NUMBERS and not w.recurrent else None)
     with Tracer("json") as tracer:
         job = Path(tempfile.mkdtemp(dir=scratch))
-        return sum(p.stat().st_size for p in tracer.trace(model, config, stored, job, canvas_of(config, model.input_size)))
+        files = tracer.trace(model, config, stored, job, canvas_of(config, model.input_size))
+    return sum(path.stat().st_size for path in files)
 
 
 def row(path: Path, scratch: Path) -> list[str]:
