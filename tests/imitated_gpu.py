@@ -11,7 +11,6 @@ from __future__ import annotations
 import importlib
 from types import SimpleNamespace
 
-import paddle
 from paddle import _C_ops
 from paddle.base import core
 from paddle.base.framework import _dygraph_tracer

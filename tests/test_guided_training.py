@@ -21,6 +21,7 @@ from scenetext.models.build import BACKBONES
 from scenetext.models.multi_head import MultiHead
 from scenetext.models.nrtr_head import NRTRHead
 from scenetext.models.targets import Targets, nrtr_targets
+from scenetext.pretrained import load_pretrained
 from scenetext.reader import ModelReader
 
 CLASSES = 20
@@ -260,6 +261,37 @@ def test_of_a_distillations_file_the_pupil_is_evaluated_and_exported(tmp_path):
     assert load_reader(config, tmp_path / "both")(pictures) == ModelReader(model.Student, canvas)(pictures)
     report = export_model(config, tmp_path / "both", tmp_path / "out", storage="float32", progress=False)
     assert max(report.max_difference.values()) < 1e-4
+
+
+@pytest.mark.parametrize("holds, checkpoint, refused", [("all", "", False), ("half", "", True), (None, "", True), (None, "runs/latest", False)])
+def test_a_frozen_teacher_whose_weights_are_not_all_loaded_is_refused(tmp_path, holds, checkpoint, refused):
+    teacher = build(network())
+    arrays = {key: value.numpy() for key, value in teacher.state_dict().items()}
+    if holds == "half":
+        arrays = {key: value for key, value in arrays.items() if "gtc_head" not in key}
+    paddle.save(arrays, str(tmp_path / "teacher.pdparams"))
+    own = {"freeze_params": True, **network(), **({"pretrained": str(tmp_path / "teacher")} if holds else {})}
+    config = load_config({"Architecture": distilled(Teacher=own), "Global": {"checkpoints": checkpoint}})
+    model = build_model(config, CLASSES)
+    if refused:
+        with pytest.raises(InputError, match="Models.Teacher has freeze_params: true, .* would teach noise"):
+            load_pretrained(config, model)
+    else:
+        notes, share = load_pretrained(config, model)
+        assert len(notes) == (holds == "all") and share == 1.0
+
+
+def test_a_guide_that_the_file_lacks_keeps_nobody_from_reading(tmp_path):
+    folder = draw_digits(tmp_path / "digits", 4)
+    config = tiny_config(folder)
+    config["Architecture"] = network()
+    model = build_model(config)
+    model.eval()
+    arrays = {key: value.numpy() for key, value in model.state_dict().items()}
+    paddle.save({k: v for k, v in arrays.items() if not k.startswith(("head.gtc_head", "head.before_gtc"))}, str(tmp_path / "own.pdparams"))
+    pictures = [cv2.imread(str(folder / "images" / f"{number}.png")) for number in range(4)]
+    expected = ModelReader(model, canvas_of(config, model.input_size))(pictures)
+    assert load_reader(config, tmp_path / "own")(pictures) == expected
 
 
 def test_a_distillation_without_anyone_to_train_is_refused():

@@ -15,7 +15,7 @@ ORDER = (
     *("errors", "files", "cpu", "interruption", "textfile", "natural_order", "normalise", "charset", "config", "runs", "experiment"),
     *("download", "unpack", "official_weights", "records", "labels", "fonts", "sample", "rawdata"),
     *("data", "image_check", "label_statistics", "prepare"),
-    *("kernels", "models", "onnx_weights", "pdparams", "weights", "losses", "decode", "ngram", "beam_search", "metrics", "error_report"),
+    *("kernels", "models", "onnx_weights", "pdparams", "weights", "pretrained", "losses", "decode", "ngram", "beam_search", "metrics", "error_report"),
     *("blend", "checkpoint", "optimiser", "parallel", "precision", "training_log", "line_reader", "reader", "train"),
     *("compress", "program", "fresh_process", "trace", "inference_yml", "onnx_export", "engines", "resumable", "predict", "verify"),
     *("export_report", "export_lines", "storing", "budget_curve", "fitting", "export"),

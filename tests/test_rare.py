@@ -66,11 +66,30 @@ def test_side_conditions_are_kept_for_the_files_and_never_trained():
 
 @pytest.mark.parametrize(
     "options, message",
-    [({"model_name": "medium"}, "small, large"), ({"num_fiducial": 7}, "even"), ({"num_fiducial": 4}, "at least 6")],
+    [({"num_fiducial": 7}, "even"), ({"num_fiducial": 4}, "at least 6")],
 )
 def test_options_of_the_transform_that_mean_nothing_are_refused(options, message):
     with pytest.raises(InputError, match=message):
         TPS(3, **options)
+
+
+@pytest.mark.parametrize("resize, size", [([3, 32, 320], (32, 320)), (None, (32, 100))])
+def test_the_transform_works_at_the_size_that_training_resizes_to(resize, size):
+    config = {
+        "Architecture": {
+            "Transform": {"name": "TPS", "num_fiducial": 6},
+            "Backbone": {"name": "MobileNetV3"},
+            "Neck": {"name": "SequenceEncoder", "encoder_type": "reshape"},
+            "Head": {"name": "CTCHead"},
+        }
+    }
+    if resize:
+        config["Train"] = {"dataset": {"name": "SimpleDataSet", "transforms": [{"RecResizeImg": {"image_shape": resize}}]}}
+    model = build_model(config, 9)
+    assert model.input_size == size
+    assert model(paddle.zeros([1, 3, *size])).shape[1] == size[1] // 4
+    config["Architecture"]["Transform"]["input_size"] = [32, 64]
+    assert build_model(config, 9).input_size == (32, 64)
 
 
 def test_straightened_noise_equals_the_reference(shared):

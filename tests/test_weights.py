@@ -117,6 +117,10 @@ def test_a_weight_file_that_would_run_code_is_refused_without_running_it(saved, 
         (b"PK\x03\x04 no pickle", "not a whole file"),
         (pickle.dumps([1, 2]), "not a table"),
         (pickle.dumps({"a": "text"}), "a is a str"),
+        (pickle.dumps({"a": np.array(["text"])}), "a holds <U4 values, not numbers"),
+        (pickle.dumps({"a": np.array([None])}), "a holds object values, not numbers"),
+        (pickle.dumps({"a": np.array([1.0, np.nan], np.float32)}), "a holds numbers that are not finite"),
+        (b"\x80\x04\x8e\xff\xff\xff\xff\xff\xff\xff\xff", "not a whole file"),  # bytes of a length beyond any memory
     ],
 )
 def test_a_file_that_holds_no_weights_is_named(tmp_path, content, message):
@@ -125,6 +129,44 @@ def test_a_file_that_holds_no_weights_is_named(tmp_path, content, message):
         path.write_bytes(content)
     with pytest.raises(InputError, match=message):
         read_pdparams(path)
+
+
+def test_a_folder_in_place_of_a_weight_file_is_named(tmp_path):
+    (tmp_path / "w.pdparams").mkdir()
+    with pytest.raises(InputError, match="w.pdparams cannot be read"):
+        read_pdparams(tmp_path / "w")
+
+
+def test_bfloat16_which_paddle_pickles_as_uint16_is_read_as_what_it_means(tmp_path):
+    numbers = paddle.to_tensor([1.0, -0.15625, 3e-20, 0.0])
+    paddle.save({"whole": numbers, "half": numbers.astype("bfloat16")}, str(tmp_path / "w.pdparams"))
+    arrays = read_pdparams(tmp_path / "w")
+    assert arrays["half"].dtype == np.float32
+    np.testing.assert_array_equal(arrays["half"], numbers.astype("bfloat16").astype("float32").numpy())
+    np.testing.assert_array_equal(arrays["whole"], numbers.numpy())
+
+
+def test_what_paddle_saves_beside_weights_is_named(tmp_path):
+    paddle.save({"w": paddle.ones([2]), "epoch": 3}, str(tmp_path / "w.pdparams"))  # the tensor as (name, array)
+    with pytest.raises(InputError, match="epoch is a int, not an array"):
+        read_pdparams(tmp_path / "w")
+
+
+def test_a_file_without_statistics_fuses_no_network_that_it_does_not_hold_fused(saved, tmp_path):
+    head = {key: value for key, value in read_pdparams(saved[1]).items() if key.startswith("head.")}
+    with open(tmp_path / "head.pdparams", "wb") as file:
+        pickle.dump(head, file, 2)
+    model = model_with(tmp_path, "abc")
+    keys = list(model.state_dict())
+    report = load_weights(model, tmp_path / "head")
+    assert not report.fused and not model.fused and list(model.state_dict()) == keys
+    assert report.random_backbone and "NOTHING OF THE BACKBONE" in str(report)
+    assert f"and {len(report.missing) - 20} more" in str(report)
+
+    saved[0].fuse()
+    save_weights(saved[0], tmp_path / "fused")
+    report = load_weights(model, tmp_path / "fused", strict=True)
+    assert report.fused and model.fused and not report.random_backbone
 
 
 def test_a_cut_off_weight_file_is_named(saved):

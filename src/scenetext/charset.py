@@ -8,6 +8,7 @@ used, is one more class at the end.
 from __future__ import annotations
 
 import string
+import warnings
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -37,11 +38,17 @@ SPACE = " "
 DEFAULT_CHARACTERS = string.digits + string.ascii_lowercase
 """What a network without a dictionary reads."""
 
+UPSTREAM_FOLDERS = {"ppocr", "charsets"}  # in paths of PaddleOCR's configs and of ours
+
 BUNDLED = {
     "ppocr_keys_v1": "ppocr_keys_v1.txt",  # CRNN to PP-OCRv4: 6,623 characters
+    "ppocrv5": "ppocrv5.txt",  # PP-OCRv5 mobile and server: 18,383 characters
+    "ppocrv5_dict": "ppocrv5.txt",
     "ppocrv6": "ppocrv6.txt",  # PP-OCRv6 small and medium: 18,708 characters
     "ppocrv6_small": "ppocrv6.txt",
     "ppocrv6_dict": "ppocrv6.txt",
+    "ppocrv6_tiny": "ppocrv6_tiny.txt",  # PP-OCRv6 tiny: 6,904 characters
+    "ppocrv6_tiny_dict": "ppocrv6_tiny.txt",
     "en_dict": "en_dict.txt",  # PP-OCRv3 and v4 English: printable ASCII from 0 on, the space last
 }
 """Dictionaries that official weights depend on, by name; the files lie in `configs/charsets`."""
@@ -219,7 +226,8 @@ def charset_path(name_or_path: str | Path, base: str | Path | None = None) -> Pa
     """Finds a dictionary file.
 
     An existing path wins, as it is or relative to `base`. Otherwise its name without folder and suffix may be one of
-    `BUNDLED`, so that `ppocr/utils/ppocr_keys_v1.txt` of PaddleOCR's own configs needs no edit.
+    `BUNDLED`, so that `ppocr/utils/ppocr_keys_v1.txt` of PaddleOCR's own configs needs no edit. Of a file elsewhere that
+    does not exist, that is said in a warning.
 
     Args:
         name_or_path: a path or a bundled name.
@@ -235,6 +243,8 @@ def charset_path(name_or_path: str | Path, base: str | Path | None = None) -> Pa
     if path.stem in BUNDLED:
         bundled = _charset_folder() / BUNDLED[path.stem]
         if bundled.is_file():
+            if path.parent != Path() and not UPSTREAM_FOLDERS & set(path.parts):
+                warnings.warn(f"The dictionary {path} does not exist; {bundled} is taken for it.", stacklevel=2)
             return bundled
     raise InputError(
         f"The dictionary {str(name_or_path)!r} is neither a file nor one of the names {', '.join(BUNDLED)}."

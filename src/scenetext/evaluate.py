@@ -186,6 +186,7 @@ def load_reader(config: Mapping[str, Any], weights: str | Path, *, strict: bool 
     config = reading_config(dict(config))
     choose_device(config)
     model = build_model(config)
+    model.drop_guide()
     load_weights(model, weights, strict=strict)
     return ModelReader(model, canvas_of(config, model.input_size))
 

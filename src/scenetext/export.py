@@ -25,7 +25,7 @@ from scenetext.data.pipeline import canvas_of
 from scenetext.data.transforms import Canvas
 from scenetext.errors import InputError, RunError
 from scenetext.export_lines import drawn_lines, labelled_lines
-from scenetext.export_report import ExportReport, LineDifference, size_text
+from scenetext.export_report import ExportReport, LineDifference
 from scenetext.files import replacing_folder, write_json
 from scenetext.fitting import Fitting
 from scenetext.inference_yml import FILE_NAME, ONNX, InferenceSettings, model_name
@@ -285,6 +285,7 @@ def _load(config: dict[str, Any], weights: str | Path) -> tuple[dict[str, Any], 
 
     config = reading_config(config)
     model = build_model(config)
+    model.drop_guide()
     loaded = load_weights(model, weights)
     if loaded.missing:
         raise InputError(

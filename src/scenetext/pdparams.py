@@ -12,6 +12,7 @@ from scenetext.errors import InputError
 
 # what numpy arrays in a pickle are made of, in numpy 1 and 2; everything else a pickle may name is refused
 ALLOWED_GLOBALS = {
+    ("builtins", "tuple"),  # paddle.save makes (name, array) of a tensor inside other containers
     ("collections", "OrderedDict"),
     ("_codecs", "encode"),
     ("numpy", "ndarray"),
@@ -23,6 +24,9 @@ ALLOWED_GLOBALS = {
     ("numpy._core.numeric", "_frombuffer"),
     ("numpy.core.numeric", "_frombuffer"),
 }
+# what the unpickler raises on bytes that are none of its own
+BROKEN_PICKLE = (pickle.UnpicklingError, EOFError, ValueError, LookupError, AttributeError, TypeError)
+BROKEN_PICKLE += (OverflowError, MemoryError)  # a length that the bytes claim
 NAME_TABLE = "StructuredToParameterName@@"  # paddle.save's map from keys to its own parameter names
 
 
@@ -52,7 +56,9 @@ def unpickle_arrays(path: str | Path) -> Any:
             return _ArrayUnpickler(file, path).load()
     except FileNotFoundError:
         raise InputError(f"The weights {path} do not exist.") from None
-    except (pickle.UnpicklingError, EOFError, ValueError, IndexError, KeyError, AttributeError, TypeError) as error:
+    except OSError as error:
+        raise InputError(f"The weights {path} cannot be read ({error.strerror}).") from None
+    except BROKEN_PICKLE as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path} is not a whole file of Paddle weights ({error}).") from None
@@ -64,8 +70,11 @@ def read_pdparams(path: str | Path) -> dict[str, np.ndarray]:
     Args:
         path: the file, or the same path without the suffix.
 
+    Returns:
+        Finite numbers, each array in the file's own dtype; bfloat16, which the file holds as uint16, as float32.
+
     Raises:
-        InputError: the file is missing, broken, unsafe, or holds something other than named arrays.
+        InputError: the file is missing, broken, unsafe, or holds something other than named arrays of finite numbers.
     """
     path = with_suffix(path, ".pdparams")
     content = unpickle_arrays(path)
@@ -79,8 +88,18 @@ def read_pdparams(path: str | Path) -> dict[str, np.ndarray]:
             value = value[1]
         if not isinstance(value, np.ndarray):
             raise InputError(f"{path}: {key} is a {type(value).__name__}, not an array.")
-        arrays[str(key)] = value
+        arrays[str(key)] = _numbers(value, f"{path}: {key}")
     return arrays
+
+
+def _numbers(array: np.ndarray, place: str) -> np.ndarray:
+    if array.dtype == np.uint16:  # how Paddle pickles bfloat16: the upper half of a float32
+        array = (array.astype(np.uint32) << 16).view(np.float32)
+    if array.dtype.kind not in "fiub":
+        raise InputError(f"{place} holds {array.dtype} values, not numbers.")
+    if not np.isfinite(array).all():
+        raise InputError(f"{place} holds numbers that are not finite: that training had diverged; take earlier weights.")
+    return array
 
 
 def read_parameter_names(path: str | Path) -> dict[str, str]:

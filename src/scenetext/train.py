@@ -6,7 +6,6 @@ training that was stopped and resumed ends with the same weights as one that ran
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,7 +22,6 @@ from scenetext.config import ignored_keys, setting, write_config
 from scenetext.data.batches import Batch, ctc_steps, load_ahead
 from scenetext.data.pipeline import canvas_of, evaluation_lines, training_lines, training_sampler
 from scenetext.data.transforms import decode_image
-from scenetext.errors import InputError
 from scenetext.interruption import Interruption
 from scenetext.losses import adds_up_lines, build_loss
 from scenetext.metrics import Scores, score
@@ -31,10 +29,11 @@ from scenetext.models import build_model
 from scenetext.models.targets import Targets
 from scenetext.optimiser import build_optimiser
 from scenetext.precision import Precision
+from scenetext.pretrained import load_pretrained
 from scenetext.reader import ModelReader
 from scenetext.runs import choose_device, seed_everything, write_manifest
 from scenetext.training_log import TrainingLog
-from scenetext.weights import DICTIONARY_BESIDE_WEIGHTS, load_weights
+from scenetext.weights import DICTIONARY_BESIDE_WEIGHTS
 
 BEST = "best_accuracy"
 LATEST = "latest"
@@ -96,7 +95,9 @@ class Trainer:
         self.progress = Progress()
         self.notes = [f"known to PaddleOCR, without meaning here: {key}" for key in ignored_keys(config)]
         self.notes += self.precision.notes
-        self._load_pretrained()
+        notes, share = load_pretrained(config, self.model)
+        self.notes += notes
+        self.blend = Blend(self.model, share)
         self.lines = training_lines(config, self.model, self.seed, progress and self.is_first)
         self.sampler = training_sampler(config, self.lines, self.seed, parallel.world_size())
         self.eval_records, self.eval_images = evaluation_lines(config)
@@ -282,16 +283,6 @@ class Trainer:
         epoch = self.progress.epoch
         if self.progress.step_in_epoch == 0 and epoch % setting(self.config, "Global.save_epoch_step") == 0:
             save_checkpoint(self.model, self.optimiser, self.progress, self.folder / f"iter_epoch_{epoch}")
-
-    def _load_pretrained(self) -> None:
-        """Loads Global.pretrained_model, unless a checkpoint takes its place; a blend needs both."""
-        for name, source in getattr(self.model, "pretrained", {}).items():  # the networks of a distillation
-            self.notes.append(f"{name}: {load_weights(getattr(self.model, name), source)}")
-        source = setting(self.config, "Global.pretrained_model")
-        share = setting(self.config, "Global.finetuned_share") if source else 1.0
-        if source and (share < 1.0 or not setting(self.config, "Global.checkpoints")):
-            self.notes.append(str(load_weights(self.model, source)))
-        self.blend = Blend(self.model, share)
 
     def _prepare_optimiser(self) -> None:
         checkpoint = setting(self.config, "Global.checkpoints")

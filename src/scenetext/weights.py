@@ -6,6 +6,7 @@ smaller or larger dictionary starts from everything that was learnt.
 
 from __future__ import annotations
 
+import copy
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,10 +29,14 @@ KNOWN_CLASS_COUNTS = {
     97: ("en_dict", True),
     6624: ("ppocr_keys_v1", False),
     6625: ("ppocr_keys_v1", True),
+    6906: ("ppocrv6_tiny", True),
+    18385: ("ppocrv5", True),
     18710: ("ppocrv6", True),
 }
+LISTED = 20  # keys that a report names of a kind, the others it counts
 DICTIONARY_BESIDE_WEIGHTS = "charset.txt"
 TRAINING_ONLY = re.compile(r"^(head\.(gtc_head|before_gtc|sgm)|Teacher)\.")
+BACKBONE = re.compile(r"^(\w+\.)?backbone\.")  # of a network, or of one of several
 PUPIL = "Student."  # before the keys of a distilled network in its training's file
 
 
@@ -48,6 +53,7 @@ class LoadReport:
         missing: keys of the network that the file lacks; they keep their initial values.
         kept, added, dropped: characters whose column was kept, starts anew, was left behind.
         fused: the file holds a fused network, so the network was fused to take it.
+        random_backbone: nothing of the backbone came from the file.
     """
 
     source: str
@@ -60,6 +66,7 @@ class LoadReport:
     added: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
     fused: bool = False
+    random_backbone: bool = False
 
     @property
     def complete(self) -> bool:
@@ -71,6 +78,8 @@ class LoadReport:
             f"weights of {self.source}{' (a fused network)' if self.fused else ''}: {len(self.matched)} matched, "
             f"{len(self.sliced)} sliced, {len(self.skipped)} skipped, {len(self.missing)} missing"
         ]
+        if self.random_backbone:
+            lines.append("  NOTHING OF THE BACKBONE is in the file: these look like the weights of another network")
         if self.sliced:
             lines.append(
                 f"  characters: {len(self.kept)} kept, {len(self.added)} new{_some(self.added)}, "
@@ -78,8 +87,8 @@ class LoadReport:
             )
         if self.left_out:
             lines.append(f"  left out: {len(self.left_out)} that only training uses, such as {self.left_out[0]}")
-        lines += [f"  skipped {key}: {reason}" for key, reason in list(self.skipped.items())[:20]]
-        lines += [f"  missing {key}: keeps its initial value" for key in self.missing[:20]]
+        lines += _listed([f"  skipped {key}: {reason}" for key, reason in self.skipped.items()])
+        lines += _listed([f"  missing {key}: keeps its initial value" for key in self.missing])
         return "\n".join(lines)
 
 
@@ -105,8 +114,8 @@ def load_weights(
     arrays, known_charset = _read_source(model, str(source))
     arrays = _of_pupil(arrays, model)
     charset = charset or known_charset
-    report = LoadReport(str(source), fused=_is_fused(arrays))
-    if report.fused:
+    report = LoadReport(str(source), fused=_are_of_fused(arrays, model))
+    if report.fused and not model.fused:
         model.fuse()
     state = model.state_dict()
     by_class = {id(entry.tensor): entry for entry in _class_tensors(model)}
@@ -130,6 +139,7 @@ def load_weights(
         if array is not None:
             taken[key] = array
     report.missing = [k for k in state if k not in taken and aliases.get(k, k) not in taken]
+    report.random_backbone = not any(BACKBONE.search(key) for key in taken)
     _refuse(report, strict)
     for key, array in taken.items():
         if key not in aliases:
@@ -173,8 +183,15 @@ def _local_file(source: str) -> Path:
     return with_suffix(source, ".pdparams")
 
 
-def _is_fused(arrays: dict[str, np.ndarray]) -> bool:
-    return not any(key.endswith(("._mean", "._variance")) for key in arrays)
+def _are_of_fused(arrays: dict[str, np.ndarray], model: Recogniser | DistillationModel) -> bool:
+    """Whether these are this network's arrays once fused: there are no statistics, and fusing makes more keys fit."""
+    if any(key.endswith(("._mean", "._variance")) for key in arrays):
+        return False
+    if model.fused:
+        return True
+    fused = copy.deepcopy(model)
+    fused.fuse()
+    return len(arrays.keys() & fused.state_dict().keys()) > len(arrays.keys() & model.state_dict().keys())
 
 
 def _aliases(state: dict) -> dict[str, str]:
@@ -236,6 +253,10 @@ def _refuse(report: LoadReport, strict: bool) -> None:
         )
     if strict and not report.complete:
         raise InputError(f"{report.source} does not match the network completely, as strict asks.\n{report}")
+
+
+def _listed(lines: list[str]) -> list[str]:
+    return lines[:LISTED] + ([f"  … and {len(lines) - LISTED} more"] if len(lines) > LISTED else [])
 
 
 def _some(characters: list[str], most: int = 12) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 import paddle
 from paddle import nn
 
-from scenetext.compress.calibration import has_moments, input_rows
+from scenetext.compress.calibration import input_rows
 from scenetext.compress.codings import StoredTensor
 from scenetext.compress.encoding import Way, as_rows, encode_value
 from scenetext.compress.lockstep import Lockstep

@@ -126,7 +126,7 @@ def one_of(*words: str | int | bool) -> Kind:
     )
 
 
-def _at_least(kind: Kind, lowest: float) -> Kind:
+def at_least(kind: Kind, lowest: float) -> Kind:
     def convert(value: Any) -> Any:
         value = kind.convert(value)
         if value < lowest:
@@ -156,10 +156,10 @@ def optional(kind: Kind) -> Kind:
 
 
 INT = Kind("a whole number", _whole)
-COUNT = _at_least(INT, 1)
-FROM_0 = _at_least(INT, 0)
+COUNT = at_least(INT, 1)
+FROM_0 = at_least(INT, 0)
 FLOAT = Kind("a number", _number)
-POSITIVE = _at_least(FLOAT, 0)
+POSITIVE = at_least(FLOAT, 0)
 ABOVE_0 = Kind("a number above 0", _above_0)
 SHARE = Kind("a number from 0 to 1", _share)
 BOOL = Kind("true or false", _truth)

@@ -308,6 +308,7 @@ _LISTED: Table = {
     **_DATASET,
     "label_file_list": Setting(TEXT_OR_TEXTS, "files of name<TAB>text"),
     "ratio_list": Setting(FLOAT_OR_FLOATS, "share of each file that is used", [1.0]),
+    "ext_data_ratio_list": unread(FLOAT_OR_FLOATS, "lines to join are drawn from all files alike"),
     "delimiter": Setting(one_of("\t"), "what stands between name and text", "\t"),
 }
 DATASET = Named(

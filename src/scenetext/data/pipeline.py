@@ -10,6 +10,7 @@ import numpy as np
 
 from scenetext.charset import Charset
 from scenetext.config import setting
+from scenetext.config.transforms import operations, resize_options
 from scenetext.data.augment import RecAug
 from scenetext.data.batches import FixedSampler, MultiScaleSampler, Sampler, WidthBucketSampler
 from scenetext.data.images import open_images
@@ -20,7 +21,6 @@ from scenetext.errors import InputError
 from scenetext.labels import read_label_file
 from scenetext.records import RecordTable
 
-RESIZE_OPS = ("RecResizeImg", "SVTRRecResizeImg")
 UNSQUEEZED_PX = 3200  # evaluation keeps lines up to this width, as PaddleOCR's predictors do
 
 
@@ -58,12 +58,10 @@ def canvas_of(config: Mapping[str, Any], input_size: tuple[int, int | None] | No
 
 
 def _resize(config: Mapping[str, Any], section: str) -> Mapping[str, Any]:
-    for name in (section, "Train" if section == "Eval" else "Eval"):
-        operations = _operations(config, name)
-        for resize in RESIZE_OPS:
-            if resize in operations:
-                return operations[resize]
-    raise InputError("Neither Train nor Eval has RecResizeImg in its transforms: the network's input size is unknown.")
+    options = resize_options(config, section)
+    if options is None:
+        raise InputError("Neither Train nor Eval has RecResizeImg in its transforms: the network's input size is unknown.")
+    return options
 
 
 class Network(Protocol):
@@ -89,7 +87,7 @@ def training_lines(config: Mapping[str, Any], network: Network, seed: int, progr
         seed: of every draw.
         progress: show a bar while a cache is built or pictures' sizes are looked up.
     """
-    operations = _operations(config, "Train")
+    transforms = operations(config, "Train")
     canvas = canvas_of(config, network.input_size, "Train")
     sampler = _sampler(config)
     if canvas.fixed and sampler.get("name"):
@@ -100,7 +98,7 @@ def training_lines(config: Mapping[str, Any], network: Network, seed: int, progr
     cache_dir = setting(config, "Train.dataset.cache_dir")
     if cache_dir and sampler.get("name") == "MultiScaleSampler":
         _check_heights(sampler, canvas.height_px)
-    joined = operations.get("RecConAug")
+    joined = transforms.get("RecConAug")
     lines = _lines(
         config,
         "Train",
@@ -110,7 +108,7 @@ def training_lines(config: Mapping[str, Any], network: Network, seed: int, progr
         stretched=canvas.stretched,
         longest_label=network.longest_label,
         max_text_length=setting(config, "Global.max_text_length"),
-        augment=_augment(operations["RecAug"]) if "RecAug" in operations else None,
+        augment=_augment(transforms["RecAug"]) if "RecAug" in transforms else None,
         join=None if joined is None else _join(joined, canvas.width_px / canvas.height_px),
         seed=seed,
         progress=progress,
@@ -179,11 +177,6 @@ def _check_heights(sampler: Mapping[str, Any], cached_px: int) -> None:
             f"Train.dataset.cache_dir holds lines {cached_px} pixels high, but Train.sampler.scales asks for heights "
             f"of {', '.join(map(str, others))} too: leave cache_dir empty, or give all scales the height {cached_px}."
         )
-
-
-def _operations(config: Mapping[str, Any], section: str) -> dict[str, dict[str, Any]]:
-    listed = ((config.get(section) or {}).get("dataset") or {}).get("transforms") or []
-    return {name: options or {} for entry in listed for name, options in entry.items()}
 
 
 def _augment(options: Mapping[str, Any]) -> RecAug:

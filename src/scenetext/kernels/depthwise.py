@@ -9,7 +9,6 @@ number.
 from __future__ import annotations
 
 import numpy as np
-import paddle
 from numba import njit
 from paddle import Tensor
 from paddle.autograd import PyLayer

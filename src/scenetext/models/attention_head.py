@@ -16,6 +16,7 @@ from paddle import Tensor, nn
 from paddle.nn import functional as F
 
 from scenetext.models.class_tensors import ClassTensor
+from scenetext.models.options import Count
 from scenetext.models.targets import Targets, attention_targets
 
 
@@ -60,8 +61,8 @@ class AttentionHead(nn.Layer):
         self,
         in_channels: int,
         out_channels: int,
-        hidden_size: int,
-        batch_max_length: int = 25,
+        hidden_size: Count,
+        batch_max_length: Count = 25,
         teacher_forcing: bool = True,
     ):
         super().__init__()

@@ -9,6 +9,7 @@ from typing import Any
 from scenetext.charset import CLASSES_BEYOND_CTC, Charset, charset_path
 from scenetext.config import load_config
 from scenetext.config.schema import ARCHITECTURE
+from scenetext.config.transforms import resize_options
 from scenetext.models.attention_head import AttentionHead
 from scenetext.models.construct import construct, look_up
 from scenetext.models.ctc_head import CTCHead
@@ -17,7 +18,7 @@ from scenetext.models.frm import RCTCDecoder
 from scenetext.models.mobilenet_v3 import MobileNetV3
 from scenetext.models.multi_head import MultiHead
 from scenetext.models.pplcnet_v3 import PPLCNetV3
-from scenetext.models.pplcnet_v4 import PPLCNetV4
+from scenetext.models.pplcnet_v4 import PPLCNetV4, todays_options
 from scenetext.models.recogniser import Recogniser
 from scenetext.models.repsvtr import RepSVTR
 from scenetext.models.resnet_vd import ResNet
@@ -44,12 +45,13 @@ TRANSFORMS = {"STN_ON": STN_ON, "TPS": TPS}
 UNUSED_KEYS = {
     "AttentionHead": {"l2_decay"},
     "MultiHead": {"out_channels_list"},  # the dictionary counts, as in its tools/train.py
-    "PPLCNetV4": {"use_rep", "stem_type", "det"},
     "SVTRNet": {"patch_size"},
     "SVTRv2": {"local_k"},  # its code takes the kernels' sizes from elsewhere
 }
 # names in PaddleOCR's own YAMLs that even PaddleOCR does not know, and what is meant
 MEANT = {"repvit_svtr": "RepSVTR"}  # ch_SVTRv2_rec_gtc_distill.yml
+# options of earlier classes of PaddleOCR's in the words of today's
+TRANSLATED = {"PPLCNetV4": todays_options}
 
 
 def build_model(config: str | Path | dict[str, Any], num_classes: int | None = None) -> Recogniser | DistillationModel:
@@ -69,17 +71,18 @@ def build_model(config: str | Path | dict[str, Any], num_classes: int | None = N
     config = load_config(config)
     architecture = config["Architecture"]
     charset = load_charset(config) if num_classes is None else None
+    size = _training_size(config)
     if architecture.get("name") == "DistillationModel":
         models = architecture.get("Models") or {}
         return DistillationModel(
             {
-                name: _recogniser(own, f"Architecture.Models.{name}", charset, num_classes)
+                name: _recogniser(own, f"Architecture.Models.{name}", charset, num_classes, size)
                 for name, own in models.items()
             },
             frozen={name for name, own in models.items() if own.get("freeze_params")},
             pretrained={name: own["pretrained"] for name, own in models.items() if own.get("pretrained")},
         )
-    return _recogniser(architecture, "Architecture", charset, num_classes)
+    return _recogniser(architecture, "Architecture", charset, num_classes, size)
 
 
 def reading_config(config: dict[str, Any]) -> dict[str, Any]:
@@ -106,15 +109,26 @@ def load_charset(config: dict[str, Any]) -> Charset:
     return Charset.from_file(charset_path(path), use_space_char)
 
 
+def _training_size(config: dict[str, Any]) -> dict[str, list[int]]:
+    """The size of training's pictures, as an option of what works at one size."""
+    resize = resize_options(config, "Train")
+    return {"input_size": list(resize["image_shape"])[1:]} if resize else {}
+
+
 def _recogniser(
-    architecture: dict[str, Any], place: str, charset: Charset | None, num_classes: int | None
+    architecture: dict[str, Any],
+    place: str,
+    charset: Charset | None,
+    num_classes: int | None,
+    size: dict[str, list[int]],
 ) -> Recogniser:
     if num_classes is None:
         head = look_up(HEADS, (architecture.get("Head") or {}).get("name"), f"{place}.Head")
         num_classes = charset.num_classes + CLASSES_BEYOND_CTC[head.DECODING]
     in_channels, transform = architecture.get("in_channels", 3), None
     if architecture.get("Transform"):
-        transform = _build(TRANSFORMS, architecture, place, "Transform", in_channels=in_channels)
+        sized = architecture | {"Transform": size | architecture["Transform"]}
+        transform = _build(TRANSFORMS, sized, place, "Transform", in_channels=in_channels)
         in_channels = transform.out_channels
     backbone = _build(BACKBONES, architecture, place, "Backbone", in_channels=in_channels)
     neck = None
@@ -136,4 +150,6 @@ def _build(table: dict[str, type], architecture: dict[str, Any], place: str, par
     cls = look_up(table, name, place)
     for key in UNUSED_KEYS.get(name, ()):
         options.pop(key, None)
+    if name in TRANSLATED:
+        options = TRANSLATED[name](options, place)
     return construct(cls, place, options, **given)

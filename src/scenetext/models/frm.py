@@ -95,6 +95,10 @@ class RCTCDecoder(nn.Layer):
             outputs["sgm"] = self.sgm(x, targets.ids)
         return outputs
 
-    def fuse(self) -> None:
+    def drop_guide(self) -> None:
         """Lets go of the guide, which reads nothing; once gone, does nothing."""
         self.sgm = None
+
+    def fuse(self) -> None:
+        """As `drop_guide`: a fused network trains by CTC alone."""
+        self.drop_guide()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from paddle import Tensor, nn
 
 from scenetext.models.layers import FoldableConv, conv2d, fold_batch_norm
+from scenetext.models.options import Count, Factor, Odd, Share, check_heads
 from scenetext.models.svtr_block import GlobalBlock
 
 
@@ -52,22 +53,26 @@ class EncoderWithLightSVTR(nn.Layer):
         attn_drop_rate: dropout on attention weights.
         local_kernel: width of the local convolution in time steps.
         use_guide: keeps this branch's gradient from the backbone (guided training of CTC, arXiv:2002.01276).
+
+    Raises:
+        OptionError: the heads do not divide dims.
     """
 
     def __init__(
         self,
         in_channels: int,
-        dims: int = 64,
-        depth: int = 1,
-        num_heads: int = 8,
+        dims: Count = 64,
+        depth: Count = 1,
+        num_heads: Count = 8,
         qkv_bias: bool = True,
-        mlp_ratio: float = 4.0,
-        drop_rate: float = 0.1,
-        attn_drop_rate: float = 0.1,
-        local_kernel: int = 7,
+        mlp_ratio: Factor = 4.0,
+        drop_rate: Share = 0.1,
+        attn_drop_rate: Share = 0.1,
+        local_kernel: Odd = 7,
         use_guide: bool = False,
     ):
         super().__init__()
+        check_heads(num_heads, dims, "num_heads", "dims")
         self.use_guide = use_guide
         self.out_channels = dims
         self.conv_reduce = ConvBNLayer(in_channels, dims)

@@ -9,10 +9,14 @@ max pool halves both again, so that W shrinks by 4 and H by 32. The squeeze-and-
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from paddle import Tensor, nn
 from paddle.nn import functional as F
 
+from scenetext.config.kinds import one_of
 from scenetext.models.layers import FoldableConv, conv2d
+from scenetext.models.options import Count, Factor
 
 ACTIVATIONS = {"relu": nn.ReLU, "hardswish": nn.Hardswish}
 
@@ -121,10 +125,10 @@ class MobileNetV3(nn.Layer):
     def __init__(
         self,
         in_channels: int = 3,
-        model_name: str = "small",
-        scale: float = 0.5,
-        large_stride: tuple[int, ...] = (1, 2, 2, 2),
-        small_stride: tuple[int, ...] = (2, 2, 2, 2),
+        model_name: Annotated[str, one_of(*BLOCKS)] = "small",
+        scale: Factor = 0.5,
+        large_stride: tuple[Count, Count, Count, Count] = (1, 2, 2, 2),
+        small_stride: tuple[Count, Count, Count, Count] = (2, 2, 2, 2),
         disable_se: bool = False,
     ):
         super().__init__()

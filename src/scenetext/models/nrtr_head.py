@@ -11,6 +11,7 @@ Its classes are CTC's moved by `NRTR_SHIFT`, and one more at the end that Paddle
 from __future__ import annotations
 
 import math
+from typing import Annotated
 
 import paddle
 from paddle import ParamAttr, Tensor, nn
@@ -19,9 +20,11 @@ from paddle.nn.initializer import Normal, XavierUniform
 
 from scenetext.charset import NRTR_PAD, NRTR_SHIFT
 from scenetext.models.class_tensors import ClassTensor
+from scenetext.models.options import Count, multiple_of
 from scenetext.models.svtr_block import FAR, Mlp
 
 HEAD_WIDTH = 32  # channels of one attention head
+Heads = Annotated[int, multiple_of(HEAD_WIDTH)]  # channels of several
 LONGEST = 5000  # positions, a number that PaddleOCR's weight files hold
 DROPOUT = 0.1
 
@@ -113,7 +116,7 @@ class NRTRHead(nn.Layer):
         num_decoder_layers: blocks of the decoder.
     """
 
-    def __init__(self, out_channels: int, nrtr_dim: int = 256, num_decoder_layers: int = 4):
+    def __init__(self, out_channels: int, nrtr_dim: Heads = 256, num_decoder_layers: Count = 4):
         super().__init__()
         self.dim = nrtr_dim
         num_classes = out_channels + NRTR_SHIFT + 1

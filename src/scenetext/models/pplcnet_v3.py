@@ -21,9 +21,9 @@ from paddle.nn import functional as F
 from paddle.nn.initializer import Constant
 from paddle.regularizer import L2Decay
 
-from scenetext.errors import InputError
 from scenetext.models.layers import FoldableConv, biased_conv, conv2d, fold_batch_norm, freeze
-from scenetext.models.pplcnet_v4 import SELayer
+from scenetext.models.options import Count, Factor, Rate
+from scenetext.models.pplcnet_v4 import LEARNING_RATES, SELayer, check_recogniser
 
 STEM_CHANNELS = 16
 # per stage the blocks: kernel, input, output channels at scale 1, stride, SE
@@ -199,26 +199,20 @@ class PPLCNetV3(nn.Layer):
         det: false; true is the detector's backbone.
 
     Raises:
-        InputError: `det` is true, or `lr_mult_list` has another length.
+        OptionError: `det` is true, or `lr_mult_list` has another length.
     """
 
     def __init__(
         self,
         in_channels: int = 3,
-        scale: float = 1.0,
-        conv_kxk_num: int = 4,
-        lr_mult_list: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0, 1.0, 1.0),
-        lab_lr: float = 0.1,
+        scale: Factor = 1.0,
+        conv_kxk_num: Count = 4,
+        lr_mult_list: tuple[Rate, ...] = (1.0,) * LEARNING_RATES,
+        lab_lr: Rate = 0.1,
         det: bool = False,
     ):
         super().__init__()
-        if det:
-            raise InputError("Architecture.Backbone.det is true, a detector's backbone; a recogniser has det: false.")
-        if len(lr_mult_list) != 1 + len(STRUCTURE):
-            raise InputError(
-                f"Architecture.Backbone.lr_mult_list has {len(lr_mult_list)} factors; it takes {1 + len(STRUCTURE)}, "
-                "for the stem and the stages 2 to 6."
-            )
+        check_recogniser(det, lr_mult_list)
         self.conv1 = ConvBN(in_channels, scaled(STEM_CHANNELS, scale), 3, 2, learning_rate=lr_mult_list[0])
         for (stage, rows), factor in zip(STRUCTURE.items(), lr_mult_list[1:], strict=True):
             blocks = [

@@ -11,21 +11,27 @@ training batch have a width of its own. Folding keeps the key names (`conv` gain
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
 import paddle
 from paddle import ParamAttr, Tensor, nn
 from paddle.nn import functional as F
 from paddle.nn.initializer import Constant
 from paddle.regularizer import L2Decay
 
+from scenetext.config.kinds import one_of
+from scenetext.errors import InputError
 from scenetext.models.gelu import GELU
 from scenetext.models.layers import FoldableConv, conv2d, freeze
+from scenetext.models.options import OptionError, Rate
 from scenetext.models.rep_depthwise import RepDepthwise
 
 # (middle, output) channels of the stem, its kind, then per stage the blocks: input, output channels, stride, SE
 STRUCTURE = {
     "tiny": {
         "stem": (24, 48),
-        "branches": False,
+        "stem_type": "simple",
         "blocks2": [(48, 48, 1, True)],
         "blocks3": [(48, 48, 1, False)],
         "blocks4": [(48, 96, (2, 1), False), (96, 96, 1, True), (96, 96, 1, False)],
@@ -33,7 +39,7 @@ STRUCTURE = {
     },
     "small": {
         "stem": (48, 96),
-        "branches": True,
+        "stem_type": "branch",
         "blocks2": [(96, 96, 1, True)],
         "blocks3": [(96, 96, 1, False)] * 2,
         "blocks4": [(96, 192, (2, 1), False)] + [(192, 192, 1, True), (192, 192, 1, False)] * 3,
@@ -41,7 +47,7 @@ STRUCTURE = {
     },
     "medium": {
         "stem": (64, 128),
-        "branches": True,
+        "stem_type": "branch",
         "blocks2": [(128, 128, 1, True)],
         "blocks3": [(128, 256, 1, False), (256, 256, 1, False), (256, 256, 1, True)],
         "blocks4": [(256, 512, (2, 1), False)] + [(512, 512, 1, True), (512, 512, 1, False)] * 3,
@@ -49,6 +55,54 @@ STRUCTURE = {
     },
 }
 STAGES = ("blocks2", "blocks3", "blocks4", "blocks5")
+LEARNING_RATES = 6  # of the stem and of the stages 2 to 6
+
+
+def check_recogniser(det: bool, lr_mult_list: Sequence[float]) -> None:
+    """Raises OptionError for a detector's PP-LCNet, and for another number of factors on the learning rate."""
+    if det:
+        raise OptionError("det is true, a detector's backbone; a recogniser has det: false.")
+    if len(lr_mult_list) != LEARNING_RATES:
+        raise OptionError(
+            f"lr_mult_list has {len(lr_mult_list)} factors; it takes {LEARNING_RATES}, for the stem and the stages 2 "
+            "to 6."
+        )
+
+
+def todays_options(options: Mapping[str, Any], place: str) -> dict[str, Any]:
+    """The options of an earlier PPLCNetV4 (PaddleOCR's commit 0f37d679) as the class takes them today.
+
+    That one calls the size `config_name`, and its configs say beside it what follows from the size today: the stem's
+    kind and channels, and that depthwise convolutions train as branches. Its tiny and small are today's; its base, of
+    640 channels, is no network of today.
+
+    Args:
+        options: of either.
+        place: where they stand in the config.
+
+    Raises:
+        InputError: options of no network that is built here.
+    """
+    options = dict(options)
+    if "config_name" in options:
+        size = options.pop("config_name")
+        if size not in list(STRUCTURE):
+            known = ", ".join(STRUCTURE)
+            raise InputError(f"{place}.config_name is {size!r}; known are {known}, and the key is model_size today.")
+        if options.setdefault("model_size", size) != size:
+            raise InputError(
+                f"{place}.config_name is {size!r} and model_size {options['model_size']!r}, two names of one option: "
+                "leave config_name out."
+            )
+    size = options.get("model_size", "small")
+    told = {key: options.pop(key) for key in ("use_rep", "stem_type", "stem_channels") if key in options}
+    if size in list(STRUCTURE):  # another one is the constructor's to refuse
+        stem = STRUCTURE[size]
+        own = {"use_rep": True, "stem_type": stem["stem_type"], "stem_channels": stem["stem"][1]}
+        for key, value in told.items():
+            if value != own[key]:
+                raise InputError(f"{place}.{key} is {value!r}; the network of size {size} has {own[key]!r}.")
+    return options
 
 
 class ConvBN(FoldableConv):
@@ -141,18 +195,24 @@ class PPLCNetV4(nn.Layer):
         model_size: "tiny", "small" or "medium".
         lr_mult_list: factors on the learning rate of the stem and of the stages 2 to 6 (there is no stage 6). A
             factor of 0 freezes the whole stage and spares its backward pass.
+        det: false; true is the detector's backbone.
+
+    Raises:
+        OptionError: `det` is true, or `lr_mult_list` has another length.
     """
 
     def __init__(
         self,
         in_channels: int = 3,
-        model_size: str = "small",
-        lr_mult_list: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0, 1.0, 1.0),
+        model_size: Annotated[str, one_of(*STRUCTURE)] = "small",
+        lr_mult_list: tuple[Rate, ...] = (1.0,) * LEARNING_RATES,
+        det: bool = False,
     ):
         super().__init__()
+        check_recogniser(det, lr_mult_list)
         structure = STRUCTURE[model_size]
         mid, out = structure["stem"]
-        if structure["branches"]:
+        if structure["stem_type"] == "branch":
             self.conv1 = StemBlock(in_channels, mid, out, lr_mult_list[0])
         else:
             self.conv1 = nn.Sequential(ConvBN(in_channels, mid, 3, 2), GELU(), ConvBN(mid, out, 3, 2))

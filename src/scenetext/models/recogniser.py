@@ -68,6 +68,11 @@ class Recogniser(nn.Layer):
             x = self.neck(x)  # (B, T, D)
         return self.head(x) if targets is None else self.head.training_outputs(x, targets)
 
+    def drop_guide(self) -> None:
+        """Lets go of the branch that guides training, where the head has one: reading needs none of it."""
+        if hasattr(self.head, "drop_guide"):
+            self.head.drop_guide()
+
     def fuse(self) -> None:
         """Folds every normalisation and every training-time branch into its convolution, in place.
 

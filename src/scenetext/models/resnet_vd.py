@@ -8,9 +8,12 @@ For lines of text stages 2 to 4 stride (2, 1), so that with the two pools W shri
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from paddle import Tensor, nn
 from paddle.nn import functional as F
 
+from scenetext.config.kinds import one_of
 from scenetext.models.layers import FoldableConv, conv2d
 
 DEPTHS = {
@@ -97,7 +100,7 @@ class ResNet(nn.Layer):
         layers: 18, 34, 50, 101, 152 or 200.
     """
 
-    def __init__(self, in_channels: int = 3, layers: int = 50):
+    def __init__(self, in_channels: int = 3, layers: Annotated[int, one_of(*DEPTHS)] = 50):
         super().__init__()
         block = BasicBlock if layers < 50 else BottleneckBlock
         self.conv1_1 = ConvBNLayer(in_channels, 32, 3, relu=True)

@@ -12,7 +12,7 @@ the image. The spline of RARE (tps.py) has other points, in other coordinates, a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 import paddle
@@ -20,13 +20,15 @@ from paddle import Tensor, nn
 from paddle.nn import functional as F
 from paddle.nn.initializer import Assign, Constant, Normal
 
-from scenetext.errors import InputError
+from scenetext.config.kinds import INT, at_least, one_of
 from scenetext.models.layers import FoldableConv, conv2d, exact_matmul
+from scenetext.models.options import Count, OptionError
 
 CONV_CHANNELS = (32, 64, 128, 256, 256, 256)  # a 2x2 pool between each two
 FEATURES = 512
 FIRST_MARGIN = 0.01  # of the points before training: almost the whole image
 ACTIVATIONS = ("none", "sigmoid")
+Side = Annotated[int, at_least(INT, 2 ** (len(CONV_CHANNELS) - 1))]  # in pixels, which the pools leave one of
 
 
 def edge_points(count: int, margin_x: float, margin_y: float) -> np.ndarray:
@@ -146,26 +148,23 @@ class STN_ON(nn.Layer):  # noqa: N801 - PaddleOCR's name
         num_control_points: points on the text's edges, an even number.
         tps_margins: distance (x, y) of the output's points from its edges, as shares of its size.
         stn_activation: "none", or "sigmoid" to keep the points inside the image.
-        input_size: (H, W) that lines are stretched to. The layer works at any; PaddleOCR's configs all say 64x256, and
-            a line must be laid out when it is read as it was in training.
+        input_size: (H, W) that lines are stretched to; by a config without it, those that training's pictures are resized
+            to. The layer works at any, but a line must be laid out when it is read as it was in training.
     """
 
     def __init__(
         self,
         in_channels: int,
-        tps_inputsize: Sequence[int],
-        tps_outputsize: Sequence[int],
-        num_control_points: int,
-        tps_margins: Sequence[float],
-        stn_activation: str,
-        input_size: Sequence[int] = (64, 256),
+        tps_inputsize: tuple[Side, Side],
+        tps_outputsize: tuple[Count, Count],
+        num_control_points: Count,
+        tps_margins: tuple[float, float],
+        stn_activation: Annotated[str, one_of(*ACTIVATIONS)],
+        input_size: tuple[Count, Count] = (64, 256),
     ):
         super().__init__()
-        if stn_activation not in ACTIVATIONS:
-            known = ", ".join(ACTIVATIONS)
-            raise InputError(f"Architecture.Transform.stn_activation is {stn_activation!r}; known are {known}.")
         if num_control_points % 2:
-            raise InputError(f"Architecture.Transform.num_control_points is {num_control_points}; it must be even.")
+            raise OptionError(f"num_control_points is {num_control_points}; it must be even.")
         self.stn_head = STN(in_channels, tuple(tps_inputsize), num_control_points, stn_activation)
         self.tps_inputsize = tuple(tps_inputsize)
         height, width = tps_outputsize

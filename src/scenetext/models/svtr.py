@@ -28,9 +28,11 @@ from paddle.nn.initializer import TruncatedNormal
 from scenetext.errors import InputError
 from scenetext.models.gelu import GELU
 from scenetext.models.layers import FoldableConv, conv2d
+from scenetext.models.options import Count, Factor, Odd, OptionError, Rate, Share, check_heads
 from scenetext.models.svtr_block import Attention, Block, ConvMixer, LocalAttention, linear
 
 MIXERS = ("Local", "Global", "Conv")
+Window = tuple[Odd, Odd]  # height, width
 
 
 class ConvBNLayer(FoldableConv):
@@ -39,9 +41,7 @@ class ConvBNLayer(FoldableConv):
     BN = "norm"
 
     def __init__(self, in_channels: int, out_channels: int, bias: bool = True):
-        super().__init__(
-            conv2d(in_channels, out_channels, 3, 2, 1, bias=bias), nn.BatchNorm2D(out_channels), GELU()
-        )
+        super().__init__(conv2d(in_channels, out_channels, 3, 2, 1, bias=bias), nn.BatchNorm2D(out_channels), GELU())
 
 
 class PatchEmbed(nn.Layer):
@@ -121,29 +121,31 @@ class SVTRNet(nn.Layer):
     def __init__(
         self,
         in_channels: int = 3,
-        img_size: Sequence[int] = (32, 100),
-        embed_dim: Sequence[int] = (64, 128, 256),
-        depth: Sequence[int] = (3, 6, 3),
-        num_heads: Sequence[int] = (2, 4, 8),
+        img_size: tuple[Count, Count] = (32, 100),
+        embed_dim: tuple[Count, Count, Count] = (64, 128, 256),
+        depth: tuple[Count, Count, Count] = (3, 6, 3),
+        num_heads: tuple[Count, Count, Count] = (2, 4, 8),
         mixer: Sequence[str] = ("Local",) * 6 + ("Global",) * 6,
-        local_mixer: Sequence[Sequence[int]] = ((7, 11),) * 3,
+        local_mixer: tuple[Window, Window, Window] = ((7, 11),) * 3,
         patch_merging: str | None = "Conv",
-        mlp_ratio: float = 4.0,
+        mlp_ratio: Factor = 4.0,
         qkv_bias: bool = True,
         qk_scale: float | None = None,
-        drop_rate: float = 0.0,
-        last_drop: float = 0.1,
-        attn_drop_rate: float = 0.0,
-        drop_path_rate: float = 0.1,
-        epsilon: float = 1e-6,
-        out_channels: int = 192,
-        out_char_num: int = 25,
+        drop_rate: Share = 0.0,
+        last_drop: Share = 0.1,
+        attn_drop_rate: Share = 0.0,
+        drop_path_rate: Share = 0.1,
+        epsilon: Rate = 1e-6,
+        out_channels: Count = 192,
+        out_char_num: Count = 25,
         last_stage: bool = True,
         sub_num: int = 2,
         prenorm: bool = True,
     ):
         super().__init__()
         _check(depth, mixer, local_mixer, patch_merging, sub_num)
+        for stage, (heads, dim) in enumerate(zip(num_heads, embed_dim, strict=True)):
+            check_heads(heads, dim, f"num_heads.{stage}", f"embed_dim.{stage}")
         self.input_size = tuple(img_size)
         self.patch_embed = PatchEmbed(in_channels, embed_dim[0], sub_num)
         height, width = (-(-side // 2**sub_num) for side in img_size)
@@ -156,7 +158,12 @@ class SVTRNet(nn.Layer):
 
         def block(stage: int) -> Block:
             name, dim, heads, window = next(names), embed_dim[stage], num_heads[stage], local_mixer[stage]
-            attention = dict(qkv_bias=qkv_bias, attn_drop=attn_drop_rate, proj_drop=drop_rate, qk_scale=qk_scale)
+            attention = {
+                "qkv_bias": qkv_bias,
+                "attn_drop": attn_drop_rate,
+                "proj_drop": drop_rate,
+                "qk_scale": qk_scale,
+            }
             if name == "Conv":
                 positions = ConvMixer(dim, heads, (height, width), window)
             elif name == "Local":
@@ -218,15 +225,14 @@ def _check(
     patch_merging: str | None,
     sub_num: int,
 ) -> None:
-    place = "Architecture.Backbone"
     if len(mixer) != sum(depth):
-        raise InputError(f"{place}.mixer names {len(mixer)} mixers for the {sum(depth)} blocks of depth.")
+        raise OptionError(f"mixer names {len(mixer)} mixers for the {sum(depth)} blocks of depth.")
     for name in mixer:
         if name not in MIXERS:
-            raise InputError(f"{place}.mixer holds {name!r}; known are {', '.join(MIXERS)}.")
+            raise OptionError(f"mixer holds {name!r}; known are {', '.join(MIXERS)}.")
     if any(side % 2 == 0 for window in local_mixer for side in window):
-        raise InputError(f"{place}.local_mixer is {local_mixer}; a window has a centre, so both sides must be odd.")
+        raise OptionError(f"local_mixer is {local_mixer}; a window has a centre, so both sides must be odd.")
     if patch_merging not in ("Conv", "Pool", None):
-        raise InputError(f"{place}.patch_merging is {patch_merging!r}; known are Conv, Pool and null.")
+        raise OptionError(f"patch_merging is {patch_merging!r}; known are Conv, Pool and null.")
     if sub_num not in (2, 3):
-        raise InputError(f"{place}.sub_num is {sub_num}; PaddleOCR's patch embedding halves an image 2 or 3 times.")
+        raise OptionError(f"sub_num is {sub_num}; PaddleOCR's patch embedding halves an image 2 or 3 times.")

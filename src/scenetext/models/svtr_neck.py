@@ -6,12 +6,11 @@ Reference: ppocr/modeling/necks/rnn.py. Its guided training of CTC (arXiv:2002.0
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import paddle
 from paddle import Tensor, nn
 
 from scenetext.models.light_svtr import ConvBNLayer
+from scenetext.models.options import Count, Factor, Odd, Share, check_heads
 from scenetext.models.svtr_block import GlobalBlock
 
 REDUCTION = 8  # the outer convolutions have this many times fewer channels than the features
@@ -34,31 +33,36 @@ class EncoderWithSVTR(nn.Layer):
         drop_path: share of lines that skip a branch of a block in training.
         kernel_size: height and width of the outer convolutions.
         qk_scale: factor on attention scores, by default the usual one.
+
+    Raises:
+        OptionError: the heads do not divide hidden_dims.
     """
 
     def __init__(
         self,
         in_channels: int,
-        dims: int = 64,
-        depth: int = 2,
-        hidden_dims: int = 120,
+        dims: Count = 64,
+        depth: Count = 2,
+        hidden_dims: Count = 120,
         use_guide: bool = False,
-        num_heads: int = 8,
+        num_heads: Count = 8,
         qkv_bias: bool = True,
-        mlp_ratio: float = 2.0,
-        drop_rate: float = 0.1,
-        attn_drop_rate: float = 0.1,
-        drop_path: float = 0.0,
-        kernel_size: Sequence[int] = (3, 3),
+        mlp_ratio: Factor = 2.0,
+        drop_rate: Share = 0.1,
+        attn_drop_rate: Share = 0.1,
+        drop_path: Share = 0.0,
+        kernel_size: tuple[Odd, Odd] = (3, 3),
         qk_scale: float | None = None,
     ):
         super().__init__()
+        check_heads(num_heads, hidden_dims, "num_heads", "hidden_dims")
         self.use_guide = use_guide
         self.out_channels = dims
         narrow = in_channels // REDUCTION
         self.conv1 = ConvBNLayer(in_channels, narrow, kernel_size)
         self.conv2 = ConvBNLayer(narrow, hidden_dims)
-        block = dict(drop=drop_rate, attn_drop=attn_drop_rate, qkv_bias=qkv_bias, drop_path=drop_path, qk_scale=qk_scale)
+        block = {"drop": drop_rate, "attn_drop": attn_drop_rate, "qkv_bias": qkv_bias}
+        block |= {"drop_path": drop_path, "qk_scale": qk_scale}
         self.svtr_block = nn.LayerList(
             [GlobalBlock(hidden_dims, num_heads, mlp_ratio, nn.Swish, **block) for _ in range(depth)]
         )

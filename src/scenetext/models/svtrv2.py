@@ -16,14 +16,13 @@ import numpy as np
 from paddle import Tensor, nn
 from paddle.nn import functional as F
 
-from scenetext.errors import InputError
 from scenetext.models.gelu import GELU
 from scenetext.models.layers import conv2d
+from scenetext.models.options import Count, Factor, Odd, OptionError, Share, check_heads
 from scenetext.models.svtr import ConvBNLayer
 from scenetext.models.svtr_block import Attention, Block
 
 EPSILON = 1e-6
-PLACE = "Architecture.Backbone"
 
 
 def to_sequence(x: Tensor) -> Tensor:
@@ -120,20 +119,20 @@ class SVTRv2(nn.Layer):
         last_stage: must be false.
 
     Raises:
-        InputError: the lists disagree in length, or an option has a value that no known network has.
+        OptionError: the lists disagree in length, or an option has a value that no known network has.
     """
 
     def __init__(
         self,
         in_channels: int = 3,
-        dims: Sequence[int] = (128, 256, 384),
-        depths: Sequence[int] = (6, 6, 6),
-        num_heads: Sequence[int] = (4, 8, 12),
+        dims: Sequence[Count] = (128, 256, 384),
+        depths: Sequence[Count] = (6, 6, 6),
+        num_heads: Sequence[Count] = (4, 8, 12),
         mixer: Sequence[Sequence[str]] = (("Conv",) * 6, ("Conv",) * 2 + ("Global",) * 4, ("Global",) * 6),
-        sub_k: Sequence[Sequence[int]] = ((2, 1), (2, 1), (-1, -1)),
-        conv_kernels: Sequence[int] = (5,),
-        mlp_ratio: float = 4.0,
-        drop_path_rate: float = 0.1,
+        sub_k: Sequence[tuple[int, int]] = ((2, 1), (2, 1), (-1, -1)),
+        conv_kernels: Sequence[Odd] = (5,),
+        mlp_ratio: Factor = 4.0,
+        drop_path_rate: Share = 0.1,
         stem_bias: bool = True,
         use_pool: bool = True,
         feat2d: bool = False,
@@ -142,13 +141,15 @@ class SVTRv2(nn.Layer):
     ):
         super().__init__()
         _check(depths, mixer, {"dims": dims, "num_heads": num_heads, "mixer": mixer, "sub_k": sub_k})
+        for stage, (heads, dim) in enumerate(zip(num_heads, dims, strict=True)):
+            check_heads(heads, dim, f"num_heads.{stage}", f"dims.{stage}")
         for name, value, wanted in (
             ("use_pos_embed", use_pos_embed, False),
             ("last_stage", last_stage, False),
             ("feat2d", feat2d, not use_pool),
         ):
             if value != wanted:
-                raise InputError(f"{PLACE}.{name} is {value!r} and use_pool {use_pool!r}; with it, only {wanted!r} is built.")
+                raise OptionError(f"{name} is {value!r} and use_pool {use_pool!r}; with it, only {wanted!r} is built.")
         self.pope = POPatchEmbed(in_channels, dims[0], stem_bias)
         rates = iter(np.linspace(0.0, drop_path_rate, sum(depths)).tolist())
 
@@ -178,9 +179,14 @@ class SVTRv2(nn.Layer):
 def _check(depths: Sequence[int], mixer: Sequence[Sequence[str]], listed: dict[str, Sequence]) -> None:
     for name, values in listed.items():
         if len(values) != len(depths):
-            raise InputError(f"{PLACE}.{name} lists {len(values)} stages and depths {len(depths)}.")
+            raise OptionError(f"{name} lists {len(values)} stages and depths {len(depths)}.")
     for stage, (depth, names) in enumerate(zip(depths, mixer, strict=True)):
         if len(names) != depth or set(names) - {"Conv", "Global"} or list(names) != sorted(names):
-            raise InputError(
-                f"{PLACE}.mixer.{stage} is {list(names)}; it needs {depth} of Conv and Global, Conv before Global."
+            raise OptionError(
+                f"mixer.{stage} is {list(names)}; it needs {depth} of Conv and Global, Conv before Global."
+            )
+    for stage, strides in enumerate(listed["sub_k"][:-1]):
+        if min(strides) < 1:
+            raise OptionError(
+                f"sub_k.{stage} is {list(strides)}; a stage that another follows has strides of at least 1."
             )

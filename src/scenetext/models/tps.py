@@ -12,6 +12,7 @@ spline has weights zero and learning rate zero: it is kept for the weight files'
 from __future__ import annotations
 
 import math
+from typing import Annotated
 
 import numpy as np
 import paddle
@@ -19,8 +20,9 @@ from paddle import ParamAttr, Tensor, nn
 from paddle.nn import functional as F
 from paddle.nn.initializer import Assign, Constant, Uniform
 
-from scenetext.errors import InputError
+from scenetext.config.kinds import one_of
 from scenetext.models.layers import FoldableConv, conv2d, exact_matmul, freeze
+from scenetext.models.options import Count, OptionError, Rate
 
 # channels of the localisation network's convolutions, width of its hidden layer
 SIZES = {"small": ((16, 32, 64, 128), 64), "large": ((64, 128, 256, 512), 256)}
@@ -102,22 +104,21 @@ class TPS(nn.Layer):
             lower one.
         loc_lr: factor on the optimiser's learning rate for the layers that place the points.
         model_name: "small" or "large", the network that places them.
-        input_size: height and width in pixels, of the image and of the straightened one.
+        input_size: height and width in pixels, of the image and of the straightened one; by a config without it, those
+            that training's pictures are resized to.
     """
 
     def __init__(
         self,
         in_channels: int = 3,
-        num_fiducial: int = 20,
-        loc_lr: float = 0.1,
-        model_name: str = "small",
-        input_size: tuple[int, int] = (32, 100),
+        num_fiducial: Count = 20,
+        loc_lr: Rate = 0.1,
+        model_name: Annotated[str, one_of(*SIZES)] = "small",
+        input_size: tuple[Count, Count] = (32, 100),
     ):
         super().__init__()
-        if model_name not in SIZES:
-            raise InputError(f"Architecture.Transform.model_name is {model_name!r}; known are {', '.join(SIZES)}.")
         if num_fiducial < 6 or num_fiducial % 2:
-            raise InputError(f"Architecture.Transform.num_fiducial is {num_fiducial!r}; it must be even, at least 6.")
+            raise OptionError(f"num_fiducial is {num_fiducial}; it must be even, at least 6.")
         self.loc_net = LocalizationNetwork(in_channels, num_fiducial, loc_lr, model_name)
         self.grid_generator = GridGenerator(num_fiducial, *input_size)
         self.out_channels = in_channels
