@@ -222,6 +222,15 @@ def test_openocrs_backbone_and_batch_statistics_are_renamed_and_linear_layers_tu
     }
 
 
+@pytest.mark.parametrize("img_mode, order", [("RGB", [2, 1, 0]), ("BGR", [0, 1, 2])])
+def test_a_network_that_openocr_trained_on_rgb_sees_the_same_colours_in_bgr(img_mode, order):
+    weight = np.random.default_rng(0).normal(size=(4, 3, 3, 3)).astype(np.float32)
+    found = from_openocr({"encoder.pope.patch_embed.0.conv.weight": weight}, img_mode)
+    np.testing.assert_array_equal(found["backbone.pope.patch_embed.0.conv.weight"], weight[:, order])
+    with pytest.raises(InputError, match="'GREY'; known are RGB and BGR"):
+        from_openocr({}, "GREY")
+
+
 @pytest.mark.parametrize("channels, length", [(40, 5), (64, -1)])
 def test_impossible_settings_of_the_head_are_refused(channels, length):
     with pytest.raises(InputError, match="RCTCDecoder needs|sub_str_len"):

@@ -14,6 +14,7 @@ import numpy as np
 from scenetext.errors import InputError
 
 GUIDE_CLASSES_MORE = 4  # start of line, beyond its left, beyond its right, padding: behind the characters
+FIRST_CONVOLUTION = "backbone.pope.patch_embed.0.conv.weight"
 RENAMINGS = (  # pattern, replacement, in this order
     (r"^encoder\.", "backbone."),
     (r"^decoder\.(ctc_decoder\.)?fc\.", "head.ctc_head.fc."),
@@ -42,12 +43,19 @@ RENAMINGS = (  # pattern, replacement, in this order
 )
 
 
-def from_openocr(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def from_openocr(state: Mapping[str, np.ndarray], img_mode: str = "RGB") -> dict[str, np.ndarray]:
     """An OpenOCR SVTRv2 with RCTCDecoder, with or without its SMTR guide, under our parameters' names.
 
+    Args:
+        state: its weights.
+        img_mode: order of the colours that it was trained on, of its config's transforms. Lines are BGR here, so the first
+            convolution of a network that was trained on RGB, as the English ones were, gets its input channels turned.
+
     Raises:
-        InputError: a guide of several layers, which SVTRv2 has none of.
+        InputError: a guide of several layers, which SVTRv2 has none of, or another `img_mode`.
     """
+    if img_mode not in ("RGB", "BGR"):
+        raise InputError(f"img_mode is {img_mode!r}; known are RGB and BGR.")
     found = {}
     for key, value in state.items():
         if key.endswith("num_batches_tracked"):
@@ -58,6 +66,8 @@ def from_openocr(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         if ".cmff_decoder." in name:
             raise InputError(f"{key} belongs to a guide of several layers; SVTRv2's has one.")
         found[name] = _value(name, np.asarray(value, np.float32))
+    if img_mode == "RGB" and FIRST_CONVOLUTION in found:
+        found[FIRST_CONVOLUTION] = found[FIRST_CONVOLUTION][:, ::-1].copy()  # (D, 3, 3, 3)
     if "head.sgm.char_embed.weight" in found:
         classes = len(found["head.sgm.char_embed.weight"]) - GUIDE_CLASSES_MORE
         for name, axis in (("char_embed.weight", 0), ("classifier.weight", 1), ("classifier.bias", 0)):
