@@ -101,7 +101,7 @@ REFUSED = [
     ({"Transform": STN_ON | {"tps_margins": 0.1}}, f"{TRANSFORM}.tps_margins must be a list of 2 numbers, not 0.1"),
     ({"Neck": RNN | {"hidden_size": "wide"}}, f"{NECK}.hidden_size must be a whole number of at least 1, not 'wide'"),
     ({"Neck": SVTR | {"dims": "big"}}, f"{NECK}.dims must be a whole number of at least 1, not 'big'"),
-    ({"Head": CTC | {"mid_channels": "wide"}}, f"{HEAD}.mid_channels must be a whole number or nothing, not 'wide'"),
+    ({"Head": CTC | {"mid_channels": "wide"}}, f"{HEAD}.mid_channels must be a whole number of at least 1 or nothing, not 'wide'"),
     (multi_head(use_pool="no"), f"{HEAD}.use_pool must be true or false, not 'no'"),
     (multi_head(head_list=None), f"{HEAD}.head_list must be a list of mappings, not None"),
     (multi_head(head_list={"CTCHead": None}), f"{HEAD}.head_list must be a list of mappings, not {{'CTCHead': None}}"),
@@ -111,7 +111,7 @@ REFUSED = [
     ),
     (
         multi_head({"Head": {"fc_decay": "little"}}),
-        f"{HEAD}.head_list.CTCHead.Head.fc_decay must be a number, not 'little'",
+        f"{HEAD}.head_list.CTCHead.Head.fc_decay must be a number of at least 0, not 'little'",
     ),
     (multi_head({"Head": [1]}), "CTCHead.Head must be a mapping of options, not [1]"),
     # too many, too few
@@ -178,7 +178,9 @@ REFUSED = [
     (backbone("PPLCNetV4", stem_channels=96), f"{BACKBONE}.stem_channels is 96; the network of size tiny has 48"),
     (backbone("PPLCNetV4", config_name="small"), f"{BACKBONE}.config_name is 'small' and model_size 'tiny'"),
     # what only Paddle finds out
-    ({"Head": CTC | {"mid_channels": 0}}, f"{HEAD}: no CTCHead can be made of {{'mid_channels': 0}}"),
+    ({"Head": CTC | {"mid_channels": 0}}, f"{HEAD}.mid_channels must be a whole number of at least 1 or nothing, not 0"),
+    ({"Head": CTC | {"fc_decay": -1e-5}}, f"{HEAD}.fc_decay must be a number of at least 0, not -1e-05"),
+    (multi_head({"Neck": {"dims": 8}}), f"{HEAD}.head_list.CTCHead.Neck lacks a name; known are reshape"),
     (multi_head({"Neck": {"dims": 8}}), HEAD),  # an encoder without a name
 ]
 

@@ -20,17 +20,18 @@ def construct(cls: type, place: str, options: Mapping[str, Any], **given: Any) -
 
     Args:
         cls: the class to make; the annotations of its arguments say what they may be (see `options`).
-        place: where `options` stands in the config, for messages ("Architecture.Backbone").
+        place: where `options` stands in the config, for messages ("Architecture.Backbone"); within a class that is made
+            by `construct` itself, where it stands below that one's place ("head_list.NRTRHead").
         options: what the config says.
         given: what the builder itself knows (channel counts). It counts where the config says something else, as in
             PaddleOCR, with a warning.
 
     Raises:
-        InputError: a key that `cls` does not take, naming the nearest one, or one that it lacks; a value of another
+        OptionError: a key that `cls` does not take, naming the nearest one, or one that it lacks; a value of another
             type, or one that `cls` refuses.
     """
     if not isinstance(options, Mapping):
-        raise InputError(f"{place} must be a mapping of options, not {options!r}.")
+        raise OptionError(f"{place} must be a mapping of options, not {options!r}.")
     for key in given.keys() & options.keys():
         if options[key] != given[key]:
             warnings.warn(
@@ -41,12 +42,12 @@ def construct(cls: type, place: str, options: Mapping[str, Any], **given: Any) -
     try:
         return cls(**check_options(cls, {key: options[key] for key in options if key not in given}, given), **given)
     except OptionError as error:
-        raise InputError(f"{place}.{error}") from None
+        raise OptionError(f"{place}.{error}") from None
     except InputError:
         raise
     except FAULTS as error:
         told = " ".join(str(error).split())
-        raise InputError(
+        raise OptionError(
             f"{place}: no {cls.__name__} can be made of {dict(options)!r} ({type(error).__name__}: {told})."
         ) from error
 

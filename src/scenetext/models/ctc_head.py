@@ -15,6 +15,7 @@ from paddle.regularizer import L2Decay
 from scenetext.models.class_tensors import ClassTensor
 from scenetext.models.ctc_guide import Guide
 from scenetext.models.layers import Linear
+from scenetext.models.options import Count, Rate
 from scenetext.models.targets import Targets
 
 
@@ -35,8 +36,8 @@ class CTCHead(nn.Layer):
         self,
         in_channels: int,
         out_channels: int,
-        fc_decay: float = 4e-4,
-        mid_channels: int | None = None,
+        fc_decay: Rate = 4e-4,
+        mid_channels: Count | None = None,
         use_guide: bool = False,
     ):
         super().__init__()

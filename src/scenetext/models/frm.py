@@ -19,6 +19,7 @@ from scenetext.errors import InputError
 from scenetext.models.class_tensors import ClassTensor
 from scenetext.models.ctc_head import CTCHead
 from scenetext.models.gelu import GELU
+from scenetext.models.options import OptionError, Rate
 from scenetext.models.semantic_guidance import SemanticGuidance
 from scenetext.models.svtr_block import GlobalBlock, linear
 from scenetext.models.targets import Targets
@@ -65,12 +66,12 @@ class RCTCDecoder(nn.Layer):
 
     DECODING = "ctc"
 
-    def __init__(self, in_channels: int, out_channels: int, fc_decay: float = 0.0, sub_str_len: int = 0):
+    def __init__(self, in_channels: int, out_channels: int, fc_decay: Rate = 0.0, sub_str_len: int = 0):
         super().__init__()
         if in_channels % HEAD_WIDTH:
             raise InputError(f"RCTCDecoder needs a multiple of {HEAD_WIDTH} channels, not {in_channels}.")
         if sub_str_len < 0:
-            raise InputError(f"Architecture.Head.sub_str_len is {sub_str_len}; it counts characters.")
+            raise OptionError(f"sub_str_len is {sub_str_len}; it counts characters.")
         self.frm = FeatureRearrangement(in_channels)
         self.ctc_head = CTCHead(in_channels, out_channels, fc_decay)
         self.sgm = SemanticGuidance(in_channels, out_channels, sub_str_len) if sub_str_len else None

@@ -10,8 +10,6 @@ of 200 number plates instead of 46 after the same 313 steps.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import paddle
 from paddle import ParamAttr, Tensor, nn
 from paddle.nn.initializer import TruncatedNormal
@@ -21,10 +19,10 @@ from scenetext.models.class_tensors import ClassTensor
 from scenetext.models.construct import construct
 from scenetext.models.ctc_head import CTCHead
 from scenetext.models.nrtr_head import NRTRHead
+from scenetext.models.options import Count, OptionError
 from scenetext.models.sequence_encoder import ENCODERS, SequenceEncoder
 from scenetext.models.targets import Targets, nrtr_targets
 
-PLACE = "Architecture.Head.head_list"
 POSITIONS = 80  # of AddPos, a number that PaddleOCR's weight files hold
 
 
@@ -74,8 +72,8 @@ class MultiHead(nn.Layer):
         out_channels: int,
         head_list: list[dict],
         use_pool: bool = False,
-        pool_kernel_size: Sequence[int] = (3, 2),
-        pool_stride: Sequence[int] | None = None,
+        pool_kernel_size: tuple[Count, Count] = (3, 2),
+        pool_stride: tuple[Count, Count] | None = None,
         use_pos: bool = False,
     ):
         super().__init__()
@@ -88,28 +86,28 @@ class MultiHead(nn.Layer):
                 if name == "CTCHead":
                     neck = dict(options.get("Neck") or {"name": "reshape"})
                     if "name" not in neck:
-                        raise InputError(f"{PLACE}.CTCHead.Neck lacks a name; known are {', '.join(ENCODERS)}.")
+                        raise OptionError(f"head_list.CTCHead.Neck lacks a name; known are {', '.join(ENCODERS)}.")
                     neck["encoder_type"] = neck.pop("name")
                     self.ctc_encoder = construct(
-                        SequenceEncoder, f"{PLACE}.CTCHead.Neck", neck, in_channels=in_channels
+                        SequenceEncoder, "head_list.CTCHead.Neck", neck, in_channels=in_channels
                     )
                     self.ctc_head = construct(
                         CTCHead,
-                        f"{PLACE}.CTCHead.Head",
+                        "head_list.CTCHead.Head",
                         options.get("Head") or {},
                         in_channels=self.ctc_encoder.out_channels,
                         out_channels=out_channels,
                     )
                 elif name == "NRTRHead":
                     options.pop("max_text_length", None)  # the targets are as long as the labels
-                    guide = construct(NRTRHead, f"{PLACE}.NRTRHead", options, out_channels=out_channels)
+                    guide = construct(NRTRHead, "head_list.NRTRHead", options, out_channels=out_channels)
                     place = [AddPos(guide.dim)] if use_pos else []
                     self.before_gtc = nn.Sequential(nn.Flatten(2), FCTranspose(in_channels, guide.dim), *place)
                     self.gtc_head = guide
                 else:
-                    raise InputError(f"{PLACE} names {name}; known are CTCHead and, to guide it, NRTRHead.")
+                    raise OptionError(f"head_list names {name}; known are CTCHead and, to guide it, NRTRHead.")
         if not hasattr(self, "ctc_head"):
-            raise InputError(f"{PLACE} holds no CTCHead, the branch that reads at inference.")
+            raise OptionError("head_list holds no CTCHead, the branch that reads at inference.")
 
     @property
     def classifier(self) -> nn.Linear:
