@@ -34,7 +34,7 @@ from scenetext.models.targets import Targets
 from scenetext.reader import ModelReader
 
 LINES, MOST_STEPS, LOOK_EVERY = 8, 1500, 25
-RATE, WARM_UP = 1e-3, 50  # at a constant 1e-3 SVTRv2 forgets again what it has learnt
+RATE, WARM_UP = 5e-4, 50  # at 1e-3 SVTRv2 forgets again what it has learnt
 WIDE = 2.0  # times as wide as high, about
 CHARACTERS = range(2, 6)  # in a label: CTC finds where few characters are after fewer steps
 LOOKED_AT = 400  # lines that the eight are chosen from
