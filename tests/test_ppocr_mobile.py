@@ -143,18 +143,20 @@ def test_weights_of_a_wheel_read_real_crops_as_onnxruntime_does(root, shared, so
     model.eval()
     session = onnxruntime.InferenceSession(str(wheel_model(source)), providers=["CPUExecutionProvider"])
     with zipfile.ZipFile(shared / "competition" / "test_images.zip") as archive:
-        names = sorted(name for name in archive.namelist() if name.endswith(".jpg"))[::24]
-        crops = [decode_image(archive.read(name), name) for name in names]
+        names = sorted(name for name in archive.namelist() if name.endswith(".jpg"))
+        crops = {name: decode_image(archive.read(name), name) for name in {*names[::24], *names[::200]}}
     assert len(crops) >= 50
-    differences = []
-    for crop in crops:
+    differences = {}
+    for name, crop in crops.items():
         images = on_48_rows(crop)
         theirs = session.run(None, {session.get_inputs()[0].name: images})[0]
         ours = probabilities(model, images)
         assert (ours.argmax(-1) == theirs.argmax(-1)).all()
-        differences.append(np.abs(ours - theirs).max())
+        differences[name] = np.abs(ours - theirs).max()
+    assert max(differences[name] for name in names[::200]) <= 1e-4
     # Noise of 1e-6 on the picture moves the least certain crops by up to 2e-3, in either runtime: see tests/benchmarks/LOG.md.
-    assert np.sort(differences)[-3] <= 1e-4 and max(differences) <= 2e-3
+    every_24th = [differences[name] for name in names[::24]]
+    assert np.sort(every_24th)[-3] <= 1e-4 and max(every_24th) <= 2e-3
 
 
 def on_48_rows(crop):
