@@ -79,10 +79,10 @@ REFUSED = [
     (backbone("ResNet", layers="35"), "101, 152, 200, not '35'"),
     ({"Neck": RESHAPE | {"encoder_type": "gru"}}, f"{NECK}.encoder_type is 'gru'; known are reshape, rnn"),
     (backbone("PPLCNetV4", model_size=None, config_name="base"), f"{BACKBONE}.config_name is 'base'; known are tiny"),
-    ({"Transform": TPS | {"model_name": "tiny"}}, f"{TRANSFORM}.model_name must be one of small, large, not 'tiny'"),
+    ({"Transform": TPS | {"model_name": "tiny"}}, f"{TRANSFORM}.model_name is 'tiny'; known are small, large"),
     ({"Transform": TPS | {"input_size": [0, 10]}}, f"{TRANSFORM}.input_size must be a list of 2 whole numbers"),
     ({"Transform": STN_ON | {"tps_inputsize": [16, 64]}}, f"{TRANSFORM}.tps_inputsize must be a list of 2 whole numbers"),
-    ({"Transform": STN_ON | {"stn_activation": "tanh"}}, f"{TRANSFORM}.stn_activation must be one of none, sigmoid"),
+    ({"Transform": STN_ON | {"stn_activation": "tanh"}}, f"{TRANSFORM}.stn_activation is 'tanh'; known are none, sigmoid"),
     # another type
     (backbone("MobileNetV3", scale="half"), f"{BACKBONE}.scale must be a number above 0, not 'half'"),
     (backbone("MobileNetV3", scale=True), f"{BACKBONE}.scale must be a number above 0, not True"),

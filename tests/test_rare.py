@@ -66,7 +66,7 @@ def test_side_conditions_are_kept_for_the_files_and_never_trained():
 
 @pytest.mark.parametrize(
     "options, message",
-    [({"num_fiducial": 7}, "even"), ({"num_fiducial": 4}, "at least 6")],
+    [({"model_name": "medium"}, "small, large"), ({"num_fiducial": 7}, "even"), ({"num_fiducial": 4}, "at least 6")],
 )
 def test_options_of_the_transform_that_mean_nothing_are_refused(options, message):
     with pytest.raises(InputError, match=message):

@@ -253,6 +253,13 @@ def test_sigmoid_starts_from_the_same_points():
     np.testing.assert_allclose(points[0][0].numpy(), edge_points(20, 0.01, 0.01), atol=1e-6)
 
 
-def test_transformer_refuses_points_that_make_no_two_edges():
-    with pytest.raises(InputError, match="must be even"):
-        STN_ON(3, **STN | {"stn_activation": "none", "num_control_points": 15})
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"stn_activation": "tanh"}, "'tanh'; known are none, sigmoid"),
+        ({"stn_activation": "none", "num_control_points": 15}, "must be even"),
+    ],
+)
+def test_transformer_refuses_what_it_cannot_do(options, message):
+    with pytest.raises(InputError, match=message):
+        STN_ON(3, **STN | options)

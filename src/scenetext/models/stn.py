@@ -20,7 +20,7 @@ from paddle import Tensor, nn
 from paddle.nn import functional as F
 from paddle.nn.initializer import Assign, Constant, Normal
 
-from scenetext.config.kinds import INT, at_least, one_of
+from scenetext.config.kinds import INT, at_least
 from scenetext.models.layers import FoldableConv, conv2d, exact_matmul
 from scenetext.models.options import Count, OptionError
 
@@ -159,10 +159,12 @@ class STN_ON(nn.Layer):  # noqa: N801 - PaddleOCR's name
         tps_outputsize: tuple[Count, Count],
         num_control_points: Count,
         tps_margins: tuple[float, float],
-        stn_activation: Annotated[str, one_of(*ACTIVATIONS)],
+        stn_activation: str,
         input_size: tuple[Count, Count] = (64, 256),
     ):
         super().__init__()
+        if stn_activation not in ACTIVATIONS:
+            raise OptionError(f"stn_activation is {stn_activation!r}; known are {', '.join(ACTIVATIONS)}.")
         if num_control_points % 2:
             raise OptionError(f"num_control_points is {num_control_points}; it must be even.")
         self.stn_head = STN(in_channels, tuple(tps_inputsize), num_control_points, stn_activation)

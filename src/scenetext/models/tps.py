@@ -12,7 +12,6 @@ spline has weights zero and learning rate zero: it is kept for the weight files'
 from __future__ import annotations
 
 import math
-from typing import Annotated
 
 import numpy as np
 import paddle
@@ -20,7 +19,6 @@ from paddle import ParamAttr, Tensor, nn
 from paddle.nn import functional as F
 from paddle.nn.initializer import Assign, Constant, Uniform
 
-from scenetext.config.kinds import one_of
 from scenetext.models.layers import FoldableConv, conv2d, exact_matmul, freeze
 from scenetext.models.options import Count, OptionError, Rate
 
@@ -113,10 +111,12 @@ class TPS(nn.Layer):
         in_channels: int = 3,
         num_fiducial: Count = 20,
         loc_lr: Rate = 0.1,
-        model_name: Annotated[str, one_of(*SIZES)] = "small",
+        model_name: str = "small",
         input_size: tuple[Count, Count] = (32, 100),
     ):
         super().__init__()
+        if model_name not in SIZES:
+            raise OptionError(f"model_name is {model_name!r}; known are {', '.join(SIZES)}.")
         if num_fiducial < 6 or num_fiducial % 2:
             raise OptionError(f"num_fiducial is {num_fiducial}; it must be even, at least 6.")
         self.loc_net = LocalizationNetwork(in_channels, num_fiducial, loc_lr, model_name)
