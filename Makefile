@@ -36,5 +36,5 @@ $(STAMP): pyproject.toml .ci/constraints.txt
 	@$(BIN)/python -c 'import cv2' 2>/dev/null || \
 		$(PIP) install -q -c .ci/constraints.txt --no-deps --force-reinstall opencv-python-headless
 	@$(BIN)/python -W ignore -c 'import cv2, paddle, scenetext'
-	@test ! -e .git || git config filter.scenetext-notebook.clean '"$(BIN)/python" -m scenetext.notebook_cleaner'
+	@test ! -e .git || git config filter.scenetext-notebook.clean '"$(BIN)/python" -m scenetext.workflow.notebook_cleaner'
 	@touch $(STAMP)

@@ -7,7 +7,6 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-
 from drawn import draw_digits, tiny_config
 
 _kept = tempfile.TemporaryDirectory(prefix="scenetext-tests-")  # removed when the process ends
@@ -40,7 +39,7 @@ def tiny_folder() -> Path:
 @functools.cache
 def tiny_export(format: str, storage: str, max_mb: float = 10.0) -> Path:
     """The tiny network exported; the report is beside the folder."""
-    from scenetext.export import export_model
+    from scenetext.export.exporter import export_model
 
     folder = tiny_folder()
     out = folder / f"{format}-{storage}-{max_mb}"

@@ -15,7 +15,7 @@ from paddle import _C_ops
 from paddle.base import core
 from paddle.base.framework import _dygraph_tracer
 
-from scenetext import precision
+from scenetext.train import precision
 
 ROUNDED = {"conv2d": "conv2d", "matmul": "matmul_v2"}  # Paddle's function, its name in the lists
 

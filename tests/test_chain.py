@@ -20,7 +20,7 @@ Train: {{loader: {{batch_size_per_card: 8}}}}
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Path:
     """A folder with a drawn competition of 24 and 6 lines, and a configuration."""
-    from scenetext.sample import draw_competition
+    from scenetext.synth import draw_competition
 
     place = tmp_path_factory.mktemp("chain")
     draw_competition(place / "raw", train=24, test=6)
@@ -45,7 +45,9 @@ def test_from_zips_to_a_submission_by_the_command(place: Path) -> None:
     scenetext("evaluate", *resolved, *lines, "--out", "runs/tiny/evaluate", cwd=place)
     scenetext("export", *resolved, "--out", "runs/tiny/export", "--max-mb", "8", cwd=place)
     scenetext("evaluate", "--model", "runs/tiny/export", *lines, "--out", "runs/tiny/exported", cwd=place)
-    scenetext("predict", "--model", "runs/tiny/export", "--images", "raw/test_images.zip", "--out", "read.txt", cwd=place)
+    scenetext(
+        "predict", "--model", "runs/tiny/export", "--images", "raw/test_images.zip", "--out", "read.txt", cwd=place
+    )
     images = ("--images", "raw/test_images.zip")
     scenetext("submit", "--model", "runs/tiny/export", *images, "--out", "submissions/tiny", cwd=place)
 

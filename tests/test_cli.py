@@ -75,7 +75,7 @@ def test_wrong_usage_and_wrong_input_are_one_sentence_and_status_2(
 def test_the_choices_offered_are_those_that_the_library_knows() -> None:
     from scenetext import cli, engines, export
 
-    assert (cli.ENGINES, cli.FORMATS, cli.STORAGES) == (tuple(engines.ENGINES), export.FORMATS, export.STORAGES)
+    assert (tuple(engines.ENGINES), export.FORMATS, export.STORAGES) == (cli.ENGINES, cli.FORMATS, cli.STORAGES)
 
 
 def test_a_reader_that_goes_away_is_no_traceback() -> None:

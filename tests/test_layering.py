@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,32 +11,21 @@ from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "scenetext"
 
-# A module may import those that stand before it, and no other.
-ORDER = (
-    *("errors", "files", "cpu", "interruption", "textfile", "natural_order", "normalise", "charset", "config", "runs", "experiment"),
-    *("download", "unpack", "official_weights", "records", "labels", "fonts", "sample", "rawdata"),
-    *("data", "image_check", "label_statistics", "prepare"),
-    *("kernels", "models", "onnx_weights", "pdparams", "weights", "pretrained", "losses", "decode", "ngram", "beam_search", "metrics", "error_report"),
-    *("blend", "checkpoint", "optimiser", "parallel", "precision", "training_log", "line_reader", "reader", "train"),
-    *("compress", "program", "fresh_process", "trace", "inference_yml", "onnx_export", "engines", "resumable", "predict", "verify"),
-    *("export_report", "export_lines", "storing", "budget_curve", "fitting", "export"),
-    *("evaluate", "submission_table", "submit", "plots"),
-    *("notebook_cleaner", "notebook_runner", "demo", "bench", "cli", "__main__"),
-)
-# And these, with errors and files, no more than this.
-ONLY = {
-    "charset": set(),
-    "config": set(),
-    "download": set(),
-    "kernels": set(),
-    "models": {"charset", "config", "kernels"},
-    "losses": {"charset", "kernels", "models"},
-    "decode": {"charset"},
-    "ngram": set(),
-    "beam_search": {"charset", "ngram"},
-    "plots": {"fonts"},
-    "notebook_runner": {"config", "runs"},
-}
+ROW = re.compile(r"\| `(\w+)` \| [^|]+ \|([^|]*)\| `([\w./]+)` \|")
+
+
+def read_map() -> dict[str, tuple[set[str], str]]:
+    """Of every package of the map, from the top down: what it may import, and where to start reading."""
+    rows = ROW.findall((SOURCE / "README.md").read_text(encoding="utf-8"))
+    above: set[str] = set()
+    packages = {}
+    for name, allowed, start in rows:
+        packages[name] = (above.copy() if allowed.strip() == "all" else {"errors", *re.findall(r"`(\w+)`", allowed)}, start)
+        above.add(name)
+    return packages
+
+
+MAP = read_map()
 
 
 def trees() -> Iterator[tuple[Path, ast.Module]]:
@@ -60,23 +50,73 @@ def imported_names(tree: ast.Module) -> Iterator[str]:
                 yield node.module
 
 
-def test_every_module_has_its_place_in_the_order() -> None:
-    modules = {module_of(path) for path, _ in trees()} - {"__init__"}
-    assert modules <= set(ORDER), modules - set(ORDER)
+def test_the_map_names_every_package_and_where_to_start_reading() -> None:
+    packages = {module_of(path) for path, _ in trees()} - {"__init__", "__main__"}
+    assert packages == set(MAP)
+    assert len(MAP) >= 17  # the table was found
+    missing = [
+        start
+        for name, (_, start) in MAP.items()
+        if not {SOURCE / name / start, SOURCE / start} & set(SOURCE.rglob("*.py"))
+    ]
+    assert missing == []
 
 
-def test_imports_point_up_the_order() -> None:
-    wrong = []
+def test_the_map_allows_imports_one_way_only() -> None:
+    order = list(MAP)
+    circles = [
+        f"{name} may import {other}, which stands below it"
+        for name, (allowed, _) in MAP.items()
+        for other in allowed
+        if name != "errors" and order.index(other) >= order.index(name)
+    ]
+    assert circles == []
+
+
+def test_packages_import_what_the_map_allows() -> None:
+    wrong, used = [], {name: set() for name in MAP}
     for path, tree in trees():
-        module = module_of(path)
+        package = module_of(path)
         for name in imported_names(tree):
             other = name.split(".")[1] if name.startswith("scenetext.") else None
-            if not {module, other} <= set(ORDER):  # said by the test above
-                continue
-            allowed = ONLY.get(module, set(ORDER)) | {"errors", "files"}
-            if other != module and (ORDER.index(other) >= ORDER.index(module) or other not in allowed):
-                wrong.append(f"{path.name} imports {other}")
-    assert not wrong
+            if package in MAP and other in MAP and other != package:
+                used[package].add(other)
+                if other not in MAP[package][0]:
+                    wrong.append(f"{path.relative_to(SOURCE)} imports {other}")
+    assert wrong == []
+    spare = {
+        name: allowed - used[name] - {"errors"} for name, (allowed, _) in MAP.items() if name not in ("errors", "cli")
+    }
+    assert {name: others for name, others in spare.items() if others} == {}, "the map allows more than the code needs"
+
+
+def test_modules_of_a_package_import_each_other_in_one_direction() -> None:
+    edges: dict[str, set[str]] = {}
+    for path, tree in trees():
+        if path.name != "__init__.py":
+            own = ".".join(("scenetext", *path.relative_to(SOURCE).with_suffix("").parts))
+            edges[own] = {name for name in imported_names(tree) if name.startswith("scenetext.")}
+    circle = find_circle(edges)
+    assert circle == []
+
+
+def find_circle(edges: dict[str, set[str]]) -> list[str]:
+    """One circle of modules, or none. A name imported from a module counts for the module."""
+    state: dict[str, int] = {}
+
+    def visit(module: str, above: list[str]) -> list[str]:
+        if state.get(module) == 2:
+            return []
+        if state.get(module) == 1:
+            return [*above[above.index(module) :], module]
+        state[module] = 1
+        for other in edges[module]:
+            if other in edges and (found := visit(other, [*above, module])):
+                return found
+        state[module] = 2
+        return []
+
+    return next((found for module in edges if (found := visit(module, []))), [])
 
 
 def test_nothing_imports_a_notebook_or_runs_text_as_code() -> None:
@@ -110,7 +150,7 @@ def test_no_exception_is_swallowed_unnamed() -> None:
 def test_importing_the_package_and_its_command_loads_nothing_heavy() -> None:
     check = (
         "import sys, scenetext, scenetext.cli\n"
-        "print([name for name in ('paddle', 'cv2', 'pandas', 'matplotlib', 'numpy', 'yaml') if name in sys.modules])"
+        "print([name for name in ('paddle', 'cv2', 'pandas', 'matplotlib', 'numpy', 'yaml', 'pydantic') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

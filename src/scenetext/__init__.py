@@ -4,29 +4,17 @@
     report = scenetext.load_weights(model, "best_accuracy")
     reader = scenetext.Recognizer("exported/")
 
-Paddle is imported when one of these is first asked for, not before.
+Paddle is imported when one of these is first asked for, not before. README.md in this folder is the map of the packages.
 """
 
-from __future__ import annotations
-
-from importlib import import_module
-from typing import Any
+import lazy_loader
 
 __version__ = "0.1.0"
-__all__ = ["Recognizer", "build_model", "load_weights"]
-
-_HOMES = {
-    "Recognizer": "scenetext.predict",
-    "build_model": "scenetext.models",
-    "load_weights": "scenetext.weights",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'scenetext' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "models": ["build_model"],
+        "predict": ["NGramModel", "Recognizer"],
+        "weights": ["load_weights"],
+    },
+)

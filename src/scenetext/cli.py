@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from scenetext import __version__
-from scenetext.cpu import prepare_process
 from scenetext.errors import InputError, RunError
-from scenetext.normalise import CHOICES
+from scenetext.system.process import prepare_process
+from scenetext.text.normalise import CHOICES
 
 Arguments = argparse.Namespace
 ENGINES = ("paddle", "onnxruntime")  # the modules that define these import more than `--help` should wait for
@@ -42,7 +42,7 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status."""
     chosen = _parser().parse_args(arguments)
-    from scenetext.runs import silence_noise
+    from scenetext.system.process import silence_noise
 
     silence_noise()
     prepare_process()
@@ -111,19 +111,32 @@ def _parser() -> argparse.ArgumentParser:
         "--characters", nargs="+", metavar="FILE", help="keep only the classes of these dictionaries' characters"
     )
     export.add_argument(
-        "--budgets", nargs="+", type=_positive, default=[], metavar="MB", help="with --labels: accuracy at these budgets"
+        "--budgets",
+        nargs="+",
+        type=_positive,
+        default=[],
+        metavar="MB",
+        help="with --labels: accuracy at these budgets",
     )
     export.add_argument(
-        "--finetune-steps", type=int, default=0, metavar="N", help="train rounded weights on N batches of the training set"
+        "--finetune-steps",
+        type=int,
+        default=0,
+        metavar="N",
+        help="train rounded weights on N batches of the training set",
     )
     export.add_argument("--labels", metavar="FILE", help="with --images: report the accuracy before and after")
     export.add_argument("--images", metavar="DIR", help="pictures of --labels")
 
     predict = verb("predict", _predict, "read pictures -> name<TAB>text<TAB>confidence")
     _model_arguments(predict, "FILE.txt", "file to write")
-    predict.add_argument("--engine", default="auto", choices=("auto", *ENGINES), help="what computes (auto: the fastest)")
+    predict.add_argument(
+        "--engine", default="auto", choices=("auto", *ENGINES), help="what computes (auto: the fastest)"
+    )
     predict.add_argument("--batch-size", type=int, default=16, metavar="N", help="lines read at a time")
-    predict.add_argument("--beam-width", type=int, default=0, metavar="N", help="texts CTC follows at once (default: one)")
+    predict.add_argument(
+        "--beam-width", type=int, default=0, metavar="N", help="texts CTC follows at once (default: one)"
+    )
     predict.add_argument("--language-model", metavar="FILE", help="characters' n-grams that weigh the beam's texts")
 
     submit = verb("submit", _submit, "read the test pictures -> a validated submission")
@@ -180,7 +193,7 @@ def _positive(text: str) -> float:
 
 
 def _prepare(chosen: Arguments) -> None:
-    from scenetext.prepare import prepare, summary
+    from scenetext.prepare.preparation import prepare, summary
 
     report = prepare(
         chosen.raw,
@@ -208,11 +221,11 @@ def _load_config(chosen: Arguments) -> dict[str, Any]:
 
 def _train(chosen: Arguments) -> None:
     from scenetext.config import setting
-    from scenetext.runs import configured_run_folder
+    from scenetext.runs.folders import configured_run_folder
 
     config = _load_config(chosen)
-    from scenetext.parallel import rank  # after the check: importing Paddle takes a second
-    from scenetext.train import train
+    from scenetext.train.parallel import rank  # after the check: importing Paddle takes a second
+    from scenetext.train.trainer import train
 
     folder = configured_run_folder(config, chosen.config)
     result = train(config, folder)
@@ -228,7 +241,7 @@ def _evaluate(chosen: Arguments) -> None:
     if chosen.weights and not chosen.config:
         raise InputError("--weights needs the configuration of the network: give it by -c CONFIG.")
     config = _load_config(chosen) if chosen.config else None
-    from scenetext.evaluate import evaluate_command
+    from scenetext.evaluate.evaluation import evaluate_command
 
     evaluate_command(
         config=config,
@@ -241,8 +254,8 @@ def _evaluate(chosen: Arguments) -> None:
 
 
 def _export(chosen: Arguments) -> None:
-    from scenetext.charset import named_characters
-    from scenetext.export import export_model
+    from scenetext.export.exporter import export_model
+    from scenetext.text.charset import named_characters
 
     kept = [character for name in chosen.characters or () for character in named_characters(name)]
     export_model(
@@ -261,7 +274,7 @@ def _export(chosen: Arguments) -> None:
 
 
 def _predict(chosen: Arguments) -> None:
-    from scenetext.predict import predict_to_file
+    from scenetext.predict.recognizer import predict_to_file
 
     read = predict_to_file(
         chosen.model,
@@ -276,7 +289,7 @@ def _predict(chosen: Arguments) -> None:
 
 
 def _submit(chosen: Arguments) -> None:
-    from scenetext.submit import submit
+    from scenetext.submit.submission import submit
 
     submit(chosen.model, chosen.images, chosen.out)
 
@@ -292,20 +305,20 @@ def _given(chosen: Arguments) -> dict[str, str]:
 
 
 def _run(chosen: Arguments) -> None:
-    from scenetext.notebook_runner import run_notebooks
+    from scenetext.workflow.notebook_runner import run_notebooks
 
     folder = run_notebooks(_given(chosen), config=chosen.config)
     print(f"{folder}: the executed notebooks are in {folder / 'notebooks'}")
 
 
 def _demo(chosen: Arguments) -> None:
-    from scenetext.demo import demo
+    from scenetext.workflow.demo import demo
 
     demo(_given(chosen))
 
 
 def _bench(chosen: Arguments) -> None:
-    from scenetext.bench import bench_predict, bench_train, table
+    from scenetext.bench.throughput import bench_predict, bench_train, table
 
     if chosen.what == "train":
         print(table(bench_train(_load_config(chosen), chosen.rounds)))

@@ -1,9 +1,35 @@
-"""The two ways in which a command ends badly."""
+"""The two ways in which a command ends badly, and the hint that their messages share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+NEAREST_CUTOFF = 0.5  # likeness from which a name counts as meant, of difflib's ratio in [0, 1]
 
 
 class InputError(ValueError):
-    """What the user gave cannot be used (exit status 2): the message names the value, the place and the way out."""
+    """What the user gave cannot be used (exit status 2): the message names the value, the location and how to fix it."""
 
 
 class RunError(RuntimeError):
     """The input was fine and the work failed all the same (exit status 1), for example on a full disk."""
+
+
+def nearest_hint(name: object, valid: Iterable[str]) -> str:
+    """Half a sentence for a name that is not valid: the nearest valid one, or all of them where none is near.
+
+    Args:
+        name: what was given; upper and lower case count as the same.
+        valid: the valid names.
+
+    Returns:
+        "the nearest is epoch_num", "valid are acc, norm_edit_dis" or "it takes none".
+    """
+    import difflib  # only messages need it
+
+    valid = list(valid)
+    by_lower_case = {known.lower(): known for known in reversed(valid)}
+    found = difflib.get_close_matches(str(name).lower(), by_lower_case, n=1, cutoff=NEAREST_CUTOFF)
+    if found:
+        return f"the nearest is {by_lower_case[found[0]]}"
+    return f"valid are {', '.join(valid)}" if valid else "it takes none"

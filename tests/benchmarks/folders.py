@@ -14,11 +14,11 @@ import sys
 ROUNDS = 5
 CHILD = """
 import json, sys, time
-from scenetext.cpu import prepare_process
+from scenetext.system.process import prepare_process
 prepare_process()
-from scenetext.data.images import open_images
+from scenetext.data.sources.images import open_images
 from scenetext.data.transforms import decode_image
-from scenetext.predict import Recognizer
+from scenetext.predict.recognizer import Recognizer
 source = open_images(sys.argv[1])
 lines = [decode_image(source.read(name), name) for name in source.names()[:300]]
 import paddle.inference
@@ -51,7 +51,9 @@ def main(images: str, *folders: str) -> None:
         speed = statistics.median(turn[index][1] for turn in rounds)
         ratios = sorted(turn[index][1] / turn[0][1] for turn in rounds)
         middle = statistics.median(ratios)
-        print(f"| {folder} | {opens:.2f} | {later:+.2f} | {speed:.1f} | {middle:.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f}) |")
+        print(
+            f"| {folder} | {opens:.2f} | {later:+.2f} | {speed:.1f} | {middle:.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f}) |"
+        )
 
 
 if __name__ == "__main__":

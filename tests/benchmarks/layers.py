@@ -12,15 +12,14 @@ import time
 from collections.abc import Callable
 from statistics import median
 
-from scenetext.cpu import prepare_process
+from scenetext.system.process import prepare_process
 
 prepare_process()
 
 import paddle  # noqa: E402
 
-from scenetext.kernels.ctc import ctc_of_lines  # noqa: E402
-from scenetext.models.gelu import GELU  # noqa: E402
-from scenetext.models.layers import Conv2D, Linear  # noqa: E402
+from scenetext.models.blocks.layers import GELU, Conv2D, Linear  # noqa: E402
+from scenetext.models.kernels.ctc import ctc_of_lines  # noqa: E402
 
 REPEATS = 5
 
@@ -54,7 +53,9 @@ def comparisons() -> dict[str, tuple[Callable, Callable, paddle.Tensor]]:
     return {
         "linear, 6,625 classes": (paddle.nn.Linear(**classes), Linear(**classes), features),
         "CTC, 6,625 classes": (
-            paddles_ctc, lambda logits: ctc_of_lines(logits, strings, lengths), paddle.randn([32, 80, 6625])
+            paddles_ctc,
+            lambda logits: ctc_of_lines(logits, strings, lengths),
+            paddle.randn([32, 80, 6625]),
         ),
         "1x1 convolution with bias": (paddle.nn.Conv2D(**pointwise), Conv2D(**pointwise), map_192),
         "depthwise 3x3 with bias": (paddle.nn.Conv2D(**depthwise), Conv2D(**depthwise), map_192),
@@ -70,10 +71,7 @@ def main(rounds: int) -> None:
         pairs = [(milliseconds(theirs, images), milliseconds(ours, images)) for _ in range(rounds + 1)][1:]
         ratios = [theirs_ms / ours_ms for theirs_ms, ours_ms in pairs]
         medians = [median(side) for side in zip(*pairs, strict=True)]
-        print(
-            f"{name:28}{medians[0]:12.1f}{medians[1]:12.1f}"
-            f"{median(ratios):8.2f}{min(ratios):8.2f}{max(ratios):8.2f}"
-        )
+        print(f"{name:28}{medians[0]:12.1f}{medians[1]:12.1f}{median(ratios):8.2f}{min(ratios):8.2f}{max(ratios):8.2f}")
 
 
 if __name__ == "__main__":

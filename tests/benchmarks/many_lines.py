@@ -13,14 +13,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from scenetext.data.images import open_images
+from scenetext.data.sources.images import open_images
 
 
 def read(folder: str, images: str, count: int, scratch: Path) -> tuple[float, float]:
     """Seconds and peak MB of reading `count` pictures."""
     source, copies = open_images(images), scratch / str(count)
     copies.mkdir()
-    for index, name in zip(range(count), itertools.cycle(source.names())):  # noqa: B905  one is endless
+    for index, name in zip(range(count), itertools.cycle(source.names())):
         (copies / f"{index:07d}{Path(name).suffix}").write_bytes(source.read(name))
     command = ["-m", "scenetext", "predict", "--model", folder, "--images", str(copies)]
     command += ["--out", str(scratch / "read.txt")]

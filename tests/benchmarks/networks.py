@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from scenetext.cpu import prepare_process
+from scenetext.system.process import prepare_process
 
 prepare_process()
 
@@ -23,21 +23,21 @@ import numpy as np  # noqa: E402
 import paddle  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
-from scenetext import export  # noqa: E402
-from scenetext.checkpoint import save_weights  # noqa: E402
-from scenetext.compress import LEAST_NUMBERS, encode_weights  # noqa: E402
-from scenetext.compress.codings import UINT8  # noqa: E402
-from scenetext.compress.encoding import Way  # noqa: E402
 from scenetext.config import load_config  # noqa: E402
 from scenetext.data.pipeline import canvas_of  # noqa: E402
 from scenetext.data.transforms import Canvas  # noqa: E402
-from scenetext.losses import build_loss  # noqa: E402
+from scenetext.export import exporter as export
+from scenetext.export.compress import LEAST_NUMBERS, encode_weights  # noqa: E402
+from scenetext.export.compress.codings import UINT8  # noqa: E402
+from scenetext.export.compress.encoding import QuantScheme  # noqa: E402
+from scenetext.export.trace import Tracer  # noqa: E402
 from scenetext.models import build_model, reading_config  # noqa: E402
-from scenetext.models.recogniser import Recogniser  # noqa: E402
+from scenetext.models.recognition_model import RecognitionModel  # noqa: E402
 from scenetext.models.targets import Targets  # noqa: E402
-from scenetext.optimiser import build_optimiser  # noqa: E402
-from scenetext.predict import Recognizer  # noqa: E402
-from scenetext.trace import Tracer  # noqa: E402
+from scenetext.predict.recognizer import Recognizer  # noqa: E402
+from scenetext.train.checkpoint import save_weights  # noqa: E402
+from scenetext.train.losses import build_loss  # noqa: E402
+from scenetext.train.optimiser import build_optimiser  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 BATCH, STEPS, LINES, LABEL = 8, 2, 32, 8
@@ -63,7 +63,7 @@ def settings(path: Path) -> dict:
     return config
 
 
-def draw(model: Recogniser, canvas: Canvas) -> None:
+def draw(model: RecognitionModel, canvas: Canvas) -> None:
     """Gives a fresh network in evaluation mode running statistics, and a classifier that prefers some characters."""
     rng = np.random.default_rng(0)
     for key, value in model.state_dict().items():
@@ -104,9 +104,11 @@ def reading_speed(folder: Path, width_px: int, height_px: int) -> float:
     return LINES / (time.perf_counter() - started)
 
 
-def bytes_in_8_bits(model: Recogniser, config: dict, scratch: Path) -> int:
+def bytes_in_8_bits(model: RecognitionModel, config: dict, scratch: Path) -> int:
     """Of program and parameters, every convolution and linear layer in 8 bits."""
-    stored = encode_weights(model, lambda w: Way(UINT8) if w.size >= LEAST_NUMBERS and not w.recurrent else None)
+    stored = encode_weights(
+        model, lambda w: QuantScheme(UINT8) if w.size >= LEAST_NUMBERS and not w.recurrent else None
+    )
     with Tracer("json") as tracer:
         job = Path(tempfile.mkdtemp(dir=scratch))
         files = tracer.trace(model, config, stored, job, canvas_of(config, model.input_size))

@@ -14,24 +14,24 @@ import sys
 import time
 from pathlib import Path
 
-from networks import configurations, settings
-
 import numpy as np
 import paddle
+from networks import configurations, settings
 from tqdm import tqdm
 
-from scenetext.charset import Charset
 from scenetext.data.batches import BatchPlan, make_batch
-from scenetext.data.images import ImageSource, open_images
-from scenetext.data.lines import Lines
+from scenetext.data.dataset import Lines
 from scenetext.data.pipeline import canvas_of
+from scenetext.data.sources.images import ImageSource, open_images
 from scenetext.data.transforms import decode_image
-from scenetext.labels import Record, read_label_table
-from scenetext.line_reader import FittedLine
-from scenetext.losses import build_loss
 from scenetext.models import build_model
 from scenetext.models.targets import Targets
-from scenetext.reader import ModelReader
+from scenetext.predict.line_reader import FittedLine
+from scenetext.predict.model_reader import ModelReader
+from scenetext.text.charset import Charset
+from scenetext.text.label_files import read_label_table
+from scenetext.text.records import Record
+from scenetext.train.losses import build_loss
 
 LINES, MOST_STEPS, LOOK_EVERY = 8, 1500, 25
 RATE, WARM_UP = 5e-4, 50  # at 1e-3 SVTRv2 forgets again what it has learnt
@@ -92,7 +92,9 @@ def steps_needed(path: Path, labels: Path, images: Path) -> tuple[int | None, fl
 def main(labels: str, images: str, *names: str) -> int:
     """Trains and prints a Markdown table."""
     paths = [Path(name) for name in names] or configurations()
-    print("| configuration | steps to no error | seconds | parameters that never moved |\n|---|---|---|---|", flush=True)
+    print(
+        "| configuration | steps to no error | seconds | parameters that never moved |\n|---|---|---|---|", flush=True
+    )
     failed = False
     for path in tqdm(paths, unit="network"):
         steps, seconds, unmoved = steps_needed(path, Path(labels), Path(images))

@@ -29,11 +29,11 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from scenetext.bench import in_turn, table
-from scenetext.charset import Charset, charset_path
-from scenetext.cpu import prepare_process
-from scenetext.engines import ENGINES
-from scenetext.labels import read_label_file, write_label_file
+from scenetext.bench.throughput import in_turn, table
+from scenetext.predict.engines import ENGINES
+from scenetext.system.process import prepare_process
+from scenetext.text.charset import Charset, charset_path
+from scenetext.text.label_files import read_label_file, write_label_file
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = "configs/rec/ch_ppocr_v2.0/rec_chinese_lite_train_v2.0.yml"

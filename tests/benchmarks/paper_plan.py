@@ -10,16 +10,16 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from scenetext.cpu import prepare_process
+from scenetext.system.process import prepare_process
 
 prepare_process()
 
 import numpy as np  # noqa: E402
 
-from scenetext.compress import LEAST_NUMBERS  # noqa: E402
-from scenetext.compress.encoding import WAYS, as_rows, encode_rows  # noqa: E402
-from scenetext.compress.plan import Option, choose  # noqa: E402
 from scenetext.config import load_config  # noqa: E402
+from scenetext.export.compress import LEAST_NUMBERS  # noqa: E402
+from scenetext.export.compress.encoding import QUANT_SCHEMES, as_rows, encode_rows  # noqa: E402
+from scenetext.export.compress.plan import Option, choose  # noqa: E402
 from scenetext.models import build_model  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,7 +31,7 @@ Shapes = dict[str, tuple[int, int]]  # by layer: outputs, inputs
 
 def built_shapes(config: str) -> tuple[Shapes, int]:
     """The matrices of one of our networks as exported, and how many further numbers it has."""
-    from scenetext.compress import codable_weights
+    from scenetext.export.compress import codable_weights
 
     settings = load_config(ROOT / "configs" / config, ["Global.character_dict_path=ppocr_keys_v1"])
     model = build_model(settings, num_classes=CHARACTERS + 2)
@@ -81,7 +81,7 @@ def options(outputs: int, inputs: int, rng: np.random.Generator) -> list[Option]
     """The ways to store a layer of normal weights."""
     rows = rng.normal(size=(min(outputs, ROWS_TRIED), inputs)).astype(np.float32)
     listed = [Option(None, 4 * outputs * inputs, 0.0)]
-    for way in WAYS:
+    for way in QUANT_SCHEMES:
         error = float(np.square(encode_rows(rows, way, None) - rows).mean())
         listed.append(Option(way, way.size_bytes(outputs, inputs) + way.program_bytes, error))
     return listed

@@ -13,26 +13,25 @@ import sys
 import time
 from functools import partial
 
-from scenetext.cpu import prepare_process
+from scenetext.system.process import prepare_process, usable_cores
 
 prepare_process()
 
 from rapidocr import RapidOCR  # noqa: E402
 from rapidocr.ch_ppocr_rec import TextRecInput  # noqa: E402
 
-from scenetext.bench import in_turn, table  # noqa: E402
-from scenetext.data.images import open_images  # noqa: E402
+from scenetext.bench.throughput import in_turn, table  # noqa: E402
+from scenetext.data.sources.images import open_images  # noqa: E402
 from scenetext.data.transforms import decode_image, to_canvas  # noqa: E402
-from scenetext.decode import ctc_greedy  # noqa: E402
-from scenetext.engines import usable_threads  # noqa: E402
-from scenetext.predict import Recognizer  # noqa: E402
+from scenetext.predict.decode import ctc_greedy  # noqa: E402
+from scenetext.predict.recognizer import Recognizer  # noqa: E402
 
 
 def main(folder: str, images: str, rounds: int) -> None:
     """Measures and prints."""
     source = open_images(images)
     pictures = [decode_image(source.read(name), name) for name in source.names()]
-    threads = usable_threads()
+    threads = usable_cores()
     settings = {"EngineConfig.onnxruntime.intra_op_num_threads": threads, "Global.log_level": "error"}
     rapid = RapidOCR(params=settings)
     rapid(pictures[0], use_det=False, use_cls=False, use_rec=True)  # its recogniser is loaded with the first picture

@@ -12,14 +12,14 @@ import time
 
 import cv2
 
-from scenetext.bench import in_turn, table
-from scenetext.charset import Charset
+from scenetext.bench.throughput import in_turn, table
 from scenetext.data.augment import RecAug
 from scenetext.data.batches import FixedSampler, make_batch
 from scenetext.data.cache import open_cache
-from scenetext.data.images import open_images
-from scenetext.data.lines import Lines
-from scenetext.labels import read_label_file
+from scenetext.data.dataset import Lines
+from scenetext.data.sources.images import open_images
+from scenetext.text.charset import Charset
+from scenetext.text.label_files import read_label_file
 
 BATCH, HEIGHT_PX, WIDTH_PX = 32, 32, 320
 

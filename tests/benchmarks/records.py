@@ -17,10 +17,10 @@ from pathlib import Path
 CHILD = """
 import json, re, sys, time
 from pathlib import Path
-from scenetext.charset import Charset
-from scenetext.data.lines import Lines
-from scenetext.labels import read_label_file
-from scenetext.records import RecordTable
+from scenetext.text.charset import Charset
+from scenetext.data.dataset import Lines
+from scenetext.text.label_files import read_label_file
+from scenetext.text.records import RecordTable
 
 def memory_mb(field):
     return int(re.search(field + r":\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) / 1024
@@ -66,7 +66,9 @@ def main(count: str = "1000000", files: str = "1") -> None:
         if run.returncode:
             sys.exit(run.stderr)
     records, rows, read, opened, spelt, peak, kept = json.loads(run.stdout)
-    print(f"{records:,} records ({rows:,} short enough), {size_mb:.0f} MB: read in {read:.2f} s, Lines in {opened:.2f} s")
+    print(
+        f"{records:,} records ({rows:,} short enough), {size_mb:.0f} MB: read in {read:.2f} s, Lines in {opened:.2f} s"
+    )
     print(f"grew by {peak:.0f} MB at most, {kept:.0f} MB stay; all labels spelt in {spelt:.2f} s")
 
 

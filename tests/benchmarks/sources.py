@@ -23,11 +23,11 @@ CHILD = """
 import json, random, re, sys, threading, time
 from pathlib import Path
 from types import SimpleNamespace
-from scenetext.charset import Charset
-from scenetext.data.images import open_images
-from scenetext.data.lines import Lines
+from scenetext.text.charset import Charset
+from scenetext.data.sources.images import open_images
+from scenetext.data.dataset import Lines
 from scenetext.data.pipeline import evaluation_lines
-from scenetext.records import RecordTable
+from scenetext.text.records import RecordTable
 
 def own_mb():
     return int(re.search(r"RssAnon:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) / 1024
@@ -115,7 +115,9 @@ def main(count: str = "1000000") -> None:
         if run.returncode:
             sys.exit(run.stderr)
         found, opened, peak, kept, read, widths = json.loads(run.stdout)
-        print(f"| {kind} | {found:,} | {opened:.1f} | {peak:.0f} | {kept:.0f} | {read:.0f} | {widths:.1f} |", flush=True)
+        print(
+            f"| {kind} | {found:,} | {opened:.1f} | {peak:.0f} | {kept:.0f} | {read:.0f} | {widths:.1f} |", flush=True
+        )
 
 
 if __name__ == "__main__":

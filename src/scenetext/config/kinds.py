@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scenetext.config.text import to_number
+from scenetext.config.yaml_text import to_number
 
 REQUIRED = object()  # the default of a setting that has none
 
@@ -92,7 +92,7 @@ def _text(value: Any) -> str:
 
 def _list_of(convert: Callable[[Any], Any], length: int | None = None) -> Callable[[Any], list[Any]]:
     def listed(value: Any) -> list[Any]:
-        if not isinstance(value, list) or length is not None and len(value) != length:
+        if not isinstance(value, list) or (length is not None and len(value) != length):
             raise ValueError
         return [convert(item) for item in value]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from scenetext.config.checking import dotted, nearest
-from scenetext.config.text import parse
+from scenetext.config.yaml_text import parse
 from scenetext.errors import InputError
 
 Path = tuple[Any, ...]

@@ -58,7 +58,7 @@ GLOBAL: Table = {
     "pretrained_model": Setting(
         optional(TEXT), "weights to start from: file, prefix, address, tar, or rapidocr:PP-OCRv6_rec_small", None
     ),
-    "finetuned_share": Setting(
+    "weight_interpolation": Setting(
         SHARE, "(ours) best weights are this far from the pretrained to the trained ones; 1 = all the way", 1.0
     ),
     "checkpoints": Setting(optional(TEXT), "prefix of a checkpoint whose training goes on", None),
@@ -172,7 +172,7 @@ HEAD_LOSSES: Table = {
 
 
 def _distilled(name: str, pairs: bool, extra: Table) -> Table:
-    networks = {"model_name_pairs": Setting(NAME_PAIRS, "pairs of pupil and teacher")}
+    networks = {"model_name_pairs": Setting(NAME_PAIRS, "pairs of student and teacher")}
     if not pairs:
         networks = {"model_name_list": Setting(TEXTS, "the networks scored against the labels")}
     return {
@@ -198,9 +198,7 @@ DISTILLATION_LOSSES: Table = {
         },
     ),
     "DistillationCTCLoss": _distilled("loss_ctc", False, {}),
-    "DistillationNRTRLoss": _distilled(
-        "loss_nrtr", False, {"smoothing": _SMOOTHING, "count_padding": _COUNT_PADDING}
-    ),
+    "DistillationNRTRLoss": _distilled("loss_nrtr", False, {"smoothing": _SMOOTHING, "count_padding": _COUNT_PADDING}),
     "DistillCTCLogits": _distilled(
         "ctc_logits",
         True,

@@ -12,10 +12,10 @@ from typing import Protocol
 
 import numpy as np
 
-from scenetext.charset import BLANK
-from scenetext.data.ahead import ahead
-from scenetext.data.lines import Lines
+from scenetext.data.dataset import Lines
+from scenetext.data.prefetch import ahead
 from scenetext.data.transforms import canvas_width, resize_line, to_canvas
+from scenetext.text.charset import BLANK
 
 LENGTH_SPREAD = 0.05  # widths are jittered by this share before sorting, so that buckets change; more wastes pixels
 BATCHES_AHEAD = 4

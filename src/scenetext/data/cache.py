@@ -19,14 +19,14 @@ import numpy as np
 from PIL import UnidentifiedImageError
 from tqdm.auto import tqdm
 
-from scenetext.data.ahead import ahead
 from scenetext.data.image_size import image_size
-from scenetext.data.images import ImageSource
+from scenetext.data.prefetch import ahead
+from scenetext.data.sources.images import ImageSource
 from scenetext.data.transforms import decode_image, resize_line, resized_width
-from scenetext.download import one_process
 from scenetext.errors import InputError
-from scenetext.files import replacing
-from scenetext.runs import usable_cores
+from scenetext.system.files import replacing
+from scenetext.system.locks import one_process
+from scenetext.system.process import usable_cores
 
 FORMAT = 1  # another number, other keys: raise it when the same picture would be cached as other pixels
 CHANNELS = 3

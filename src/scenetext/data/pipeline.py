@@ -8,18 +8,18 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from scenetext.charset import Charset
 from scenetext.config import setting
-from scenetext.config.transforms import operations, resize_options
+from scenetext.config.resize import operations, resize_options
 from scenetext.data.augment import RecAug
 from scenetext.data.batches import FixedSampler, MultiScaleSampler, Sampler, WidthBucketSampler
-from scenetext.data.images import open_images
-from scenetext.data.lines import JoinLines, Lines
-from scenetext.data.lmdbs import Lmdbs
+from scenetext.data.dataset import JoinLines, Lines
+from scenetext.data.sources.images import open_images
+from scenetext.data.sources.lmdbs import Lmdbs
 from scenetext.data.transforms import Canvas
 from scenetext.errors import InputError
-from scenetext.labels import read_label_file
-from scenetext.records import RecordTable
+from scenetext.text.charset import Charset
+from scenetext.text.label_files import read_label_file
+from scenetext.text.records import RecordTable
 
 UNSQUEEZED_PX = 3200  # evaluation keeps lines up to this width, as PaddleOCR's predictors do
 
@@ -39,7 +39,7 @@ def canvas_of(config: Mapping[str, Any], input_size: tuple[int, int | None] | No
     Args:
         config: the configuration.
         input_size: (height, width) in pixels of a network that works at one size only (its width may be free, None),
-            else None; see Recogniser.input_size.
+            else None; see RecognitionModel.input_size.
         section: "Train" or "Eval".
 
     Raises:
@@ -60,7 +60,9 @@ def canvas_of(config: Mapping[str, Any], input_size: tuple[int, int | None] | No
 def _resize(config: Mapping[str, Any], section: str) -> Mapping[str, Any]:
     options = resize_options(config, section)
     if options is None:
-        raise InputError("Neither Train nor Eval has RecResizeImg in its transforms: the network's input size is unknown.")
+        raise InputError(
+            "Neither Train nor Eval has RecResizeImg in its transforms: the network's input size is unknown."
+        )
     return options
 
 
@@ -183,7 +185,7 @@ def _augment(options: Mapping[str, Any]) -> RecAug:
     options = dict(options)
     shared = options.pop("prob", None)
     fields = RecAug.__dataclass_fields__
-    return RecAug(**({name: shared for name in fields} if shared is not None else {}) | options)
+    return RecAug(**(dict.fromkeys(fields, shared) if shared is not None else {}) | options)
 
 
 def _join(options: Mapping[str, Any], ratio: float) -> JoinLines:

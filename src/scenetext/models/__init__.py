@@ -1,6 +1,11 @@
 """Networks of text recognition: one paper or part a file, PaddleOCR's names and state_dict keys."""
 
-from scenetext.models.build import build_model, load_charset, reading_config
-from scenetext.models.recogniser import Recogniser
+import lazy_loader
 
-__all__ = ["Recogniser", "build_model", "load_charset", "reading_config"]
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "build": ["build_model", "load_charset", "reading_config"],
+        "recognition_model": ["RecognitionModel"],
+    },
+)

@@ -6,27 +6,27 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from scenetext.charset import CLASSES_BEYOND_CTC, Charset, charset_path
 from scenetext.config import load_config
+from scenetext.config.construct import construct, look_up
+from scenetext.config.resize import resize_options
 from scenetext.config.schema import ARCHITECTURE
-from scenetext.config.transforms import resize_options
-from scenetext.models.attention_head import AttentionHead
-from scenetext.models.construct import construct, look_up
-from scenetext.models.ctc_head import CTCHead
+from scenetext.models.backbones.mobilenet_v3 import MobileNetV3
+from scenetext.models.backbones.pplcnet_v3 import PPLCNetV3
+from scenetext.models.backbones.pplcnet_v4 import PPLCNetV4, todays_options
+from scenetext.models.backbones.repsvtr import RepSVTR
+from scenetext.models.backbones.resnet_vd import ResNet
+from scenetext.models.backbones.svtr import SVTRNet
+from scenetext.models.backbones.svtrv2 import SVTRv2
 from scenetext.models.distillation import DistillationModel, student_name
-from scenetext.models.frm import RCTCDecoder
-from scenetext.models.mobilenet_v3 import MobileNetV3
-from scenetext.models.multi_head import MultiHead
-from scenetext.models.pplcnet_v3 import PPLCNetV3
-from scenetext.models.pplcnet_v4 import PPLCNetV4, todays_options
-from scenetext.models.recogniser import Recogniser
-from scenetext.models.repsvtr import RepSVTR
-from scenetext.models.resnet_vd import ResNet
-from scenetext.models.sequence_encoder import SequenceEncoder
-from scenetext.models.stn import STN_ON
-from scenetext.models.svtr import SVTRNet
-from scenetext.models.svtrv2 import SVTRv2
-from scenetext.models.tps import TPS
+from scenetext.models.heads.attention_head import AttentionHead
+from scenetext.models.heads.ctc_head import CTCHead
+from scenetext.models.heads.frm import RCTCDecoder
+from scenetext.models.heads.multi_head import MultiHead
+from scenetext.models.necks.sequence_encoder import SequenceEncoder
+from scenetext.models.recognition_model import RecognitionModel
+from scenetext.models.rectifiers.stn import STN_ON
+from scenetext.models.rectifiers.tps import TPS
+from scenetext.text.charset import CLASSES_BEYOND_CTC, Charset, charset_path
 
 BACKBONES = {
     "MobileNetV3": MobileNetV3,
@@ -54,7 +54,9 @@ MEANT = {"repvit_svtr": "RepSVTR"}  # ch_SVTRv2_rec_gtc_distill.yml
 TRANSLATED = {"PPLCNetV4": todays_options}
 
 
-def build_model(config: str | Path | dict[str, Any], num_classes: int | None = None) -> Recogniser | DistillationModel:
+def build_model(
+    config: str | Path | dict[str, Any], num_classes: int | None = None
+) -> RecognitionModel | DistillationModel:
     """Builds the recogniser of a config, or the recognisers, with freshly initialised weights.
 
     Args:
@@ -86,7 +88,7 @@ def build_model(config: str | Path | dict[str, Any], num_classes: int | None = N
 
 
 def reading_config(config: dict[str, Any]) -> dict[str, Any]:
-    """The config of what reads: of a distillation the pupil's, else the config itself."""
+    """The config of what reads: of a distillation the student's, else the config itself."""
     architecture = config["Architecture"]
     if architecture.get("name") != "DistillationModel":
         return config
@@ -121,7 +123,7 @@ def _recogniser(
     charset: Charset | None,
     num_classes: int | None,
     size: dict[str, list[int]],
-) -> Recogniser:
+) -> RecognitionModel:
     if num_classes is None:
         head = look_up(HEADS, (architecture.get("Head") or {}).get("name"), f"{place}.Head")
         num_classes = charset.num_classes + CLASSES_BEYOND_CTC[head.DECODING]
@@ -137,7 +139,7 @@ def _recogniser(
         neck = _build(NECKS, architecture, place, "Neck", in_channels=channels)
         channels = neck.out_channels
     head = _build(HEADS, architecture, place, "Head", in_channels=channels, out_channels=num_classes)
-    return Recogniser(backbone, neck, head, charset, transform)
+    return RecognitionModel(backbone, neck, head, charset, transform)
 
 
 def _build(table: dict[str, type], architecture: dict[str, Any], place: str, part: str, **given: int):

@@ -1,9 +1,9 @@
-"""DistillationModel: a pupil and its teachers, side by side.
+"""DistillationModel: a student and its teachers, side by side.
 
-Reference: ppocr/modeling/architectures/distillation_model.py; the losses are in `scenetext.losses`.
+Reference: ppocr/modeling/architectures/distillation_model.py; the losses are in `scenetext.train.losses`.
 Different here: a frozen network stays in evaluation mode, whatever the whole is put to. PaddleOCR leaves it in training
-mode, where its batch statistics move and its dropout teaches noise. Reading uses the pupil alone. The networks' own
-`pretrained` weights are not loaded here, so that a trained pupil can be read without the teacher's file.
+mode, where its batch statistics move and its dropout teaches noise. Reading uses the student alone. The networks' own
+`pretrained` weights are not loaded here, so that a trained student can be read without the teacher's file.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from collections.abc import Collection, Mapping
 import paddle
 from paddle import Tensor, nn
 
-from scenetext.charset import Charset
 from scenetext.errors import InputError
-from scenetext.models.layers import freeze
-from scenetext.models.recogniser import Recogniser
+from scenetext.models.blocks.layers import freeze
+from scenetext.models.recognition_model import RecognitionModel
 from scenetext.models.targets import Targets
+from scenetext.text.charset import Charset
 
 
 def student_name(models: Collection[str], frozen: Collection[str]) -> str:
@@ -33,7 +33,7 @@ def student_name(models: Collection[str], frozen: Collection[str]) -> str:
 
 
 class DistillationModel(nn.Layer):
-    """Several recognisers under their names; stands for its pupil wherever a recogniser is wanted.
+    """Several recognisers under their names; stands for its student wherever a recogniser is wanted.
 
     Args:
         models: the networks, by name, in the order of the config.
@@ -44,12 +44,12 @@ class DistillationModel(nn.Layer):
         names: of the networks.
         frozen: as given.
         pretrained: as given; whoever trains loads them, `load_weights(getattr(model, name), source)`.
-        student: the pupil, the network that reads: "Student", or else the first that is trained.
+        student: the student, the network that reads: "Student", or else the first that is trained.
     """
 
     def __init__(
         self,
-        models: Mapping[str, Recogniser],
+        models: Mapping[str, RecognitionModel],
         frozen: Collection[str] = (),
         pretrained: Mapping[str, str] | None = None,
     ):
@@ -65,7 +65,7 @@ class DistillationModel(nn.Layer):
                 model.eval()
 
     @property
-    def student(self) -> Recogniser:
+    def student(self) -> RecognitionModel:
         return getattr(self, self.student_name)
 
     @property
@@ -75,17 +75,17 @@ class DistillationModel(nn.Layer):
 
     @property
     def head(self) -> nn.Layer:
-        """The pupil's head."""
+        """The student's head."""
         return self.student.head
 
     @property
     def decoding(self) -> str:
-        """How the pupil's logits become text."""
+        """How the student's logits become text."""
         return self.student.decoding
 
     @property
     def fused(self) -> bool:
-        """Whether the pupil is fused."""
+        """Whether the student is fused."""
         return self.student.fused
 
     @property
@@ -96,7 +96,7 @@ class DistillationModel(nn.Layer):
 
     @property
     def longest_label(self) -> int | None:
-        """Characters of the longest line that the pupil's head can say, where it has a limit of its own."""
+        """Characters of the longest line that the student's head can say, where it has a limit of its own."""
         return self.student.longest_label
 
     def train(self) -> None:
@@ -106,7 +106,7 @@ class DistillationModel(nn.Layer):
             getattr(self, name).eval()
 
     def forward(self, images: Tensor, targets: Targets | None = None) -> Tensor | dict[str, dict[str, Tensor]]:
-        """The pupil's logits, or with targets the training outputs of every network, by name.
+        """The student's logits, or with targets the training outputs of every network, by name.
 
         Args:
             images: (B, 3, H, W) float32 in [-1, 1].
@@ -117,7 +117,7 @@ class DistillationModel(nn.Layer):
         return {name: self._outputs(name, images, targets) for name in self.names}
 
     def fuse(self) -> None:
-        """Fuses the pupil."""
+        """Fuses the student."""
         self.student.fuse()
 
     def _outputs(self, name: str, images: Tensor, targets: Targets) -> dict[str, Tensor]:

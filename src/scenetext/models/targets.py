@@ -7,7 +7,7 @@ from typing import NamedTuple
 import paddle
 from paddle import Tensor
 
-from scenetext.charset import BLANK, NRTR_EOS, NRTR_SHIFT, NRTR_SOS, SOS
+from scenetext.text.charset import BLANK, NRTR_EOS, NRTR_SHIFT, NRTR_SOS, SOS
 
 
 class Targets(NamedTuple):

@@ -8,7 +8,19 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from scenetext.plots.style import BLUE, GREEN, GREY, ORANGE, RED, SERIES, counted, interval_errors, new_figure, text_fonts, visible
+from scenetext.plots.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    RED,
+    SERIES,
+    counted,
+    interval_errors,
+    new_figure,
+    text_fonts,
+    visible,
+)
 
 BINS = 25
 
@@ -38,7 +50,9 @@ def accuracy_by_group(panels: Mapping[str, Mapping[str, Mapping[str, Sequence[An
     return figure
 
 
-def confusion_bars(expected: Sequence[str], read: Sequence[str], counts: Sequence[int], forgiven: Sequence[bool]) -> Figure:
+def confusion_bars(
+    expected: Sequence[str], read: Sequence[str], counts: Sequence[int], forgiven: Sequence[bool]
+) -> Figure:
     """The most frequent wrong characters, the first given on the left.
 
     Args:

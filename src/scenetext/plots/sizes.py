@@ -53,7 +53,9 @@ def bits_by_layer(keys: Sequence[str], bits: Sequence[float], numbers: Sequence[
         panel.bar(edges[own], np.asarray(bits)[own], widths, align="edge", color=colour, edgecolor="white", label=part)
     mean = float(np.average(bits, weights=numbers)) if len(bits) else 0.0
     panel.axhline(mean, color="black", linestyle="--", linewidth=1, label=f"mean {mean:.2f}")
-    panel.set(xlabel="millions of weights, in the order of the layers", ylabel="bits per weight", xlim=(0, edges[-1] or 1))
+    panel.set(
+        xlabel="millions of weights, in the order of the layers", ylabel="bits per weight", xlim=(0, edges[-1] or 1)
+    )
     panel.legend(frameon=False, ncols=4, loc="lower left", bbox_to_anchor=(0, 1))
     return figure
 

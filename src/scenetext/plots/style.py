@@ -11,8 +11,8 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from scenetext.files import replacing
-from scenetext.fonts import cjk_font_path
+from scenetext.synth.fonts import cjk_font_path
+from scenetext.system.files import replacing
 
 BLUE, ORANGE, GREEN, RED, GREY = "#2a6f97", "#d9731a", "#3f8f4f", "#b3261e", "#8d99ae"
 SERIES = (BLUE, ORANGE, GREEN, RED, GREY)

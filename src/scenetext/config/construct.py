@@ -1,0 +1,86 @@
+"""Making a part of a network from a config section, with every key and value checked against the class's arguments."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from scenetext.config.options import OptionError, checked
+from scenetext.errors import InputError
+
+# what Python and Paddle raise on a value that got past the checks
+FAULTS = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
+
+
+def construct(cls: type, place: str, options: Mapping[str, Any], **given: Any) -> Any:
+    """Calls `cls(**options, **given)` after checking the keys and the values of `options`.
+
+    Args:
+        cls: the class to make; the annotations of its arguments say what they may be (see `options`).
+        place: where `options` stands in the config, for messages ("Architecture.Backbone"); within a class that is made
+            by `construct` itself, where it stands below that one's place ("head_list.NRTRHead").
+        options: what the config says.
+        given: what the builder itself knows (channel counts). It counts where the config says something else, as in
+            PaddleOCR, with a warning.
+
+    Raises:
+        OptionError: a key that `cls` does not take, naming the nearest one, or one that it lacks; a value of another
+            type, or one that `cls` refuses.
+    """
+    if not isinstance(options, Mapping):
+        raise OptionError(f"{place} must be a mapping of options, not {options!r}.")
+    for key in given.keys() & options.keys():
+        if options[key] != given[key]:
+            warnings.warn(
+                f"{place}.{key} is {options[key]!r}, and by the dictionary or the rest of the network it is "
+                f"{given[key]!r}, which counts.",
+                stacklevel=3,
+            )
+    try:
+        return cls(**check_options(cls, {key: options[key] for key in options if key not in given}, given), **given)
+    except OptionError as error:
+        raise OptionError(f"{place}.{error}") from None
+    except InputError:
+        raise
+    except FAULTS as error:
+        told = " ".join(str(error).split())
+        raise OptionError(
+            f"{place}: no {cls.__name__} can be made of {dict(options)!r} ({type(error).__name__}: {told})."
+        ) from error
+
+
+def check_options(cls: type, options: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """`options` as the arguments of `cls` want them, when `given` is given beside.
+
+    Raises:
+        OptionError: a key that is not known or lacks, or a value of another type.
+    """
+    parameters = inspect.signature(cls, eval_str=True).parameters
+    known = {name: p for name, p in parameters.items() if p.kind is not inspect.Parameter.VAR_KEYWORD}
+    for key in options:
+        if key not in known and len(known) == len(parameters):
+            nearest = difflib.get_close_matches(str(key), known, 1, 0.0)
+            hint = f"; did you mean {nearest[0]!r}?" if nearest else "."
+            raise OptionError(f"{key} is not an argument of {cls.__name__}{hint}")
+    for name, parameter in known.items():
+        if parameter.default is inspect.Parameter.empty and name not in options and name not in given:
+            raise OptionError(f"{name} is missing, and {cls.__name__} needs it.")
+    return {
+        key: checked(value, known[key].annotation, key) if key in known else value for key, value in options.items()
+    }
+
+
+def look_up(table: dict[str, type], name: str | None, place: str) -> type:
+    """The class that `name` stands for in `table`.
+
+    Raises:
+        InputError: `name` is not in the table; the message lists what is.
+    """
+    if name not in table:
+        nearest = difflib.get_close_matches(str(name), table, 1, 0.6)
+        hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+        raise InputError(f"{place}.name is {name!r}; known are {', '.join(sorted(table))}.{hint}")
+    return table[name]

@@ -1,0 +1,189 @@
+"""Labelled lines as a network sees them: a resized picture and the classes of its characters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from PIL import UnidentifiedImageError
+from tqdm.auto import tqdm
+
+from scenetext.data.augment import RecAug
+from scenetext.data.cache import LineCache, open_cache
+from scenetext.data.image_size import image_size
+from scenetext.data.sources.images import ImageSource
+from scenetext.data.transforms import decode_image, resize_line, resized_width
+from scenetext.errors import InputError
+from scenetext.text.charset import Charset
+from scenetext.text.records import Record, RecordTable
+
+BAR_AFTER_S = 2  # shorter waits need no bar
+
+
+@dataclass(frozen=True)
+class JoinLines:
+    """RecConAug: appends other lines to the right of a line, their labels to its label.
+
+    Attributes:
+        prob: share of lines that are joined.
+        ext_data_num: most lines appended.
+        max_ratio: a joined line is at most this many times wider than high.
+    """
+
+    prob: float
+    ext_data_num: int
+    max_ratio: float
+
+
+class _Ids(Sequence[list[int]]):
+    """The classes of every text, spelt when asked for: lists of them would be larger than the label file."""
+
+    def __init__(self, records: RecordTable, charset: Charset):
+        self._records = records
+        self._charset = charset
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __getitem__(self, index: int) -> list[int]:
+        return self._charset.encode(self._records.text(index))
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return map(self._charset.encode, self._records.texts())
+
+
+@dataclass
+class Lines:
+    """Labelled lines; `load` gives one, changed as training asks.
+
+    Attributes:
+        records: names and texts, kept as a RecordTable whatever is given.
+        images: where the names are found.
+        charset: the classes.
+        height_px: the height every line is resized to when the sampler does not say another.
+        max_width_px: wider lines are squeezed to it.
+        stretched: all lines are stretched to it, whatever their proportions.
+        max_text_length: joined labels are not longer than this.
+        longest_label: lines with longer labels are left out, when given.
+        too_long: those lines.
+        augment, join: changes in training; None leaves them out.
+        seed: with the epoch and the line's number it decides every draw.
+        progress: show a bar while the widths of many lines are looked up.
+        cache: where pictures come from instead of `images`, after `use_cache`.
+    """
+
+    records: Sequence[Record]
+    images: ImageSource
+    charset: Charset
+    height_px: int
+    max_width_px: int
+    stretched: bool = False
+    max_text_length: int = 10**9
+    longest_label: int | None = None
+    augment: RecAug | None = None
+    join: JoinLines | None = None
+    seed: int = 0
+    progress: bool = False
+    too_long: Sequence[Record] = field(init=False, default_factory=list)
+    cache: LineCache | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        self.records = RecordTable.of(self.records)
+        if self.longest_label is not None:
+            self.max_text_length = min(self.max_text_length, self.longest_label)
+            fits = self._label_lengths() <= self.longest_label
+            self.too_long = self.records.take(np.flatnonzero(~fits))
+            self.records = self.records.take(np.flatnonzero(fits))
+        if not self.records:
+            raise InputError("There are no labelled lines to read: the label file is empty.")
+        if self.charset.may_lack(self.records.characters()):
+            self._check_characters()
+
+    def _label_lengths(self) -> np.ndarray:
+        """(N,) int64: the number of characters of every label as the charset spells it."""
+        folded = self.charset.folded
+        if all(len(folded(character)) == 1 for character in self.records.characters()):
+            return self.records.text_lengths()
+        return np.fromiter((len(folded(text)) for text in self.records.texts()), np.int64, len(self))  # İ becomes two
+
+    def _check_characters(self) -> None:
+        """Raises InputError with the places of the characters that the charset lacks, where there are any."""
+        lacking: dict[str, str] = {}
+        for record in self.records:
+            for character in self.charset.unknown(record.text):
+                lacking.setdefault(character, record.place)
+        if lacking:
+            some = ", ".join(f"{c!r} ({place})" for c, place in list(lacking.items())[:5])
+            raise InputError(
+                f"The dictionary lacks {len(lacking)} characters of the labels: {some}{'…' if len(lacking) > 5 else ''}."
+                " Build it from the labels with `scenetext prepare`, or add them to it, one a line."
+            )
+
+    @property
+    def ids(self) -> Sequence[list[int]]:
+        """The classes of every line's label."""
+        return _Ids(self.records, self.charset)
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def use_cache(self, folder: str | Path, progress: bool = True) -> None:
+        """Takes the pictures from a cache of decoded lines in `folder` from now on, and builds it where it is missing.
+
+        Cached lines have been resized to `height_px` with their shape kept, and squeezed to `max_width_px`. Without
+        changes in training `load` gives the same pixels as before; RecAug and RecConAug work on resized lines, and
+        lines that are `stretched` or loaded at another height are resized twice.
+
+        Args:
+            folder: where caches lie; made when missing.
+            progress: show a bar while building.
+        """
+        self.cache = open_cache(folder, self.images, self.records.names, self.height_px, self.max_width_px, progress)
+
+    def widths_px(self) -> np.ndarray:
+        """(N,) int64: width of every line at `height_px`, from the cache or from the image files' headers alone."""
+        if self.cache is not None:
+            return self.cache.widths_px
+        widths = np.empty(len(self), np.int64)
+        bar = tqdm(self.records, "widths of lines", unit="line", disable=not self.progress, delay=BAR_AFTER_S)
+        for index, record in enumerate(bar):
+            try:
+                width, height = image_size(self.images.read(record.name))
+            except UnidentifiedImageError:
+                raise InputError(f"{self.images.place(record.name)} ({record.place}) is no image.") from None
+            widths[index] = resized_width((height, width), self.height_px, self.max_width_px)
+        return widths
+
+    def load(self, index: int, epoch: int = 0, height_px: int | None = None) -> tuple[np.ndarray, list[int]]:
+        """Line `index` as (height_px, w, 3) uint8 and its classes; the same for the same seed, epoch and index."""
+        height_px = height_px or self.height_px
+        rng = np.random.default_rng((self.seed, epoch, index))
+        image, ids = self._decode(index), self.ids[index]
+        if self.join is not None and rng.random() < self.join.prob:
+            image, ids = self._joined(image, ids, rng)
+        # before rows are cropped: a cropped line wider than its like would widen the canvas of a whole batch
+        width_px = self.max_width_px if self.stretched else resized_width(image.shape, height_px, self.max_width_px)
+        if self.augment is not None:
+            image = self.augment(image, rng)
+        return resize_line(image, height_px, width_px), ids
+
+    def _decode(self, index: int) -> np.ndarray:
+        if self.cache is not None:
+            return self.cache.load(index)
+        record = self.records[index]
+        return decode_image(self.images.read(record.name), f"{self.images.place(record.name)} ({record.place})")
+
+    def _joined(self, image: np.ndarray, ids: list[int], rng: np.random.Generator) -> tuple[np.ndarray, list[int]]:
+        height = self.height_px
+        image = resize_line(image, height, resized_width(image.shape, height))
+        for other in rng.integers(0, len(self), self.join.ext_data_num):
+            addition = self._decode(int(other))
+            addition = resize_line(addition, height, resized_width(addition.shape, height))
+            longer = ids + self.ids[other]
+            width = image.shape[1] + addition.shape[1]
+            if len(longer) > self.max_text_length or width > height * self.join.max_ratio:
+                break
+            image, ids = np.hstack([image, addition]), longer
+        return image, ids

@@ -1,0 +1,168 @@
+"""The directory of a zip, read from the disk entry by entry: `zipfile` keeps half a kilobyte for each.
+
+PKWARE's APPNOTE.TXT: 4.3.12 the directory's entries, 4.3.14 to 4.3.16 its end, 4.3.7 what stands before an entry's
+bytes, 4.5.3 numbers beyond 32 bits.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import threading
+import weakref
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from scenetext.errors import InputError
+from scenetext.system.archives import ENCRYPTED, entry_name
+
+_ENTRY, _LOCAL, _END = struct.Struct("<4s6H3L5H2L"), struct.Struct("<4s5H3L2H"), struct.Struct("<4s4H2LH")
+_END64, _LOCATOR64 = struct.Struct("<4sQ2H2L4Q"), struct.Struct("<4sLQL")
+_LONGEST_COMMENT = 0xFFFF
+_IN_EXTRA = 0xFFFFFFFF  # the number stands in the extra field of kind 1
+_STORED, _DEFLATED = 0, 8
+_LARGEST_BYTES = 1 << 30  # no picture unpacks to more
+
+
+class ZipEntry(NamedTuple):
+    """A file in a zip: its path there, how it is packed, and where, in bytes from the zip's begin."""
+
+    path: str
+    flags: int
+    method: int
+    crc: int
+    packed_bytes: int
+    size_bytes: int
+    at: int
+
+
+class ZipDirectory:
+    """A zip whose entries are looked up by where they stand in its directory.
+
+    Threads may read at the same time. The file stays open as long as this lives.
+
+    Args:
+        path: the zip.
+
+    Raises:
+        InputError: it is no whole zip file, or one of several volumes.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        self._file = open(path, "rb", buffering=0)  # noqa: SIM115
+        weakref.finalize(self, self._file.close)
+        self._lock = threading.Lock()
+        self._size = os.fstat(self._file.fileno()).st_size
+        tail_at = max(0, self._size - _LOCATOR64.size - _END.size - _LONGEST_COMMENT)
+        tail = self._read(tail_at, self._size - tail_at)
+        found = tail.rfind(b"PK\5\6", 0, len(tail) - _END.size + 4)
+        if found < 0:
+            raise self._broken()
+        _, disk, _, _, count, directory_bytes, directory_at, _ = _END.unpack_from(tail, found)
+        self._end = tail_at + found
+        if tail[max(0, found - _LOCATOR64.size) : found].startswith(b"PK\6\7"):
+            self._end -= _LOCATOR64.size + _END64.size
+            signature, _, _, _, disk, _, _, count, directory_bytes, directory_at = self._unpack(_END64, self._end)
+            if signature != b"PK\6\6":
+                raise self._broken()
+        if disk:
+            raise InputError(
+                f"{path} is the last of several volumes: pack its files into one zip, or several whole ones."
+            )
+        self._start = self._end - directory_bytes
+        self._shift = self._start - directory_at  # of a zip behind a program that unpacks it
+        if self._start < 0 or self._shift < 0 or (count and self._read(self._start, 4) != b"PK\1\2"):
+            raise self._broken()
+
+    def entries(self) -> Iterator[tuple[int, ZipEntry]]:
+        """Every entry, in the directory's order, and where it stands."""
+        with open(self.path, "rb") as file:
+            file.seek(self._start)
+            at = self._start
+            while at < self._end:
+                fixed = file.read(_ENTRY.size)
+                if len(fixed) < _ENTRY.size or fixed[:4] != b"PK\1\2":
+                    raise self._broken()
+                variable = file.read(_variable_bytes(fixed))
+                yield at, self._entry(fixed, variable)
+                at += len(fixed) + len(variable)
+
+    def entry(self, at: int) -> ZipEntry:
+        """The entry that stands there."""
+        fixed = self._read(at, _ENTRY.size)
+        return self._entry(fixed, self._read(at + _ENTRY.size, _variable_bytes(fixed)))
+
+    def read(self, entry: ZipEntry) -> bytes:
+        """The bytes of a file.
+
+        Raises:
+            InputError: they are damaged, or packed in a way that is not read here.
+        """
+        place = f"{self.path}:{entry.path}"
+        if entry.flags & ENCRYPTED or entry.method not in (_STORED, _DEFLATED):
+            how = "encrypted" if entry.flags & ENCRYPTED else f"packed by method {entry.method}"
+            raise InputError(
+                f"{place} is {how}; pack it without a password, stored or deflated, as zip does by itself."
+            )
+        local = self._unpack(_LOCAL, entry.at)
+        data = self._read(entry.at + _LOCAL.size + local[-2] + local[-1], entry.packed_bytes)
+        try:
+            if entry.method == _DEFLATED:
+                data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, min(entry.size_bytes or 1, _LARGEST_BYTES))
+        except zlib.error as error:
+            raise InputError(f"{place} is broken in the zip ({error}).") from None
+        if local[0] != b"PK\3\4" or len(data) != entry.size_bytes or zlib.crc32(data) != entry.crc:
+            raise InputError(f"{place} is broken in the zip (its checksum is another): fetch the zip again.")
+        return data
+
+    def _entry(self, fixed: bytes, variable: bytes) -> ZipEntry:
+        (_, _, _, flags, method, _, _, crc, packed, size, name_bytes, extra_bytes, _, _, _, _, at) = _ENTRY.unpack(
+            fixed
+        )
+        if _IN_EXTRA in (packed, size, at):
+            numbers = _numbers_in(variable[name_bytes : name_bytes + extra_bytes])
+            if len(numbers) < (size, packed, at).count(_IN_EXTRA):
+                raise self._broken()
+            # those that do not fit stand there in this order
+            size, packed, at = (numbers.pop(0) if number == _IN_EXTRA else number for number in (size, packed, at))
+        name = entry_name(variable[:name_bytes].partition(b"\0")[0])
+        return ZipEntry(name, flags, method, crc, packed, size, at + self._shift)
+
+    def _unpack(self, form: struct.Struct, at: int) -> tuple:
+        return form.unpack(self._read(at, form.size))
+
+    def _read(self, at: int, count: int) -> bytes:
+        """`count` bytes; InputError where the file has not so many there."""
+        if at < 0 or at + count > self._size:
+            raise self._broken()
+        if hasattr(os, "pread"):
+            data = os.pread(self._file.fileno(), count, at)
+        else:  # Windows has one position for all threads
+            with self._lock:
+                self._file.seek(at)
+                data = self._file.read(count)
+        if len(data) < count:  # it has become shorter
+            raise self._broken()
+        return data
+
+    def _broken(self) -> InputError:
+        return InputError(f"{self.path} is no whole zip file: fetch it again.")
+
+
+def _variable_bytes(fixed: bytes) -> int:
+    """How long name, extra field and comment are behind the fixed part of an entry."""
+    return sum(struct.unpack_from("<3H", fixed, 28))
+
+
+def _numbers_in(extra: bytes) -> list[int]:
+    """The numbers of an extra field that 32 bits cannot hold."""
+    while len(extra) >= 4:
+        kind, size = struct.unpack_from("<2H", extra)
+        if kind == 1:
+            held = extra[4 : 4 + size]
+            return [number for (number,) in struct.iter_unpack("<Q", held[: len(held) // 8 * 8])]
+        extra = extra[4 + size :]
+    return []

@@ -1,0 +1,11 @@
+"""Texts to scores."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "evaluation": ["evaluate"],
+        "metrics": ["score"],
+    },
+)

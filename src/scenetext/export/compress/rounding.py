@@ -1,0 +1,128 @@
+"""Rounding a weight matrix to a few levels with the least error at the layer's output.
+
+Rows are output channels, columns inputs. Scales: of least squared error, each input weighted by how large it is on real
+lines (Banner et al., arXiv:1810.05723, section 3, without the weights). Levels: column after column, the error of each
+made good in the columns not yet rounded, as their inputs allow (GPTQ: Frantar et al., arXiv:2210.17323, algorithm 1,
+columns of large inputs first).
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+SEARCH_STEPS = 40  # scales tried between the largest magnitude's and SMALLEST_SCALE times that
+SMALLEST_SCALE = 0.25
+DAMPING = 0.01  # of the mean second moment, added to the diagonal: as in the paper
+BLOCK = 128  # columns whose corrections are passed on together
+
+
+def least_error_scales(weight: np.ndarray, importance: np.ndarray, levels: int) -> np.ndarray:
+    """Scales s that make the weighted squared error of rounding to s * (-(levels-1)/2 ... (levels-1)/2) least.
+
+    Clipping a few large weights can cost less than the coarser steps that they force on all others, so scales below
+    the largest magnitude's are tried, and each is refined to the least-squares scale of its own levels.
+
+    Args:
+        weight: float32 (..., N), a scale for each row of N.
+        importance: float32, broadcast against weight; the factor on each squared error.
+        levels: 2 or more.
+
+    Returns:
+        float32 (..., 1); 1.0 for a row of zeros.
+    """
+    largest = np.abs(weight).max(axis=-1, keepdims=True).astype(np.float32)
+    start = np.where(largest > 0, largest / np.float32((levels - 1) / 2), np.float32(1.0))
+    best, least = start, np.full(start.shape, np.inf, np.float32)
+    for factor in np.linspace(1.0, SMALLEST_SCALE, SEARCH_STEPS, dtype=np.float32):
+        scale = start * factor
+        value = rounded(weight / scale, levels)
+        energy = (importance * value * value).sum(axis=-1, keepdims=True)
+        fitted = (importance * weight * value).sum(axis=-1, keepdims=True) / np.where(energy > 0, energy, 1)
+        fitted = np.where((energy > 0) & (fitted > 0), fitted, scale).astype(np.float32)
+        for candidate in (scale, fitted):
+            difference = weight - rounded(weight / candidate, levels) * candidate
+            error = (importance * difference * difference).sum(axis=-1, keepdims=True)
+            best = np.where(error < least, candidate, best)
+            least = np.minimum(error, least)
+    return best
+
+
+def rounded(ratio: np.ndarray, levels: int) -> np.ndarray:
+    """The nearest of the levels -(levels-1)/2 ... (levels-1)/2, in steps of 1."""
+    middle = np.float32((levels - 1) / 2)
+    return np.clip(np.rint(ratio + middle), 0, levels - 1) - middle
+
+
+class InputHessian:
+    """The mean products of two of a layer's inputs, and what rounding takes from them, computed once for all roundings.
+
+    Args:
+        products: float32 (inputs, inputs), up to a factor.
+    """
+
+    def __init__(self, products: np.ndarray):
+        self.products = products
+
+    @cached_property
+    def importance(self) -> np.ndarray:
+        """Mean squares of the inputs, none quite 0, float32 (inputs,)."""
+        squares = np.diag(self.products)
+        return np.maximum(squares, 1e-6 * squares.max(initial=1e-30)).astype(np.float32)
+
+    @cached_property
+    def corrections(self) -> tuple[np.ndarray, np.ndarray]:
+        """The order of columns, the largest inputs first, int64 (inputs,), and how each one's error is made good.
+
+        That is float32 U (inputs, inputs), upper triangular, with Uᵀ U the inverse of the damped products in that order.
+        For thousands of inputs this takes much longer than a rounding.
+        """
+        products = self.products.astype(np.float64)
+        silent = np.diag(products) <= 0
+        products[silent, silent] = 1.0  # an input that never was anything but zero
+        products[np.diag_indices_from(products)] += DAMPING * np.diag(products).mean()
+        order = np.argsort(-np.diag(products), kind="stable")
+        inverse = np.linalg.inv(products[np.ix_(order, order)])
+        return order, np.linalg.cholesky(inverse).T.astype(np.float32)
+
+
+def round_by_error(weight: np.ndarray, scales: np.ndarray, levels: int, moments: InputHessian) -> np.ndarray:
+    """Rounds a matrix so that the layer's output on its usual inputs changes little.
+
+    Args:
+        weight: float32 (outputs, inputs).
+        scales: float32 (outputs, inputs), the step of each weight.
+        levels: how many multiples of the step there are, symmetric about zero.
+        moments: of the layer's inputs.
+
+    Returns:
+        uint8 (outputs, inputs): the levels, 0 the lowest.
+    """
+    order, upper = moments.corrections
+    work, steps = weight[:, order].astype(np.float32), scales[:, order]
+    middle = np.float32((levels - 1) / 2)
+    found = np.empty(work.shape, np.uint8)
+    inputs = work.shape[1]
+    for start in range(0, inputs, BLOCK):
+        end = min(start + BLOCK, inputs)
+        part, passed = work[:, start:end].copy(), np.empty((len(work), end - start), np.float32)
+        inner = upper[start:end, start:end]
+        for column in range(end - start):
+            level = np.clip(np.rint(part[:, column] / steps[:, start + column] + middle), 0, levels - 1)
+            found[:, start + column] = level
+            error = (part[:, column] - (level - middle) * steps[:, start + column]) / inner[column, column]
+            part[:, column + 1 :] -= error[:, None] * inner[column, column + 1 :]
+            passed[:, column] = error
+        work[:, end:] -= passed @ upper[start:end, end:]
+    back = np.empty_like(order)
+    back[order] = np.arange(inputs)
+    return found[:, back]
+
+
+def output_error(difference: np.ndarray, moments: InputHessian) -> float:
+    """The mean squared change of the outputs, summed over them, for a change (outputs, inputs) of the weights.
+
+    It is up to the factor that `moments` are.
+    """
+    return float(((difference @ moments.products) * difference).sum())

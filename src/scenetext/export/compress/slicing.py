@@ -1,0 +1,56 @@
+"""Keeping only the characters in use: a head's columns of all others are left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from paddle import nn
+
+from scenetext.errors import InputError
+from scenetext.models.recognition_model import RecognitionModel
+from scenetext.text.charset import Charset
+
+
+def slice_head(model: RecognitionModel, characters: Iterable[str]) -> Charset:
+    """Keeps only the classes of the given characters, in place; their columns, blank and space stay as they are.
+
+    Args:
+        model: the network with its charset.
+        characters: those to keep.
+
+    Returns:
+        The new charset, in the order of the old.
+
+    Raises:
+        InputError: a character that the network does not know, or none that it knows, or no CTC head.
+    """
+    if model.decoding != "ctc":
+        raise InputError(f"A head that decodes by {model.decoding} cannot be cut: train with the dictionary wanted.")
+    old = model.charset
+    wanted = set(characters)
+    if unknown := sorted(wanted - set(old.characters)):
+        raise InputError(
+            f"The network has no class for {len(unknown)} of the characters to keep, the first {unknown[0]!r} "
+            f"(U+{ord(unknown[0]):04X}); it knows {len(old.characters)}. Train with a dictionary that holds them."
+        )
+    if not wanted:
+        raise InputError("None of the characters to keep is known to the network.")
+    last = len(old.characters) - 1
+    kept = tuple(
+        character
+        for i, character in enumerate(old.characters)
+        if character in wanted or (old.use_space_char and i == last)
+    )
+    new = Charset(kept, old.use_space_char)
+    rows = np.array(new.rows_in(old))
+    classifier = model.head.classifier
+    smaller = nn.Linear(classifier.weight.shape[0], new.num_classes)
+    smaller.weight.set_value(classifier.weight.numpy()[:, rows])
+    smaller.bias.set_value(classifier.bias.numpy()[rows])
+    owner, name = next(
+        (layer, name) for layer in model.sublayers() for name, part in layer.named_children() if part is classifier
+    )
+    setattr(owner, name, smaller)
+    model.charset = new
+    return new

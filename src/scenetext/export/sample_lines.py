@@ -1,0 +1,93 @@
+"""The lines that an export looks at: drawn ones for its check, real ones to learn how exactly weights must be kept."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from scenetext.data.pipeline import training_records
+from scenetext.data.sources.images import open_images
+from scenetext.data.transforms import decode_image, to_canvas
+from scenetext.errors import InputError
+from scenetext.predict.line_reader import LineReader
+from scenetext.synth import draw_part
+from scenetext.text.records import Record
+
+REAL_LINES_CHECKED = 16
+DRAWN_WIDTHS_PX = (24, 90, 166, 331, 331, 427, 669, 1200)
+LINES_TAKEN = 256  # of the training set, at a time
+BATCH_LINES = 16
+
+
+def drawn_lines(height_px: int) -> list[np.ndarray]:
+    """Lines of letters and digits for the check: they need no file, and are the same everywhere."""
+    lines = []
+    for number, width_px in enumerate(DRAWN_WIDTHS_PX):
+        shade = np.linspace(40 + 20 * number, 200, width_px)[None, :, None]
+        line = np.broadcast_to(shade, (height_px, width_px, 3)).astype(np.uint8).copy()
+        text = f"{number}scene text 0123456789 {width_px} ABCDEFGH"
+        cv2.putText(line, text, (4, height_px * 3 // 4), cv2.FONT_HERSHEY_SIMPLEX, height_px / 40, (0, 60, 255), 2)
+        lines.append(line)
+    return lines
+
+
+def labelled_lines(images: str | Path | None, records: list[Record]) -> list[np.ndarray]:
+    """The first few of the labelled lines, for the check."""
+    return list(_readable(open_images(images), records[:REAL_LINES_CHECKED])) if records else []
+
+
+def calibration_batches(config: Mapping[str, Any], reader: LineReader) -> tuple[list[np.ndarray], str]:
+    """Lines as the network sees them, to measure on.
+
+    Args:
+        config: names the training set; where its files are not there, lines are drawn.
+        reader: lays lines on canvases.
+
+    Returns:
+        Batches (B, 3, H, W) float32, narrow lines first, and where the lines come from.
+    """
+    try:
+        records, images = training_records(config)
+    except InputError as problem:
+        pictures = [image for _, image in draw_part("train", LINES_TAKEN, seed=0)]
+        return _batches(pictures, reader), f"drawn lines, as the training set is not here ({problem})"
+    chosen = np.random.default_rng(0).permutation(len(records))[:LINES_TAKEN]
+    pictures = list(_readable(images, [records[i] for i in chosen]))
+    return _batches(pictures, reader), f"{len(pictures)} lines of the training set"
+
+
+def endless_batches(config: Mapping[str, Any], reader: LineReader) -> Iterator[np.ndarray]:
+    """Batches (B, 3, H, W) float32 of the training set as it is, in changing company, for ever; see calibration_batches."""
+    try:
+        records, images = training_records(config)
+    except InputError:
+        records = None
+    for number in itertools.count(1):
+        rng = np.random.default_rng(number)
+        if records is None:
+            pictures = [image for _, image in draw_part("train", LINES_TAKEN, seed=number)]
+        else:
+            chosen = rng.permutation(len(records))[:LINES_TAKEN]
+            pictures = list(_readable(images, [records[i] for i in chosen]))
+        batches = _batches(pictures, reader)
+        yield from (batches[i] for i in rng.permutation(len(batches)))
+
+
+def _batches(pictures: list[np.ndarray], reader: LineReader) -> list[np.ndarray]:
+    """Lines of like widths together, narrow ones first."""
+    lines = sorted((reader.fit(picture) for picture in pictures), key=lambda line: line.canvas_px)
+    parts = [lines[i : i + BATCH_LINES] for i in range(0, len(lines), BATCH_LINES)]
+    return [to_canvas([line.image for line in part], part[-1].canvas_px) for part in parts]
+
+
+def _readable(images: Any, records: list[Record]) -> Iterator[np.ndarray]:
+    for record in records:
+        try:
+            yield decode_image(images.read(record.name), images.place(record.name))
+        except InputError:  # reading it gives an empty text, here as there
+            continue

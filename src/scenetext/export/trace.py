@@ -1,0 +1,166 @@
+"""Making the program of a network in a process of its own: `python -m scenetext.export.trace`, which is told job after job.
+
+The old intermediate representation (`.pdmodel`) must be chosen before Paddle is imported, and a process that does
+nothing else gives the same bytes for the same weights. A job is a folder: `job.json` (architecture, classes, canvas,
+format, codings) and `weights.npz`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scenetext.system.subprocesses import JobProcess, serve_jobs
+
+if TYPE_CHECKING:
+    from scenetext.data.transforms import Canvas
+    from scenetext.export.compress import StoredTensor
+    from scenetext.models.recognition_model import RecognitionModel
+
+PROGRAM_SUFFIX = {"json": ".json", "pdmodel": ".pdmodel"}
+BASE_NAME = "inference"
+INPUT_NAME = "x"
+CHANNELS = 3
+GENERATED = "generated_tensor"  # how Paddle names a tensor that was made of an array
+
+
+class Tracer:
+    """Makes programs in one format; to be used in a `with` block, at whose end its process ends.
+
+    Args:
+        format: "json" or "pdmodel".
+    """
+
+    def __init__(self, format: str):
+        self.format = format
+        self._process = JobProcess(
+            "scenetext.export.trace", {"FLAGS_enable_pir_api": "0" if format == "pdmodel" else "1"}
+        )
+
+    def __enter__(self) -> Tracer:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._process.__exit__(*error)
+
+    def trace(
+        self,
+        model: RecognitionModel,
+        config: Mapping[str, Any],
+        stored: Mapping[str, StoredTensor],
+        job: Path,
+        canvas: Canvas,
+    ) -> list[Path]:
+        """Writes the program and the parameters of a network.
+
+        Args:
+            model: the fused network, its weights still float32.
+            config: the configuration it was built from.
+            stored: the weights to be stored in coded form.
+            job: an empty folder to work in; the files are left there.
+            canvas: what lines are laid on; unless it is fixed, the width of the program's input is free.
+
+        Returns:
+            The program and `inference.pdiparams`.
+
+        Raises:
+            RunError: the process failed; the message holds its last line.
+        """
+        arrays = {f"float/{key}": value.numpy() for key, value in model.state_dict().items()}
+        for key, tensor in stored.items():
+            arrays.update({f"coded/{key}/{name}": array for name, array in tensor.arrays.items()})
+        np.savez(job / "weights.npz", **arrays)
+        order = {
+            "architecture": config["Architecture"],
+            "classes": model.head.classifier.weight.shape[1],
+            "height": canvas.height_px,
+            "width": canvas.width_px if canvas.fixed else None,
+            "format": self.format,
+            "codings": {key: [tensor.coding, tensor.settings] for key, tensor in stored.items()},
+        }
+        (job / "job.json").write_text(json.dumps(order), encoding="utf-8")
+        self._process.run(job)
+        return [job / f"{BASE_NAME}{PROGRAM_SUFFIX[self.format]}", job / f"{BASE_NAME}.pdiparams"]
+
+
+def main() -> None:
+    """The process's own part."""
+    from scenetext.system.process import prepare_process
+
+    prepare_process()
+    import paddle
+
+    import scenetext.export.compress
+    import scenetext.models  # noqa: F401
+
+    paddle.set_device("cpu")
+    serve_jobs(_save_program)
+
+
+def _save_program(job: Path) -> None:
+    """Builds the network of a job folder and saves it there."""
+    import paddle
+
+    from scenetext.export.compress import StoredTensor, store_weights
+    from scenetext.export.program import shrink_json, shrink_pdmodel
+    from scenetext.models import build_model
+
+    order = json.loads((job / "job.json").read_text(encoding="utf-8"))
+    with np.load(job / "weights.npz") as file:
+        arrays = dict(file)
+    model = build_model({"Architecture": order["architecture"]}, num_classes=order["classes"])
+    model.eval()
+    model.fuse()
+    state = model.state_dict()
+    for key, tensor in state.items():
+        tensor.set_value(arrays[f"float/{key}"])
+    stored = {
+        key: StoredTensor(coding, {name: arrays[f"coded/{key}/{name}"] for name in _names(arrays, key)}, settings)
+        for key, (coding, settings) in order["codings"].items()
+    }
+    store_weights(model, stored)
+    # the program holds these names, and there are some for every coded weight
+    for number, tensor in enumerate(t for t in model.buffers() if t.name.startswith(GENERATED)):
+        tensor.name = f"b{number}"
+    # No branch of a network here depends on a tensor, so its layers run as they are; translating their source first,
+    # as Paddle would, gives the same program and takes longer than all the rest.
+    paddle.jit.not_to_static(type(model).forward)
+    shape = [None, CHANNELS, order["height"], order["width"]]
+    paddle.jit.save(
+        _with_softmax(model),
+        str(job / BASE_NAME),
+        input_spec=[paddle.static.InputSpec(shape, "float32", name=INPUT_NAME)],
+    )
+    shrink = shrink_pdmodel if order["format"] == "pdmodel" else shrink_json
+    shrink(job / f"{BASE_NAME}{PROGRAM_SUFFIX[order['format']]}")
+
+
+def _names(arrays: Mapping[str, np.ndarray], key: str) -> list[str]:
+    start = f"coded/{key}/"
+    return [name.removeprefix(start) for name in arrays if name.startswith(start)]
+
+
+def _with_softmax(model: RecognitionModel):
+    from paddle import Tensor, nn
+
+    class Probabilities(nn.Layer):
+        """(B, 3, H, W) float32 → (B, T, C) probabilities, as readers of an exported folder expect them."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, x: Tensor) -> Tensor:  # paddle.jit.save wants the first argument to be named self
+            return nn.functional.softmax(self.model(x), axis=-1)  # (B, T, C)
+
+    network = Probabilities()
+    network.eval()
+    return network
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""RepSVTR, the mobile backbone beside SVTRv2: RepViT's blocks, strided for lines of text.
+
+Papers: Wang et al., RepViT: Revisiting Mobile CNN From ViT Perspective, CVPR 2024, arXiv:2307.09283, section 3; the
+depthwise convolution is that of `rep_depthwise`. Reference: ppocr/modeling/backbones/rec_repvit.py.
+Different here: `fuse()` is called by every export (PaddleOCR never calls its own), and the closing pool takes the whole
+height, so that lines of height 32, 48 and 64 are read.
+"""
+
+from __future__ import annotations
+
+from paddle import Tensor, nn
+from paddle.nn import functional as F
+
+from scenetext.models.blocks.layers import GELU, conv2d
+from scenetext.models.blocks.layers import ConvBN as ConvBNV4
+from scenetext.models.blocks.rep_depthwise import RepDepthwise
+
+# output channels, stride, squeeze-excite, of every block after the stem
+BLOCKS = (
+    *((96, 1, True), (96, 1, False), (96, 1, False)),
+    *((192, (2, 1), False), (192, 1, True), (192, 1, False), (192, 1, True), (192, 1, False), (192, 1, True)),
+    *((192, 1, False),),
+    *((384, (2, 1), False), (384, 1, True), (384, 1, False)),
+)
+STEM = (48, 96)
+SE_REDUCTION = 4
+
+
+class ConvBN(ConvBNV4):
+    """Convolution and batch normalisation (keys `c`, `bn`); `scale` is the normalisation's first factor."""
+
+    CONV = "c"
+
+
+class SqueezeExcite(nn.Layer):
+    """arXiv:1709.01507, with a true sigmoid."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.fc1 = conv2d(channels, channels // SE_REDUCTION, 1, bias=True)
+        self.fc2 = conv2d(channels // SE_REDUCTION, channels, 1, bias=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        gate = x.mean(axis=[2, 3], keepdim=True)  # (B, C, 1, 1)
+        return x * F.sigmoid(self.fc2(F.relu(self.fc1(gate))))  # (B, C, H, W)
+
+
+def rep_depthwise(channels: int) -> RepDepthwise:
+    """The depthwise convolution of a block that changes nothing in size."""
+    return RepDepthwise(channels, ConvBN(channels, channels, 3, groups=channels), bias=True)
+
+
+class Residual(nn.Layer):
+    """x + m(x)."""
+
+    def __init__(self, m: nn.Layer):
+        super().__init__()
+        self.m = m
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.m(x)
+
+
+class RepViTBlock(nn.Layer):
+    """Token mixer (depthwise 3x3 [+ SE]) and channel mixer (1x1 to twice the channels, GELU, 1x1 back, with a skip).
+
+    A block of stride other than 1 changes the channels by a 1x1 convolution after the depthwise one.
+    """
+
+    def __init__(self, in_channels, out_channels, stride, use_se) -> None:
+        super().__init__()
+        excite = SqueezeExcite(in_channels) if use_se else nn.Identity()
+        if stride == 1:
+            self.token_mixer = nn.Sequential(rep_depthwise(in_channels), excite)
+        else:
+            depthwise = ConvBN(in_channels, in_channels, 3, stride, in_channels)
+            self.token_mixer = nn.Sequential(depthwise, excite, ConvBN(in_channels, out_channels))
+        hidden = out_channels * 2
+        self.channel_mixer = Residual(
+            nn.Sequential(ConvBN(out_channels, hidden), GELU(), ConvBN(hidden, out_channels, scale=0.0))
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.channel_mixer(self.token_mixer(x))  # (B, C, H, W)
+
+
+class RepSVTR(nn.Layer):
+    """(B, 3, H, W) → (B, 384, 1, W/8).
+
+    Args:
+        in_channels: channels of the image.
+    """
+
+    def __init__(self, in_channels: int = 3):
+        super().__init__()
+        half, channels = STEM
+        stem = nn.Sequential(ConvBN(in_channels, half, 3, 2), GELU(), ConvBN(half, channels, 3, 2))
+        self.features = nn.LayerList([stem])
+        for out_channels, stride, use_se in BLOCKS:
+            self.features.append(RepViTBlock(channels, out_channels, stride, use_se))
+            channels = out_channels
+        self.out_channels = channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        for feature in self.features:
+            x = feature(x)
+        return F.avg_pool2d(x, [x.shape[2], 2])  # (B, C, 1, W/8)

@@ -1,0 +1,1 @@
+"""Sequences to logits: one head or branch a file."""

@@ -1,0 +1,114 @@
+"""AttentionHead: a recurrent decoder that says one character a step, looking where the last ones lead it.
+
+Paper: Shi et al., Robust Scene Text Recognition with Automatic Rectification, CVPR 2016, arXiv:1603.03915,
+section 3.2.2; additive attention is Bahdanau et al., arXiv:1409.0473, section 3.1.
+Reference: ppocr/modeling/heads/rec_att_head.py.
+What differs here: the head returns raw logits in training and in evaluation alike, the projection of the features is
+computed once and not at every step, and training gives the decoder the label's characters. PaddleOCR never hands them
+to it, so that it trains on what it has just said itself and must say the start token first; `teacher_forcing: false`
+brings this back.
+"""
+
+from __future__ import annotations
+
+import paddle
+from paddle import Tensor, nn
+from paddle.nn import functional as F
+
+from scenetext.config.options import Count
+from scenetext.models.heads.class_tensors import ClassTensor
+from scenetext.models.targets import Targets, attention_targets
+
+
+class AttentionGRUCell(nn.Layer):
+    """One step of the decoder: attention, then a gated recurrent unit (arXiv:1406.1078)."""
+
+    def __init__(self, in_channels: int, hidden_size: int, num_classes: int):
+        super().__init__()
+        self.i2h = nn.Linear(in_channels, hidden_size, bias_attr=False)
+        self.h2h = nn.Linear(hidden_size, hidden_size)
+        self.score = nn.Linear(hidden_size, 1, bias_attr=False)
+        self.rnn = nn.GRUCell(in_channels + num_classes, hidden_size)
+
+    def forward(self, x: Tensor, keys: Tensor, hidden: Tensor, previous: Tensor) -> Tensor:
+        """The next hidden state, (B, hidden).
+
+        Args:
+            x: (B, T, D) features.
+            keys: (B, T, hidden), their projection by `i2h`.
+            hidden: (B, hidden), the last state.
+            previous: (B, C), the last character, one-hot.
+        """
+        scores = self.score(paddle.tanh(keys + self.h2h(hidden).unsqueeze(1)))  # (B, T, 1)
+        context = paddle.matmul(F.softmax(scores, axis=1), x, transpose_x=True).squeeze(1)  # (B, D)
+        return self.rnn(paddle.concat([context, previous], axis=1), hidden)[0]
+
+
+class AttentionHead(nn.Layer):
+    """(B, T, D) → (B, steps, C) raw logits; class 0 starts a line, the last one ends it.
+
+    Args:
+        in_channels: D.
+        out_channels: C, the characters and these two.
+        hidden_size: of the recurrent unit.
+        batch_max_length: steps, the longest line's characters and its end.
+        teacher_forcing: train on the label's characters instead of the decoder's own.
+    """
+
+    DECODING = "attention"
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        hidden_size: Count,
+        batch_max_length: Count = 25,
+        teacher_forcing: bool = True,
+    ):
+        super().__init__()
+        self.num_classes = out_channels
+        self.steps = batch_max_length
+        self.teacher_forcing = teacher_forcing
+        self.attention_cell = AttentionGRUCell(in_channels, hidden_size, out_channels)
+        self.generator = nn.Linear(hidden_size, out_channels)
+
+    @property
+    def classifier(self) -> nn.Linear:
+        """The layer whose columns are the characters."""
+        return self.generator
+
+    @property
+    def longest_label(self) -> int:
+        """Characters that the steps can say, the end of the line beside them."""
+        return self.steps - 1
+
+    def class_tensors(self) -> list[ClassTensor]:
+        """What has a slice per character; the recurrent unit is told the last one beside the features."""
+        told = self.attention_cell.rnn.weight_ih  # (3 * hidden, D + C)
+        return [
+            ClassTensor(self.generator.weight, 1, "attention"),
+            ClassTensor(self.generator.bias, 0, "attention"),
+            ClassTensor(told, 1, "attention", start=told.shape[1] - self.num_classes),
+        ]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self._decode(x, None)  # (B, steps, C)
+
+    def training_outputs(self, x: Tensor, targets: Targets) -> dict[str, Tensor]:
+        """The logits, as the loss wants them named; see `targets.attention_targets` for what they are to say."""
+        given = None
+        if self.teacher_forcing:
+            given = attention_targets(targets, self.steps, eos=self.num_classes - 1)
+        return {"attention": self._decode(x, given)}
+
+    def _decode(self, x: Tensor, given: Tensor | None) -> Tensor:
+        """Logits of every step, after the characters `given` (B, steps), or after the likeliest ones where none are."""
+        keys = self.attention_cell.i2h(x)
+        hidden = paddle.zeros_like(keys[:, 0])  # (B, hidden)
+        character = paddle.zeros_like(keys[:, 0, 0], dtype="int64")  # (B,), SOS
+        logits = []
+        for step in range(self.steps):
+            hidden = self.attention_cell(x, keys, hidden, F.one_hot(character, self.num_classes))
+            logits.append(self.generator(hidden))  # (B, C)
+            character = logits[-1].argmax(axis=1) if given is None else given[:, step]
+        return paddle.stack(logits, axis=1)  # (B, steps, C)

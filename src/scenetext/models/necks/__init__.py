@@ -1,0 +1,1 @@
+"""Feature maps to sequences: one neck a file."""

@@ -1,0 +1,1 @@
+"""Networks that rectify the picture before the backbone: one paper a file."""

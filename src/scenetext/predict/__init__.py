@@ -1,0 +1,13 @@
+"""Pictures to texts."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "images": ["predict_images"],
+        "ngram": ["NGramModel"],
+        "recognizer": ["Recognizer", "predict_to_file"],
+        "trained_model": ["load_reader", "load_pretrained_reader"],
+    },
+)

@@ -1,0 +1,136 @@
+"""CTC decoding that follows several texts at once, and may weigh them with a language model.
+
+Paper: Hannun et al., First-Pass Large Vocabulary Continuous Speech Recognition using Bi-Directional Recurrent DNNs,
+arXiv:1408.2873, algorithm 1 (prefix beam search).
+Best path decoding (`decode.ctc_greedy`) takes the likeliest path; a text's probability is the sum over all paths that
+spell it, which is what is computed here, exactly so where the beam holds every prefix. Texts are ranked by
+
+    log p(text | line) + lm_weight * log p(text) + length_bonus * characters.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from scenetext.errors import InputError
+from scenetext.predict.ngram import EDGE, NGramModel
+from scenetext.text.charset import BLANK, Charset
+
+Prefix = tuple[int, ...]  # classes
+
+
+@dataclass(slots=True)
+class _Paths:
+    """Logarithms of the summed probability of all paths so far that spell a prefix, by how they end."""
+
+    blank: float = -math.inf
+    character: float = -math.inf
+
+    @property
+    def total(self) -> float:
+        return _log_add(self.blank, self.character)
+
+
+def ctc_beam(
+    scores: np.ndarray,
+    charset: Charset,
+    width: int,
+    language_model: NGramModel | None = None,
+    *,
+    lm_weight: float = 0.5,
+    length_bonus: float = 0.0,
+    min_probability: float = 1e-4,
+    probabilities: bool = False,
+) -> list[tuple[str, float]]:
+    """Prefix beam search.
+
+    Args:
+        scores: (B, T, C) float; raw logits, or probabilities when `probabilities` is true.
+        charset: the characters of the classes.
+        width: prefixes kept after each step.
+        language_model: of characters; without one the line alone decides.
+        lm_weight: how much its logarithm counts.
+        length_bonus: added for each character, against the model's liking for short texts.
+        min_probability: a class less likely than this at a step is not tried there, unless it is the likeliest.
+        probabilities: the scores are already probabilities.
+
+    Returns:
+        Per line the text and its probability given the line, which is what the network alone says of it.
+
+    Raises:
+        InputError: the width is below 1.
+    """
+    if width < 1:
+        raise InputError(f"The width {width} of a beam must be at least 1.")
+    scores = scores.astype(np.float64)
+    if probabilities:
+        with np.errstate(divide="ignore"):
+            logs = np.log(scores)
+    else:
+        logs = scores - np.logaddexp.reduce(scores, axis=2, keepdims=True)
+    ranking = _Ranking(charset, language_model, lm_weight, length_bonus)
+    least = math.log(min_probability) if min_probability > 0 else -math.inf
+    return [_search(line, ranking, width, least) for line in logs]
+
+
+class _Ranking:
+    """What is added to a prefix's own logarithm to rank it; remembered, since it depends on nothing else."""
+
+    def __init__(self, charset: Charset, model: NGramModel | None, weight: float, bonus: float):
+        self.charset = charset
+        self.model = model
+        self.weight = weight
+        self.bonus = bonus
+        self._known: dict[Prefix, tuple[str, float]] = {(): ("", 0.0)}  # text and what the model says of it
+
+    def of(self, prefix: Prefix) -> float:
+        value = self.bonus * len(prefix)
+        return value if self.model is None else value + self.weight * self._said(prefix)[1]
+
+    def at_end(self, prefix: Prefix) -> float:
+        if self.model is None:
+            return self.of(prefix)
+        return self.of(prefix) + self.weight * self.model.log_probability(EDGE, self._said(prefix)[0])
+
+    def _said(self, prefix: Prefix) -> tuple[str, float]:
+        if prefix not in self._known:
+            text, value = self._said(prefix[:-1])
+            for character in self.charset.decode(prefix[-1:]):  # an entry may have several code points, or none
+                value += self.model.log_probability(character, text)
+                text += character
+            self._known[prefix] = text, value
+        return self._known[prefix]
+
+
+def _search(logs: np.ndarray, ranking: _Ranking, width: int, least: float) -> tuple[str, float]:
+    """Text and probability of one line, (T, C) logarithms."""
+    beam: dict[Prefix, _Paths] = {(): _Paths(blank=0.0)}
+    for step in logs:
+        tried = np.flatnonzero(step >= min(least, step.max()))
+        tried = [(int(c), float(step[c])) for c in tried if c != BLANK and step[c] > -math.inf]
+        grown: dict[Prefix, _Paths] = {}
+        for prefix, paths in beam.items():
+            total = paths.total
+            same = grown.setdefault(prefix, _Paths())
+            same.blank = _log_add(same.blank, total + float(step[BLANK]))
+            last = prefix[-1] if prefix else BLANK
+            if prefix:  # the last character goes on
+                same.character = _log_add(same.character, paths.character + float(step[last]))
+            for character, log in tried:
+                longer = grown.setdefault((*prefix, character), _Paths())
+                # the same character again needs a blank between
+                before = paths.blank if character == last else total
+                longer.character = _log_add(longer.character, before + log)
+        best = sorted(grown.items(), key=lambda item: -(item[1].total + ranking.of(item[0])))
+        beam = dict(best[:width])
+    text, paths = max(beam.items(), key=lambda item: item[1].total + ranking.at_end(item[0]))
+    return ranking.charset.decode(text), math.exp(paths.total)
+
+
+def _log_add(one: float, other: float) -> float:
+    """log(exp(one) + exp(other))."""
+    high, low = (one, other) if one >= other else (other, one)
+    return high if low == -math.inf else high + math.log1p(math.exp(low - high))

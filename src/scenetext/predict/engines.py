@@ -1,0 +1,157 @@
+"""What computes an exported network: Paddle Inference or ONNX Runtime, behind one call.
+
+An engine takes (B, 3, H, W) float32 and returns (B, T, C) float32 probabilities. On a CPU ONNX Runtime reads lines of
+many widths three to four times as fast as Paddle Inference, which prepares its kernels anew for each width (figures in
+tests/benchmarks/LOG.md; measure your own with `scenetext bench predict`); on a GPU Paddle Inference is the one.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+from scenetext.errors import InputError
+from scenetext.predict.line_reader import Engine
+from scenetext.predict.model_folder import ONNX, program_files
+from scenetext.predict.onnx_conversion import cached_onnx
+from scenetext.system.process import prepare_process, usable_cores
+
+AUTO = "auto"
+ONEDNN_CACHED_SHAPES = 64
+GPU_POOL_MB = 500  # memory taken at the start; it grows
+
+
+def open_engine(name: str, folder: str | Path, threads: int | None = None) -> Engine:
+    """Opens an exported folder with the engine of that name.
+
+    Args:
+        name: "paddle", "onnxruntime", or "auto" for the faster one here.
+        folder: the exported folder.
+        threads: CPU threads; by default all cores that the process may use.
+
+    Raises:
+        InputError: the name is unknown, or the folder lacks the engine's files.
+    """
+    if name not in (AUTO, *ENGINES):
+        raise InputError(f"The engine {name!r} is unknown; known are {', '.join((AUTO, *ENGINES))}.")
+    return ENGINES[fastest_engine() if name == AUTO else name](folder, threads or usable_cores())
+
+
+def fastest_engine() -> str:
+    """ "paddle" where Paddle is built for GPUs and finds one, else "onnxruntime"; Paddle is only asked if it could."""
+    if not any(name == "paddlepaddle-gpu" for name in metadata.packages_distributions().get("paddle", ())):
+        return "onnxruntime"
+    import paddle
+
+    return "paddle" if paddle.device.cuda.device_count() > 0 else "onnxruntime"
+
+
+class PaddleInference:
+    """Paddle's own inference library.
+
+    On a CPU with oneDNN, which for these networks is several times faster than Paddle's plain kernels; on a GPU where
+    Paddle was built for one and finds one.
+
+    Args:
+        folder: the exported folder.
+        threads: CPU threads.
+        onednn: use oneDNN on a CPU.
+        gpu: use a GPU where there is one; False computes on the CPU everywhere.
+    """
+
+    workers = 1
+
+    def __init__(self, folder: str | Path, threads: int, onednn: bool = True, gpu: bool = True):
+        program, parameters = program_files(folder)
+        prepare_process()
+        import paddle
+        from paddle import inference
+
+        config = inference.Config(str(program), str(parameters))
+        config.disable_glog_info()
+        if gpu and paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count() > 0:
+            config.enable_use_gpu(GPU_POOL_MB, 0)
+        else:
+            config.disable_gpu()
+            config.set_cpu_math_library_num_threads(threads)
+            if onednn:
+                config.enable_mkldnn()
+                config.set_mkldnn_cache_capacity(ONEDNN_CACHED_SHAPES)
+            else:
+                config.disable_mkldnn()  # Paddle 3 turns it on by itself
+        if program.suffix == ".pdmodel":
+            config.enable_memory_optim()  # the new representation has no such pass and refuses
+        try:
+            self._predictor = inference.create_predictor(config)
+        except (RuntimeError, ValueError, IndexError) as error:  # damaged files; it has no exception of its own
+            reason = str(error).strip().splitlines()[-1].strip()
+            message = f"Paddle cannot read {program} with {parameters.name}: they are damaged ({reason})."
+            raise InputError(message) from None
+        self._input = self._predictor.get_input_handle(self._predictor.get_input_names()[0])
+        self._output = self._predictor.get_output_handle(self._predictor.get_output_names()[0])
+        self._has_run = False
+
+    def run(self, batch: np.ndarray) -> np.ndarray:
+        """See Engine."""
+        self._input.reshape(batch.shape)
+        self._input.copy_from_cpu(np.ascontiguousarray(batch))
+        # oneDNN's passes of the new representation print a line per layer on stdout when they first run
+        with nullcontext() if self._has_run else _quiet_stdout():
+            self._predictor.run()
+        self._has_run = True
+        return self._output.copy_to_cpu()
+
+
+class OnnxRuntime:
+    """ONNX Runtime on the CPU, on the folder's `inference.onnx` or on a conversion of its Paddle program.
+
+    Every thread computes a batch of its own: on small batches this is faster than many threads on one.
+
+    Args:
+        folder: the exported folder.
+        threads: CPU threads.
+    """
+
+    def __init__(self, folder: str | Path, threads: int):
+        path = Path(folder) / ONNX
+        path = path if path.is_file() else cached_onnx(folder)
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.enable_mem_pattern = False  # it would keep a plan of memory for every width
+        self.workers = threads
+        options.log_severity_level = 3  # errors; it warns of every constant that it folds away
+        try:
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # its own exceptions share no base but Exception
+            raise InputError(f"ONNX Runtime cannot read {path}: {str(error).strip().splitlines()[0]}") from None
+        self._input = self._session.get_inputs()[0].name
+        self._output = self._session.get_outputs()[0].name
+
+    def run(self, batch: np.ndarray) -> np.ndarray:
+        """See Engine."""
+        return self._session.run([self._output], {self._input: batch})[0]
+
+
+ENGINES = {"paddle": PaddleInference, "onnxruntime": OnnxRuntime}
+
+
+@contextmanager
+def _quiet_stdout() -> Iterator[None]:
+    """Sends what native code writes to the process's standard output nowhere."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)

@@ -1,0 +1,154 @@
+"""`inference.yml`, which makes an exported folder complete: the input's shape and the characters, in PaddleX's form.
+
+The `paddleocr` package, PaddleX and this project read the same file. Only the operators that PaddleX's text
+recognition knows are written; the character list holds neither the blank nor the space that every reader appends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scenetext.data.transforms import Canvas
+from scenetext.errors import InputError
+from scenetext.system.files import write_text
+from scenetext.text.charset import SPACE, Charset
+
+FILE_NAME = "inference.yml"
+PROGRAMS = ("inference.json", "inference.pdmodel")  # where both are there, the first is read, as by PaddleX
+PARAMETERS = "inference.pdiparams"
+ONNX = "inference.onnx"
+CHARACTERS_KEY = "character"  # of the ONNX metadata: the characters, one a line, as RapidOCR reads them
+
+# names that PaddleX knows, by (backbone, its size): it takes the network from the files, the name must only be known
+MODEL_NAMES = {
+    ("PPLCNetV4", "tiny"): "PP-OCRv6_tiny_rec",
+    ("PPLCNetV4", "small"): "PP-OCRv6_small_rec",
+    ("PPLCNetV4", "medium"): "PP-OCRv6_medium_rec",
+    ("SVTRv2", None): "ch_SVTRv2_rec",
+    ("RepSVTR", None): "ch_RepSVTR_rec",
+}
+DEFAULT_MODEL_NAME = "PP-OCRv4_mobile_rec"
+DECODERS = {"ctc": "CTCLabelDecode", "attention": "AttnLabelDecode"}
+CHANNELS = 3
+
+
+@dataclass(frozen=True)
+class InferenceSettings:
+    """What a reader of an exported folder needs to know beside the network.
+
+    Attributes:
+        model_name: the name under which PaddleX accepts the folder.
+        canvas: what lines are laid on. A fixed one is written as PaddleOCR's SVTRRecResizeImg, whose meaning it has;
+            PaddleX does not know that operator and refuses the folder instead of reading it wrongly.
+        charset: the characters of the classes.
+        decoding: "ctc" or "attention".
+    """
+
+    model_name: str
+    canvas: Canvas
+    charset: Charset
+    decoding: str = "ctc"
+
+    def write(self, folder: str | Path) -> None:
+        """Writes `inference.yml` into a folder."""
+        charset = self.charset
+        characters = charset.characters[:-1] if charset.use_space_char else charset.characters
+        value = {
+            "Global": {"model_name": self.model_name},
+            "PreProcess": {
+                "transform_ops": [
+                    {"DecodeImage": {"channel_first": False, "img_mode": "BGR"}},
+                    self._resize(),
+                    {"KeepKeys": {"keep_keys": ["image"]}},
+                ]
+            },
+            "PostProcess": {"name": DECODERS[self.decoding], "character_dict": list(characters)},
+        }
+        write_text(Path(folder) / FILE_NAME, yaml.dump(value, Dumper=_DUMPER, allow_unicode=True, sort_keys=False))
+
+    def _resize(self) -> dict[str, dict[str, Any]]:
+        shape = [CHANNELS, self.canvas.height_px, self.canvas.width_px]
+        if not self.canvas.fixed:
+            return {"RecResizeImg": {"image_shape": shape}}
+        return {"SVTRRecResizeImg": {"image_shape": shape, "padding": not self.canvas.stretched}}
+
+
+_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def read_inference_yml(folder: str | Path) -> InferenceSettings:
+    """Reads the `inference.yml` of an exported folder, of this project's or PaddleOCR's making.
+
+    Raises:
+        InputError: the folder or the file is missing, or lacks what is needed, or asks for another decoding.
+    """
+    path = Path(folder) / FILE_NAME
+    if not Path(folder).is_dir():
+        raise InputError(f"The model folder {folder} does not exist: give a folder that `scenetext export` wrote.")
+    if not path.is_file():
+        raise InputError(f"{folder} holds no {FILE_NAME}: give a folder that `scenetext export` wrote.")
+    try:
+        with open(path, encoding="utf-8") as file:
+            value = yaml.load(file, Loader=_LOADER)  # a safe loader
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from None
+    operations = _look_up(value, path, "PreProcess", "transform_ops")
+    canvas = _canvas(operations, path)
+    decoder = _look_up(value, path, "PostProcess", "name")
+    decoding = next((name for name, known in DECODERS.items() if known == decoder), None)
+    if decoding is None:
+        raise InputError(f"{path} asks for PostProcess.name {decoder}; {' and '.join(DECODERS.values())} are read.")
+    characters = tuple(str(character) for character in _look_up(value, path, "PostProcess", "character_dict"))
+    name = (value.get("Global") or {}).get("model_name") or DEFAULT_MODEL_NAME
+    return InferenceSettings(name, canvas, Charset((*characters, SPACE), use_space_char=True), decoding)
+
+
+def _canvas(operations: Any, path: Path) -> Canvas:
+    for operation in operations if isinstance(operations, list) else []:
+        for name in ("RecResizeImg", "SVTRRecResizeImg"):
+            options = operation.get(name) if isinstance(operation, Mapping) else None
+            shape = options.get("image_shape") if isinstance(options, Mapping) else None
+            if isinstance(shape, list) and len(shape) == 3 and all(isinstance(side, int) for side in shape):
+                fixed = name == "SVTRRecResizeImg"
+                return Canvas(shape[1], shape[2], fixed, fixed and options.get("padding") is False)
+    raise InputError(f"{path} has no PreProcess.transform_ops.RecResizeImg.image_shape of three numbers.")
+
+
+def _look_up(value: Any, path: Path, *keys: str) -> Any:
+    for key in keys:
+        if not isinstance(value, Mapping) or value.get(key) is None:
+            raise InputError(f"{path} lacks {'.'.join(keys)}; a folder that `scenetext export` writes has it.")
+        value = value[key]
+    return value
+
+
+def model_name(config: Mapping[str, Any]) -> str:
+    """The name for PaddleX: the config's Global.model_name, else by backbone, else one that it accepts."""
+    named = (config.get("Global") or {}).get("model_name")
+    if named:
+        return str(named)
+    backbone = config["Architecture"].get("Backbone") or {}
+    key = (backbone.get("name"), backbone.get("model_size"))
+    return MODEL_NAMES.get(key) or MODEL_NAMES.get((key[0], None)) or DEFAULT_MODEL_NAME
+
+
+def program_files(folder: str | Path) -> tuple[Path, Path]:
+    """The program and the parameters of an exported folder.
+
+    Raises:
+        InputError: one of them is missing.
+    """
+    folder = Path(folder)
+    program = next((folder / name for name in PROGRAMS if (folder / name).is_file()), None)
+    if program is None:
+        other = " It holds inference.onnx: use --engine onnxruntime." if (folder / ONNX).is_file() else ""
+        raise InputError(f"{folder} holds neither {' nor '.join(PROGRAMS)}.{other}")
+    if not (folder / PARAMETERS).is_file():
+        raise InputError(f"{folder} holds {program.name} without {PARAMETERS}.")
+    return program, folder / PARAMETERS

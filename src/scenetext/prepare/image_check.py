@@ -1,0 +1,63 @@
+"""Decoding every picture once: is it whole, how large is it, and which pictures are the same."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm.auto import tqdm
+
+from scenetext.data.transforms import decode_image
+from scenetext.errors import InputError
+from scenetext.prepare.raw_files import ImageSet
+from scenetext.system.files import sha256_bytes
+
+_MOST_THREADS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """What is known of a picture: its size as decoded, the hash of its bytes, and what is wrong with it."""
+
+    name: str
+    width_px: int
+    height_px: int
+    sha256: str
+    fault: str | None
+
+
+def check_and_copy(images: ImageSet, folder: Path, progress: bool = True) -> dict[str, ImageFacts]:
+    """Decodes every picture fully, since a truncated one has a sound header, and copies its bytes to `folder`.
+
+    Reading, hashing and decoding leave Python's lock, so threads keep all cores busy.
+
+    Args:
+        images: the pictures; broken ones are copied as they are.
+        folder: an empty folder.
+        progress: show a progress bar.
+
+    Returns:
+        The facts by name, in the order of `images.names`.
+    """
+    for parent in {(folder / name).parent for name in images.names} | {folder}:
+        parent.mkdir(parents=True, exist_ok=True)
+
+    def check(name: str) -> ImageFacts:
+        data, height_px, width_px, fault = b"", 0, 0, None
+        try:
+            data = images.read(name)
+            height_px, width_px = decode_image(data, images.place(name)).shape[:2]
+        except InputError as error:
+            fault = str(error).rstrip(".")
+        (folder / name).write_bytes(data)
+        return ImageFacts(name, width_px, height_px, sha256_bytes(data), fault)
+
+    pool = ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1))
+    try:
+        results = pool.map(check, images.names)
+        bar = tqdm(results, f"checking {images.path.name}", len(images.names), unit="image", disable=not progress)
+        return {facts.name: facts for facts in bar}
+    finally:
+        pool.shutdown(cancel_futures=True)  # Ctrl-C or a full disk: leave the rest

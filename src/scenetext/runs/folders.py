@@ -1,0 +1,78 @@
+"""What belongs to a run: the project's root, its folder, its seed, and the manifest that says what made it."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from scenetext.errors import InputError
+from scenetext.system.process import silence_noise
+
+
+def project_root(start: str | Path | None = None) -> Path:
+    """The project's root: the nearest folder at or above `start` whose pyproject.toml is scenetext's.
+
+    Args:
+        start: where to begin, the working directory when None. When nothing is found from there, the checkout that
+            the package was installed from is taken.
+
+    Raises:
+        InputError: there is no such folder.
+    """
+    here = Path.cwd() if start is None else Path(start).resolve()
+    for folder in (here, *here.parents, Path(__file__).resolve().parents[3]):
+        if _is_root(folder):
+            return folder
+    raise InputError(f"{here} is not inside a checkout of scenetext: change to its folder first.")
+
+
+def enter_project_root() -> Path:
+    """Makes the project's root the working directory, so that a notebook runs alike from there and from notebooks/.
+
+    To be called before Paddle is imported, because it also chooses threads and instruction sets.
+    """
+    from scenetext.system.process import prepare_process
+
+    prepare_process()
+    root = project_root()
+    os.chdir(root)
+    silence_noise()
+    return root
+
+
+def _is_root(folder: Path) -> bool:
+    try:
+        project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return project.get("project", {}).get("name") == "scenetext"
+
+
+def run_folder(name: str) -> Path:
+    """`runs/<name>`, relative to the working directory; it is not made.
+
+    Raises:
+        InputError: the name is empty or would lead out of runs/.
+    """
+    if not re.fullmatch(r"[^/\\\0]+", name) or name in {".", ".."} or name != name.strip():
+        raise InputError(f"{name!r} cannot be the name of a run: give one word without a slash.")
+    return Path("runs") / name
+
+
+def configured_run_folder(config: Mapping[str, Any], source: str | Path) -> Path:
+    """Where a run of `config` goes: Global.save_model_dir, or runs/ and the name of the file `source`."""
+    folder = config.get("Global", {}).get("save_model_dir")
+    return Path(folder) if folder else run_folder(Path(source).stem)
+
+
+BEST = "best_accuracy"
+
+
+LATEST = "latest"
+
+
+RESOLVED = "config.yml"  # a run's own configuration, in its folder

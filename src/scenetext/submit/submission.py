@@ -1,0 +1,221 @@
+"""From an exported folder and the test images to a submission that the competition's server accepts.
+
+The format: UTF-8 without a byte order mark, LF, the header `new_name<TAB>value`, one row per test image with its bare
+file name, in natural order of the names. What was written is read back and compared with the test set before it takes
+the place of an older file.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from scenetext.config import load_config
+from scenetext.data.sources.images import open_images
+from scenetext.errors import InputError
+from scenetext.predict.images import Prediction, PredictionSummary, predict_images, warn_of_unreadable
+from scenetext.predict.model_folder import ONNX, PARAMETERS, PROGRAMS, read_inference_yml
+from scenetext.predict.recognizer import Recognizer
+from scenetext.runs.manifest import environment
+from scenetext.submit.score_table import add_submission_row
+from scenetext.system.files import read_json, replacing, sha256_bytes, sha256_file, write_json
+from scenetext.text.natural_order import natural_key, natural_order
+
+HEADER = "new_name\tvalue"
+PREDICTIONS = "predicts.txt"
+MANIFEST = "manifest.json"
+NAMES_SHOWN = 5
+MEGABYTE = 1_000_000
+
+
+def submit(
+    model_dir: str | Path,
+    images: str | Path,
+    out: str | Path,
+    *,
+    config: str | Path | Mapping[str, Any] | None = None,
+    run_manifest: str | Path | None = None,
+    scores: Mapping[str, Any] | str | Path | None = None,
+    max_mb: float | None = 10.0,
+    engine: str = "paddle",
+    batch_size: int = 16,
+    add_row: bool = True,
+    progress: bool = True,
+) -> dict[str, Any]:
+    """Reads the test images and writes `predicts.txt` and `manifest.json`.
+
+    An image on which nothing is read, or that cannot be read, keeps its row with an empty value. Where `out` lies in a
+    folder named submissions, the table in that folder's README.md gets a row, in place of an earlier one of this name.
+
+    Args:
+        model_dir: the exported folder.
+        images: the test set: a folder, zip or LMDB.
+        out: the submission's folder; other files in it stay.
+        config: the configuration of the run, for the manifest.
+        run_manifest: the run's manifest.json, for the manifest.
+        scores: scores of this model on validation lines (the content or path of scores.json), for the manifest.
+        max_mb: refuse a model larger than this, in units of 1,000,000 bytes; None allows any.
+        engine, batch_size: see Recognizer.
+        add_row: write the table's row.
+        progress: show a bar and print a summary.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        InputError: the model is too large, there are no images or two of one name, or a text cannot be written.
+    """
+    model_dir, out = Path(model_dir), Path(out)
+    size_bytes = model_bytes(model_dir)
+    if max_mb is not None and size_bytes > max_mb * MEGABYTE:
+        raise InputError(
+            f"{model_dir} takes {size_bytes:,} bytes and the limit is {max_mb:g} MB: export it smaller, or allow it by "
+            "max_mb=None."
+        )
+    source = open_images(images)
+    names = _bare_names(source.names(), images)
+    reader = Recognizer(model_dir, engine, batch_size)
+    predictions = {
+        PurePosixPath(p.name).name: p for p in predict_images(reader, source, list(names.values()), progress)
+    }
+    rows = [(name, predictions[name]) for name in names]
+    with replacing(out / PREDICTIONS, "w") as file:
+        file.write(f"{HEADER}\n")
+        for name, prediction in rows:
+            _refuse_unwritable(prediction)
+            file.write(f"{name}\t{prediction.text}\n")
+        file.flush()
+        checked = validate_submission(file.name, names)
+
+    summary = PredictionSummary(len(rows), checked["empty"], tuple(p for _, p in rows if p.problem))
+    manifest = {
+        "name": out.resolve().name,
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        "rows": checked["rows"],
+        "empty": checked["empty"],
+        "unreadable": {p.name: p.problem for p in summary.unreadable},
+        "predictions_sha256": sha256_file(out / PREDICTIONS),
+        "images": {"path": str(images), "count": len(names), "names_sha256": names_hash(names)},
+        "model": {
+            "path": str(model_dir),
+            "size_bytes": size_bytes,
+            "model_name": read_inference_yml(model_dir).model_name,
+            "engine": engine,
+            "files": {
+                path.name: {"sha256": sha256_file(path), "size_bytes": path.stat().st_size}
+                for path in sorted(model_dir.glob("inference.*"))
+            },
+        },
+        "scores": read_json(scores) if isinstance(scores, (str, Path)) else scores,
+        "config": None if config is None else load_config(config),
+        "run": None if run_manifest is None else read_json(run_manifest),
+        "environment": environment(),
+    }
+    write_json(out / MANIFEST, manifest)
+    if add_row and out.resolve().parent.name == "submissions":
+        add_submission_row(out.resolve().parent / "README.md", manifest)
+    warn_of_unreadable(summary)
+    if progress:
+        print(
+            f"{out / PREDICTIONS}: {summary.lines} rows, {summary.empty} of them empty, valid; "
+            f"the model takes {size_bytes:,} bytes"
+        )
+    return manifest
+
+
+def validate_submission(path: str | Path, names: Iterable[str]) -> dict[str, int]:
+    """Checks a submission against the bare names of the test set.
+
+    Returns:
+        The number of `rows` and of `empty` values.
+
+    Raises:
+        InputError: what is wrong: encoding, line ends, header, columns, missing, extra or repeated names, their order.
+    """
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from None
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}:{data[: error.start].count(10) + 1} is not UTF-8; write the file as UTF-8.") from None
+    if text.startswith("\ufeff"):
+        raise InputError(f"{path} begins with a byte order mark; write it as UTF-8 without one.")
+    if "\r" in text:
+        raise InputError(f"{path}:{text[: text.index(chr(13))].count(chr(10)) + 1} holds a CR; lines must end in LF.")
+    header, *lines = text.split("\n")
+    if header != HEADER:
+        raise InputError(f"{path}:1 is {header!r}; the header must be {HEADER!r}.")
+    if not lines or lines.pop():
+        raise InputError(f"{path} does not end with a line end: it may have been cut short.")
+    found = []
+    for number, line in enumerate(lines, 2):
+        columns = line.split("\t")
+        if len(columns) != 2:
+            raise InputError(f"{path}:{number} has {len(columns)} columns, not a name, a tab and a value: {line!r}.")
+        found.append(columns)
+    _compare_names(path, [name for name, _ in found], list(names))
+    return {"rows": len(found), "empty": sum(not value for _, value in found)}
+
+
+def _compare_names(path: Path, found: list[str], wanted: list[str]) -> None:
+    repeated = [name for name, count in Counter(found).items() if count > 1]
+    missing, extra = set(wanted) - set(found), set(found) - set(wanted)
+    for what, names in (("twice", repeated), ("missing", missing), ("not in the test set", extra)):
+        if names:
+            listed = ", ".join(natural_order(names)[:NAMES_SHOWN])
+            more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+            raise InputError(f"{path}: {listed}{more} {'is' if len(names) == 1 else 'are'} {what}.")
+    for number, (before, after) in enumerate(zip(found, found[1:], strict=False), 3):
+        if natural_key(before) > natural_key(after):
+            raise InputError(f"{path}:{number}: {after} stands after {before}; rows must be in natural order of names.")
+
+
+def model_bytes(folder: str | Path) -> int:
+    """The bytes that the competition counts: the program and its parameters.
+
+    Raises:
+        InputError: the folder holds no program.
+    """
+    folder = Path(folder)
+    read_inference_yml(folder)  # says what is wrong with the folder
+    if not any((folder / name).is_file() for name in (*PROGRAMS, ONNX)):
+        raise InputError(f"{folder} holds no program: give a folder that `scenetext export` wrote.")
+    counted = (folder / name for name in (*PROGRAMS, PARAMETERS, ONNX))
+    return sum(path.stat().st_size for path in counted if path.is_file())
+
+
+def names_hash(names: Iterable[str]) -> str:
+    """The SHA-256 of the test set's bare names, one a line."""
+    return sha256_bytes("".join(f"{name}\n" for name in names).encode())
+
+
+def _bare_names(names: list[str], images: str | Path) -> dict[str, str]:
+    """Bare name → name in the source, in natural order.
+
+    Raises:
+        InputError: none, or two images of one bare name.
+    """
+    if not names:
+        raise InputError(f"There are no images in {images}.")
+    bare: dict[str, str] = {}
+    for name in names:
+        last = PurePosixPath(name).name
+        if last in bare:
+            raise InputError(f"{images} holds {bare[last]} and {name}; a submission knows images by bare name only.")
+        bare[last] = name
+    return {name: bare[name] for name in natural_order(bare)}
+
+
+def _refuse_unwritable(prediction: Prediction) -> None:
+    """A tab or anything that some reader takes for a line end would shift all that follows."""
+    if "\t" in prediction.text or prediction.text.splitlines() not in ([], [prediction.text]):
+        raise InputError(
+            f"The text read on {prediction.name} is {prediction.text!r}: a tab or line end cannot stand in a "
+            "submission; take that character out of the dictionary."
+        )

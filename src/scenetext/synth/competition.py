@@ -1,0 +1,94 @@
+"""A drawn competition in the layout of the real one: two zips of crops and a label file in GB2312."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from scenetext.errors import InputError
+from scenetext.synth.camera import HEIGHT_PX, jpeg_bytes
+from scenetext.synth.draw import draw_line
+from scenetext.synth.texts import write_line
+from scenetext.system.files import replacing
+
+# Widths in pixels of the real competition's 50,000 training crops, all 48 high: share of the crops, width.
+# From the median up they are measured; those below it are chosen so that the mean is the measured 166 or so.
+WIDTHS = (
+    (0.0, 14), (0.01, 24), (0.05, 36), (0.1, 46), (0.25, 73), (0.5, 129), (0.75, 214), (0.9, 331),
+    (0.95, 427), (0.99, 669), (0.998, 980), (1.0, 1626),
+)  # fmt: skip
+EM_PER_WIDTH = 0.97 / HEIGHT_PX  # a crop 48 wide holds about one Chinese character
+
+_PARTS = ("train", "test")
+_LABEL_FILES = {"train": "train_label.csv", "test": "answers/test_label.csv"}
+_STAMP = (2021, 1, 1, 0, 0, 0)  # the zips' time stamp: a fixed one, so that equal seeds give equal bytes
+
+
+def draw_competition(out: str | Path, *, train: int = 2000, test: int = 300, seed: int = 0) -> None:
+    """Draws a competition: the same arguments give the same bytes.
+
+    Writes `train_images.zip`, `train_label.csv` (columns name,value; GB2312), `test_images.zip` and, for the
+    demo's own score, the withheld `answers/test_label.csv`.
+
+    Args:
+        out: the folder to write into.
+        train, test: lines of each part, at least 1.
+        seed: another seed draws another competition.
+
+    Raises:
+        InputError: a count below 1 or a negative seed.
+    """
+    for name, value, least in (("train", train, 1), ("test", test, 1), ("seed", seed, 0)):
+        if value < least:
+            raise InputError(f"{name}={value} is too small: draw_competition needs {least} or more.")
+    out = Path(out)
+    with tqdm(total=train + test, desc="drawing lines", unit="line") as bar:
+        for part, count in zip(_PARTS, (train, test)):
+            labels = []
+            with replacing(out / f"{part}_images.zip") as file, zipfile.ZipFile(file, "w") as archive:
+                for index, (text, image) in enumerate(draw_part(part, count, seed)):
+                    entry = zipfile.ZipInfo(f"{part}_images/{index}.jpg", _STAMP)
+                    archive.writestr(entry, jpeg_bytes(image, 92).tobytes())
+                    labels.append((f"{index}.jpg", text))
+                    bar.update()
+            _write_labels(out / _LABEL_FILES[part], labels)
+
+
+def draw_part(part: str, count: int, seed: int) -> Iterator[tuple[str, np.ndarray]]:
+    """Yields `count` lines (text, (48, W, 3) uint8 BGR) of `part`, "train" or "test".
+
+    Each line depends on (seed, part, index) alone, so a longer part begins with the shorter one.
+
+    Raises:
+        InputError: another part.
+    """
+    if part not in _PARTS:
+        raise InputError(f"part={part!r} is unknown: choose one of {', '.join(_PARTS)}.")
+    start = np.random.default_rng((seed, _PARTS.index(part))).random()
+    for index in range(count):
+        rng = np.random.default_rng((seed, _PARTS.index(part), index))
+        # Multiples of the golden ratio fill 0..1 evenly: even few lines have the real spread of widths.
+        width_px = _width_at((start + index * 0.6180339887498949) % 1.0)
+        text = write_line(rng, width_px * EM_PER_WIDTH * float(np.exp(rng.normal(0.0, 0.14))))
+        yield text, draw_line(text, rng, width_px)
+
+
+def _width_at(share: float) -> int:
+    """The width that `share` of the real crops stay below, interpolated on a logarithmic scale."""
+    shares, widths = zip(*WIDTHS)
+    return round(float(np.exp(np.interp(share, shares, np.log(widths)))))
+
+
+def _write_labels(path: Path, labels: list[tuple[str, str]]) -> None:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("name", "value"))
+    writer.writerows(labels)
+    with replacing(path) as file:
+        file.write(text.getvalue().encode("gb2312"))

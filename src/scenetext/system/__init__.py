@@ -1,0 +1,1 @@
+"""The operating system, files, archives, downloads and processes; knows nothing of text."""

@@ -1,0 +1,83 @@
+"""A text file of one line per item that a stopped job goes on with.
+
+The lines stand in `FILE.part` until all are there, and `FILE.part.json` says what they were made from; then the part
+takes FILE's name, so that whoever reads FILE sees it whole or not at all.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from scenetext.system.files import read_json, write_json
+
+FLUSHED_EVERY = 1000  # lines
+
+
+class ResumableLines:
+    """Lines written one after the other.
+
+    Args:
+        path: the file.
+        origin: what the lines are made from, as JSON; lines left by another origin are not gone on with.
+
+    Attributes:
+        kept: lines that an earlier job left, once `resume` was called.
+    """
+
+    def __init__(self, path: str | Path, origin: Mapping[str, Any]):
+        self.path = Path(path)
+        self.origin = dict(origin)
+        self.part = self.path.with_name(f"{self.path.name}.part")
+        self.note = self.path.with_name(f"{self.path.name}.part.json")
+        self.kept = 0
+        self._file = None
+        self._written = 0
+
+    def resume(self, fits: Callable[[int, str], bool]) -> int:
+        """Opens the part and goes to the end of the lines to keep.
+
+        Args:
+            fits: whether the line of that number, without its line end, is the one wanted there; the first that is
+                not, or has no line end, is written anew with all that follow.
+
+        Returns:
+            How many lines are kept.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        end = 0
+        if self.part.is_file() and self.note.is_file() and read_json(self.note) == self.origin:
+            with open(self.part, "rb") as old:
+                for line in old:
+                    if not line.endswith(b"\n") or not fits(self.kept, line[:-1].decode("utf-8", "replace")):
+                        break
+                    self.kept += 1
+                    end += len(line)
+        write_json(self.note, self.origin)
+        self._file = open(self.part, "ab")  # noqa: SIM115  closed by finish or close
+        self._file.truncate(end)
+        return self.kept
+
+    def write(self, line: str) -> None:
+        """Appends a line, given without its line end."""
+        self._file.write(f"{line}\n".encode())
+        self._written += 1
+        if self._written % FLUSHED_EVERY == 0:
+            self._file.flush()
+
+    def finish(self) -> None:
+        """Gives the part the file's name."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        os.replace(self.part, self.path)
+        self.note.unlink()
+
+    def close(self) -> None:
+        """Leaves the part for a later job, unless it is empty."""
+        self._file.close()
+        if self.part.is_file() and not self.part.stat().st_size:
+            self.part.unlink()
+            self.note.unlink()

@@ -1,0 +1,281 @@
+"""Characters and their class numbers.
+
+Only this module knows where the blank and the space stand, so that every network, loss and decoder agrees with
+PaddleOCR's dictionaries: class 0 is the CTC blank, class i + 1 is line i of the dictionary, and the space, where it is
+used, is one more class at the end.
+"""
+
+from __future__ import annotations
+
+import string
+import warnings
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from scenetext.errors import InputError
+from scenetext.system.files import write_text
+
+BLANK = 0
+"""The class of the CTC blank."""
+
+SOS = 0
+"""The class that starts a line read by attention. The characters have CTC's classes, and the last class ends a line."""
+
+NRTR_PAD, NRTR_SOS, NRTR_EOS = 0, 2, 3
+"""The classes of NRTR's decoder for padding, for the start and for the end of a line; class 1 is never used."""
+
+NRTR_SHIFT = 3
+"""How much larger a character's class is in NRTR's decoder than in CTC."""
+
+CLASSES_BEYOND_CTC = {"ctc": 0, "attention": 1, "nrtr": 4}
+"""How many classes more than CTC a decoder has; attention's one ends a line, see NRTR's above."""
+
+SPACE = " "
+
+DEFAULT_CHARACTERS = string.digits + string.ascii_lowercase
+"""What a network without a dictionary reads."""
+
+UPSTREAM_FOLDERS = {"ppocr", "charsets"}  # in paths of PaddleOCR's configs and of ours
+
+BUNDLED = {
+    "ppocr_keys_v1": "ppocr_keys_v1.txt",  # CRNN to PP-OCRv4: 6,623 characters
+    "ppocrv5": "ppocrv5.txt",  # PP-OCRv5 mobile and server: 18,383 characters
+    "ppocrv5_dict": "ppocrv5.txt",
+    "ppocrv6": "ppocrv6.txt",  # PP-OCRv6 small and medium: 18,708 characters
+    "ppocrv6_small": "ppocrv6.txt",
+    "ppocrv6_dict": "ppocrv6.txt",
+    "ppocrv6_tiny": "ppocrv6_tiny.txt",  # PP-OCRv6 tiny: 6,904 characters
+    "ppocrv6_tiny_dict": "ppocrv6_tiny.txt",
+    "en94": "en94.txt",  # the SVTRv2 paper's English networks: printable ASCII without the space
+    "en_dict": "en_dict.txt",  # PP-OCRv3 and v4 English: printable ASCII from 0 on, the space last
+}
+"""Dictionaries that official weights depend on, by name; the files lie in `charsets` beside this file."""
+
+CHARSETS = Path(__file__).parent / "charsets"  # package data: a wheel holds it, too
+
+GB2312_LEVELS = {"gb2312-1": 1, "gb2312": 2}
+"""Names of the hanzi of GB 2312-80, for `named_characters`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How much of a set of texts a charset can spell; characters are counted as often as they occur."""
+
+    lines: int
+    lines_covered: int
+    characters: int
+    characters_covered: int
+    missing: dict[str, int]
+    """The characters that the charset lacks, most frequent first, and how often each occurs."""
+
+
+@dataclass(frozen=True)
+class Charset:
+    """An immutable list of characters; class i + 1 is `characters[i]`, class 0 the blank.
+
+    Attributes:
+        characters: every class but the blank, in class order; the space, when used, is the last entry.
+        use_space_char: the last entry is the space that PaddleOCR appends, no line of the dictionary file.
+        lower_case: labels are put into lower case before they are spelt.
+    """
+
+    characters: tuple[str, ...]
+    use_space_char: bool = False
+    lower_case: bool = False
+
+    @classmethod
+    def default(cls, use_space_char: bool = False) -> Charset:
+        """What PaddleOCR takes without a dictionary: 0-9a-z, with labels in lower case."""
+        return replace(cls._of(DEFAULT_CHARACTERS, use_space_char), lower_case=True)
+
+    @classmethod
+    def from_file(cls, path: str | Path, use_space_char: bool = False) -> Charset:
+        """Reads a dictionary by PaddleOCR's rule.
+
+        One character a line; only CR and LF are stripped, so U+3000 and a line holding a space survive. Empty and
+        repeated lines keep their class, because official weights count them.
+
+        Args:
+            path: a UTF-8 file.
+            use_space_char: append the space as the last class.
+
+        Raises:
+            InputError: the file is missing, empty or not UTF-8.
+        """
+        path = Path(path)
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise InputError(f"The dictionary {path} cannot be read: {error.strerror}.") from None
+        lines = data.removeprefix(b"\xef\xbb\xbf").split(b"\n")
+        if lines[-1] == b"":
+            lines.pop()
+        if not lines:
+            raise InputError(f"The dictionary {path} is empty; it needs one character a line.")
+        characters = []
+        for number, line in enumerate(lines, 1):
+            try:
+                characters.append(line.decode("utf-8").strip("\r\n"))
+            except UnicodeDecodeError:
+                raise InputError(f"{path}:{number} is not UTF-8; save the dictionary as UTF-8.") from None
+        return cls._of(characters, use_space_char)
+
+    @classmethod
+    def from_labels(cls, texts: Iterable[str], extra: Iterable[str] = (), use_space_char: bool = False) -> Charset:
+        """The characters of `texts` and of `extra`, sorted by code point.
+
+        The ordinary space is left out: it is a class only where `use_space_char` appends it.
+        """
+        characters = set().union(*texts, *extra) - {SPACE}
+        return cls._of(sorted(characters), use_space_char)
+
+    @classmethod
+    def _of(cls, characters: Sequence[str], use_space_char: bool) -> Charset:
+        return cls((*characters, SPACE) if use_space_char else tuple(characters), use_space_char)
+
+    @cached_property
+    def _ids(self) -> dict[str, int]:
+        return {character: i for i, character in enumerate(self.characters, 1)}  # a repeated line: the last wins
+
+    @property
+    def num_classes(self) -> int:
+        """The number of classes, the blank included."""
+        return len(self.characters) + 1
+
+    def folded(self, text: str) -> str:
+        """A label as this charset can spell it: in lower case where `lower_case` says so."""
+        return text.lower() if self.lower_case else text
+
+    def encode(self, text: str) -> list[int]:
+        """The classes of a text's characters, once `folded`.
+
+        Raises:
+            InputError: a character is not in the charset; PaddleOCR would drop it silently.
+        """
+        try:
+            return [self._ids[character] for character in self.folded(text)]
+        except KeyError as error:
+            name = f"{error.args[0]!r} (U+{ord(error.args[0]):04X})"
+            raise InputError(
+                f"The character {name} of the label {text!r} is not in the dictionary of {len(self.characters)} "
+                "characters; add it to the dictionary or leave the line out."
+            ) from None
+
+    def unknown(self, text: str) -> list[str]:
+        """The characters of a text that the charset lacks, in order, as often as they occur."""
+        return [character for character in self.folded(text) if character not in self._ids]
+
+    def may_lack(self, characters: Collection[str]) -> bool:
+        """Whether a text of these characters may hold one that the charset lacks; else all such texts can be spelt."""
+        folded = set().union(*map(self.folded, characters))
+        if self.lower_case and "Σ" in characters:
+            folded.add("ς")  # its lower case at the end of a word
+        return not folded <= self._ids.keys()
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text of class numbers; blanks give nothing and repeats are kept (collapsing is CTC's affair).
+
+        Raises:
+            InputError: a number is no class of this charset.
+        """
+        ids = list(ids)
+        if ids and not 0 <= min(ids) <= max(ids) < self.num_classes:
+            raise InputError(
+                f"The network names class {max(ids)} and the dictionary has {self.num_classes} with the blank; "
+                "give the dictionary that the network was trained with."
+            )
+        return "".join(self.characters[i - 1] for i in ids if i != BLANK)
+
+    def coverage(self, texts: Iterable[str]) -> Coverage:
+        """How many of the lines and of the characters of `texts` this charset can spell."""
+        lines = lines_covered = characters = 0
+        missing: Counter[str] = Counter()
+        for text in texts:
+            unknown = self.unknown(text)
+            lines += 1
+            lines_covered += not unknown
+            characters += len(text)
+            missing.update(unknown)
+        ordered = dict(sorted(missing.items(), key=lambda item: (-item[1], item[0])))
+        return Coverage(lines, lines_covered, characters, characters - missing.total(), ordered)
+
+    def rows_in(self, other: Charset, layout: str = "ctc") -> list[int | None]:
+        """For each class of this charset, the blank first, its class in `other`, or None where `other` lacks it.
+
+        This is how a trained head is sliced to another dictionary: row c of the new matrix is row `rows[c]` of the old.
+
+        Args:
+            other: the charset that the head was trained on.
+            layout: a key of CLASSES_BEYOND_CTC, whose decoder's classes are meant.
+        """
+        rows = [other._ids.get(character) for character in self.characters]
+        if layout == "attention":
+            return [SOS, *rows, other.num_classes]
+        if layout == "nrtr":
+            moved = (None if row is None else row + NRTR_SHIFT for row in rows)
+            return [*range(NRTR_SHIFT + 1), *moved, other.num_classes + NRTR_SHIFT]
+        return [BLANK, *rows]
+
+    def write(self, path: str | Path) -> None:
+        """Writes the dictionary: one character a line, UTF-8, LF, without the space that `use_space_char` appends."""
+        lines = self.characters[:-1] if self.use_space_char else self.characters
+        write_text(path, "".join(character + "\n" for character in lines))
+
+
+def charset_path(name_or_path: str | Path, base: str | Path | None = None) -> Path:
+    """Finds a dictionary file.
+
+    An existing path wins, as it is or relative to `base`. Otherwise its name without folder and suffix may be one of
+    `BUNDLED`, so that `ppocr/utils/ppocr_keys_v1.txt` of PaddleOCR's own configs needs no edit. Of a file elsewhere that
+    does not exist, that is said in a warning.
+
+    Args:
+        name_or_path: a path or a bundled name.
+        base: the folder that a relative path starts from, usually the config file's.
+
+    Raises:
+        InputError: there is no such file or name.
+    """
+    path = Path(name_or_path)
+    for candidate in (path, Path(base) / path if base is not None else path):
+        if candidate.is_file():
+            return candidate
+    if path.stem in BUNDLED:
+        bundled = CHARSETS / BUNDLED[path.stem]
+        if path.parent != Path() and not UPSTREAM_FOLDERS & set(path.parts):
+            warnings.warn(f"The dictionary {path} does not exist; {bundled} is taken for it.", stacklevel=2)
+        return bundled
+    raise InputError(
+        f"The dictionary {str(name_or_path)!r} is neither a file nor one of the names {', '.join(BUNDLED)}."
+    )
+
+
+def gb2312_characters(level: int = 1) -> tuple[str, ...]:
+    """The hanzi of GB 2312-80 in its own order, as Python's codec has them.
+
+    Args:
+        level: 1 for the 3,755 common ones (rows 16 to 55, by sound), 2 for all 6,763 (to row 87).
+    """
+    if level not in (1, 2):
+        raise InputError(f"GB 2312 has the levels 1 and 2, not {level!r}.")
+    codes = ((row + 0xA0, cell + 0xA0) for row in range(16, 56 if level == 1 else 88) for cell in range(1, 95))
+    return tuple("".join(bytes(code).decode("gb2312", "ignore") for code in codes))
+
+
+def named_characters(name_or_path: str | Path) -> tuple[str, ...]:
+    """Characters to add to a charset: "gb2312-1" (3,755 hanzi), "gb2312" (6,763), a bundled dictionary or a file's.
+
+    Raises:
+        InputError: there is no such name or file.
+    """
+    if str(name_or_path) in GB2312_LEVELS:
+        return gb2312_characters(GB2312_LEVELS[str(name_or_path)])
+    try:
+        return Charset.from_file(charset_path(name_or_path)).characters
+    except InputError as error:
+        raise InputError(
+            f"{str(error).rstrip('.')}; extra characters can also be {' or '.join(GB2312_LEVELS)}."
+        ) from None

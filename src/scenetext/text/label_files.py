@@ -1,0 +1,264 @@
+"""Label files to records, each with the place it came from, and the seeded split.
+
+A fault of the file (no columns, an undecodable byte, mixed encodings) is an `InputError`. A fault of one row (an empty
+label, a tab, one name with two labels) is a `Problem`: the row is reported with its place and left out, never replaced.
+"""
+
+from __future__ import annotations
+
+import csv
+import random
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from scenetext.errors import InputError
+from scenetext.system.files import write_text
+from scenetext.text.encodings import read_text
+from scenetext.text.records import Record, RecordTable, tabbed_table
+
+_CONTINUATION_LINES = 8  # a quoted label may run over so many further lines
+_ROW_START = re.compile(r"""[^",]+\.\w{2,4},""")  # what begins like "17.jpg," is a row of its own
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One row or image that was left out: where, of which kind, which image, and what is wrong."""
+
+    place: str
+    kind: str
+    name: str
+    detail: str
+
+
+@dataclass(slots=True)
+class LabelTable:
+    """The good rows of a label file, its encoding, the rows left out, and how many rows said the same twice."""
+
+    records: list[Record]
+    encoding: str
+    problems: list[Problem] = field(default_factory=list)
+    repeated_rows: int = 0
+
+
+def read_csv(path: str | Path) -> LabelTable:
+    """Reads labels in the competition's form: comma separated, columns `name` and `value` among others, in any order.
+
+    Raises:
+        InputError: the file cannot be read as text, or a column is missing.
+    """
+    path = Path(path)
+    text, encoding = read_text(path)
+    table = LabelTable([], encoding)
+    rows = _csv_rows(_lines(text), path.name, table.problems)
+    _, header = next(rows, ("", []))
+    header = [column.strip() for column in header]
+    missing = [column for column in ("name", "value") if column not in header]
+    if missing:
+        raise InputError(
+            f"{path.name}:1 has no column {' and '.join(missing)} (found: {', '.join(header) or 'nothing'}); "
+            f"{path} needs the columns name,value."
+        )
+    name_at, value_at = header.index("name"), header.index("value")
+    for place, row in rows:
+        if len(row) == len(header):
+            _add(table, _checked(Record(row[name_at].strip(), row[value_at], place)))
+        else:
+            detail = f"{len(row)} fields where the header has {len(header)}; a label that holds a comma needs quotes"
+            table.problems.append(Problem(place, "wrong number of fields", row[0].strip(), detail))
+    return without_repeats(table)
+
+
+def read_label_table(path: str | Path) -> LabelTable:
+    """Reads a label file of either form, a `.csv` by `read_csv`, any other as PaddleOCR's `name<TAB>text`.
+
+    Raises:
+        InputError: the file cannot be read as text, or no line of it has a tab.
+    """
+    path = Path(path)
+    if path.suffix.lower() == ".csv":
+        return read_csv(path)
+    return without_repeats(_read_tabbed(path))
+
+
+def read_label_file(path: str | Path) -> RecordTable:
+    """Reads a PaddleOCR label file whose every line has to be good, as those that `scenetext prepare` writes are.
+
+    Names may repeat: repeating lines is how such files weight them.
+
+    Raises:
+        InputError: the file cannot be read as text, or a line has no tab, more than one, or no label.
+    """
+    path = Path(path)
+    firsts: dict[str, Problem] = {}  # of each kind, the first: a large file may hold millions
+
+    def is_good(line: str, number: int) -> bool:
+        row = _tabbed_row(line, f"{path.name}:{number}")
+        if isinstance(row, Problem):
+            firsts.setdefault(row.kind, row)
+        return isinstance(row, Record)
+
+    table = tabbed_table(_read_utf8(path), lambda _, number: f"{path.name}:{number}", is_good)
+    if firsts:
+        first = next(iter(firsts.values()))
+        if not len(table) and "no tab" in firsts:
+            raise _no_label_file(path, first)
+        raise InputError(f"{first.place}: {first.detail}.")
+    return table
+
+
+def write_label_file(path: str | Path, records: Iterable[Record]) -> None:
+    """Writes records as PaddleOCR's `name<TAB>text` lines, UTF-8, LF."""
+    write_text(path, "".join(f"{record.name}\t{record.text}\n" for record in records))
+
+
+def split(
+    records: Sequence[Record], val: float | int, seed: int, images: Mapping[str, str] | None = None
+) -> tuple[list[Record], list[Record]]:
+    """Draws the validation part so that it looks like the rest.
+
+    The lines are ordered by length, equal texts side by side and everything else at random, and every n-th is taken
+    from a random start (systematic sampling). So each range of lengths gives its share to within one line, and a text
+    that occurs often gives its share too: neither kept on one side, which would bias the classes, nor left to chance.
+    Whoever wants to know how much of the validation part can be had by heart finds the number of its texts that also
+    occur in the training part in `prepare`'s report.
+
+    Args:
+        records: the lines.
+        val: below 1 the share that is drawn, from 1 on the number of lines; 0 draws none.
+        seed: of the drawing.
+        images: for each name a key of its picture; lines with equal pictures stay on one side and count as one.
+
+    Returns:
+        The training and the validation records, each in the order of `records`.
+
+    Raises:
+        InputError: `val` is negative, a fraction above 1, or leaves no line to train on.
+    """
+    if val < 0 or (val >= 1 and val != int(val)):
+        raise InputError(f"val={val} is neither a share from 0 to below 1 nor a whole number of lines.")
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        groups.setdefault(images[record.name] if images else f"{record.name}\n{record.place}", []).append(record)
+    if val >= len(groups) and val > 0:
+        raise InputError(f"val={val} leaves none of the {len(groups)} usable lines to train on; choose fewer.")
+    count = int(val) if val >= 1 else min(max(1, round(val * len(groups))), len(groups) - 1) if val > 0 else 0
+    chance = random.Random(seed)
+    text_keys = {text: chance.random() for text in dict.fromkeys(record.text for record in records)}
+    ordered = sorted(
+        groups, key=lambda key: (len(groups[key][0].text), text_keys[groups[key][0].text], chance.random())
+    )
+    start = chance.random()
+    positions = [min(int((k + start) * len(ordered) / count), len(ordered) - 1) for k in range(count)]
+    drawn = {id(record) for position in positions for record in groups[ordered[position]]}
+    train = [record for record in records if id(record) not in drawn]
+    return train, [record for record in records if id(record) in drawn]
+
+
+def _lines(text: str) -> list[str]:
+    """The lines of a text by LF, CR LF or CR only: U+2028 and the like belong to labels."""
+    lines = re.split(r"\r\n|\n|\r", text)
+    return lines if lines[-1] else lines[:-1]
+
+
+def _csv_rows(lines: list[str], file_name: str, problems: list[Problem]) -> Iterable[tuple[str, list[str]]]:
+    """Yields (place, fields) for each row; rows whose quotes do not balance are reported, and the next ones kept."""
+    at = 0
+    while at < len(lines):
+        place, line, at = f"{file_name}:{at + 1}", lines[at], at + 1
+        if not line.strip():
+            continue
+        row = line.split(",") if '"' not in line else None
+        for end in () if row else range(at, min(at + _CONTINUATION_LINES, len(lines)) + 1):
+            if end > at and _ROW_START.match(lines[end - 1]):
+                break  # the next row begins, so the quote was never closed
+            row = _quoted_row("\n".join([line, *lines[at:end]]))
+            if row:
+                at = end
+                break
+        if row:
+            yield place, row
+        else:
+            detail = f'the quotes of {line!r} do not balance; a label that holds " needs quotes around it and "" for "'
+            problems.append(Problem(place, "quotes do not balance", line.split(",")[0].strip(), detail))
+
+
+def _quoted_row(line: str) -> list[str] | None:
+    try:
+        rows = list(csv.reader([line], strict=True))
+    except csv.Error:
+        return None
+    return rows[0]
+
+
+def _read_utf8(path: Path) -> bytes:
+    return read_text(path, prefer="utf-8")[0].encode("utf-8")  # the text, the larger of the two, is not kept
+
+
+def _read_tabbed(path: Path) -> LabelTable:
+    text, encoding = read_text(path, prefer="utf-8")
+    table = LabelTable([], encoding)
+    for number, line in enumerate(_lines(text), 1):
+        _add(table, _tabbed_row(line, f"{path.name}:{number}"))
+    if not table.records and any(problem.kind == "no tab" for problem in table.problems):
+        raise _no_label_file(path, table.problems[0])
+    return table
+
+
+def _no_label_file(path: Path, first: Problem) -> InputError:
+    return InputError(f"{path} has no line of the form name<TAB>text; {first.detail}.")
+
+
+def _tabbed_row(line: str, place: str) -> Record | Problem | None:
+    """What a line of a label file says; None where it is blank."""
+    if not line.strip():
+        return None
+    name, tab, label = line.partition("\t")
+    if tab:
+        return _checked(Record(name.strip(), label, place))
+    detail = f"{line!r} has no tab between the image's name and its text"
+    return Problem(place, "no tab", name.split(" ")[0], detail)
+
+
+def _checked(record: Record) -> Record | Problem:
+    """The record, or what is wrong with it."""
+    control = next((c for c in record.text if unicodedata.category(c) == "Cc"), None)
+    if not record.name:
+        kind, detail = "no name", "the row names no image"
+    elif not record.text.strip():
+        kind, detail = "empty label", f"the label of {record.name} is empty"
+    elif control is not None:
+        kind = {"\t": "tab in label", "\n": "newline in label", "\r": "newline in label"}.get(
+            control, "control character"
+        )
+        detail = f"the label of {record.name}, {record.text!r}, holds U+{ord(control):04X}"
+    else:
+        return record
+    return Problem(record.place, kind, record.name, detail)
+
+
+def _add(table: LabelTable, row: Record | Problem | None) -> None:
+    if isinstance(row, Record):
+        table.records.append(row)
+    elif row is not None:
+        table.problems.append(row)
+
+
+def without_repeats(table: LabelTable) -> LabelTable:
+    """Keeps one of several rows that say the same, and none of several that give one name different labels."""
+    by_name: dict[str, list[Record]] = {}
+    for record in table.records:
+        by_name.setdefault(record.name, []).append(record)
+    records = []
+    for name, same in by_name.items():
+        if len({record.text for record in same}) == 1:
+            records.append(same[0])
+            table.repeated_rows += len(same) - 1
+            continue
+        said = ", ".join(f"{record.text!r} ({record.place})" for record in same)
+        detail = f"{name} has different labels: {said}"
+        table.problems.extend(Problem(record.place, "name twice", name, detail) for record in same)
+    table.records = records
+    return table

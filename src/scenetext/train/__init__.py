@@ -1,0 +1,10 @@
+"""Training."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "trainer": ["train"],
+    },
+)

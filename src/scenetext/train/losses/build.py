@@ -1,0 +1,245 @@
+"""From a config's Loss section to a function, under PaddleOCR's names.
+
+Reference: ppocr/losses/rec_multi_loss.py, combined_loss.py and distillation_loss.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from paddle import Tensor
+
+from scenetext.config.construct import construct, look_up
+from scenetext.errors import InputError
+from scenetext.models.targets import Targets, attention_targets, nrtr_targets
+from scenetext.train.losses.attention import attention_loss
+from scenetext.train.losses.ctc import ctc_loss
+from scenetext.train.losses.distillation import ctc_logits_loss, dkd_loss
+from scenetext.train.losses.nrtr import nrtr_loss
+from scenetext.train.losses.sgm import guidance_loss
+
+Outputs = Mapping[str, Any]  # of a network by head, or of several networks by name
+Loss = Callable[[Outputs, Targets], dict[str, Tensor]]
+
+# keys that PaddleOCR needs to find the heads' outputs and the padding, or that it does not use itself
+UNUSED_KEYS = {"ignore_index", "key", "multi_head", "dis_head", "reduction", "mode"}
+
+
+@dataclass(frozen=True)
+class CTCLoss:
+    """CTC, plain or focal."""
+
+    use_focal_loss: bool = False
+
+    def __call__(self, outputs: Outputs, targets: Targets) -> Tensor:
+        return ctc_loss(_output(outputs, "ctc"), targets.ids, targets.lengths, self.use_focal_loss)
+
+
+@dataclass(frozen=True)
+class NRTRLoss:
+    """Cross-entropy of the guide."""
+
+    smoothing: bool = True
+    count_padding: bool = False
+
+    def __call__(self, outputs: Outputs, targets: Targets) -> Tensor:
+        said = nrtr_targets(targets)[:, 1:]
+        return nrtr_loss(_output(outputs, "nrtr"), said, self.smoothing, self.count_padding)
+
+
+@dataclass(frozen=True)
+class SGMLoss:
+    """Cross-entropy of SVTRv2's semantic guidance."""
+
+    def __call__(self, outputs: Outputs, targets: Targets) -> Tensor:
+        return guidance_loss(_output(outputs, "sgm"), targets.ids)
+
+
+@dataclass(frozen=True)
+class AttentionLoss:
+    """Cross-entropy of RARE's decoder; with `start` it has to say the start token first."""
+
+    start: bool = False
+
+    def __call__(self, outputs: Outputs, targets: Targets) -> Tensor:
+        logits = _output(outputs, "attention")
+        return attention_loss(logits, attention_targets(targets, logits.shape[1], logits.shape[2] - 1, self.start))
+
+
+@dataclass(frozen=True)
+class MultiLoss:
+    """CTC and the loss of its guide, weighted; the parts come out under their own names."""
+
+    loss_config_list: Sequence[Mapping[str, Any]]
+    weight_1: float = 1.0
+    weight_2: float = 1.0
+    parts: dict[str, Any] = field(init=False, default_factory=dict)
+
+    def __post_init__(self):
+        for place, name, options in _listed("MultiLoss", self.loss_config_list):
+            self.parts[name] = _part(HEAD_LOSSES, name, options, place)
+
+    def __call__(self, outputs: Outputs, targets: Targets) -> dict[str, Tensor]:
+        weights = {name: self.weight_1 if name == "CTCLoss" else self.weight_2 for name in self.parts}
+        return _with_sum({name: weights[name] * part(outputs, targets) for name, part in self.parts.items()})
+
+
+@dataclass(frozen=True)
+class DistillationDKDLoss:
+    """What the teachers' guides know, for the students' guides."""
+
+    model_name_pairs: Sequence[Sequence[str]]
+    temperature: float = 1.0
+    alpha: float = 1.0
+    beta: float = 1.0
+    count_padding: bool = False
+    name: str = "dkd"
+
+    def __call__(self, outputs: Outputs, targets: Targets) -> dict[str, Tensor]:
+        said = nrtr_targets(targets)[:, 1:]
+        return {
+            f"{self.name}_{i}": dkd_loss(
+                *(_output(_output(outputs, model), "nrtr") for model in pair),
+                said,
+                self.temperature,
+                self.alpha,
+                self.beta,
+                self.count_padding,
+            )
+            for i, pair in enumerate(self.model_name_pairs)
+        }
+
+
+@dataclass(frozen=True)
+class DistillationCTCLoss:
+    """CTC of several networks against the labels."""
+
+    model_name_list: Sequence[str]
+    name: str = "loss_ctc"
+
+    def __call__(self, outputs: Outputs, targets: Targets) -> dict[str, Tensor]:
+        return _of_each(CTCLoss(), self.name, self.model_name_list, outputs, targets)
+
+
+@dataclass(frozen=True)
+class DistillationNRTRLoss:
+    """Cross-entropy of several networks' guides against the labels."""
+
+    model_name_list: Sequence[str]
+    smoothing: bool = True
+    count_padding: bool = False
+    name: str = "loss_nrtr"
+
+    def __call__(self, outputs: Outputs, targets: Targets) -> dict[str, Tensor]:
+        part = NRTRLoss(self.smoothing, self.count_padding)
+        return _of_each(part, self.name, self.model_name_list, outputs, targets)
+
+
+@dataclass(frozen=True)
+class DistillCTCLogits:
+    """What the teachers' CTC branches see anywhere on the line, for the students'."""
+
+    model_name_pairs: Sequence[Sequence[str]]
+    name: str = "ctc_logits"
+
+    def __call__(self, outputs: Outputs, targets: Targets) -> dict[str, Tensor]:
+        return {
+            f"{self.name}_{i}": ctc_logits_loss(*(_output(_output(outputs, model), "ctc") for model in pair))
+            for i, pair in enumerate(self.model_name_pairs)
+        }
+
+
+@dataclass(frozen=True)
+class CombinedLoss:
+    """The weighted sum of distillation's losses."""
+
+    loss_config_list: Sequence[Mapping[str, Any]]
+    parts: list[tuple[float, Any]] = field(init=False, default_factory=list)
+
+    def __post_init__(self):
+        for place, name, options in _listed("CombinedLoss", self.loss_config_list):
+            weight = options.pop("weight", 1.0)
+            self.parts.append((weight, _part(DISTILLATION_LOSSES, name, options, place)))
+
+    def __call__(self, outputs: Outputs, targets: Targets) -> dict[str, Tensor]:
+        losses: dict[str, Tensor] = {}
+        for weight, part in self.parts:
+            for name, value in part(outputs, targets).items():
+                if name in losses:
+                    raise InputError(f"Two losses of CombinedLoss are called {name}: give one another `name`.")
+                losses[name] = weight * value
+        return _with_sum(losses)
+
+
+HEAD_LOSSES = {"CTCLoss": CTCLoss, "NRTRLoss": NRTRLoss, "SGMLoss": SGMLoss, "AttentionLoss": AttentionLoss}
+DISTILLATION_LOSSES = {
+    "DistillationDKDLoss": DistillationDKDLoss,
+    "DistillationCTCLoss": DistillationCTCLoss,
+    "DistillationNRTRLoss": DistillationNRTRLoss,
+    "DistillCTCLogits": DistillCTCLogits,
+}
+SUMS = {"MultiLoss": MultiLoss, "CombinedLoss": CombinedLoss}
+
+
+def build_loss(config: Mapping[str, Any]) -> Loss:
+    """The function of the config's Loss section.
+
+    Args:
+        config: loaded by `load_config`.
+
+    Returns:
+        A function of a network's training outputs and the targets. It gives "loss", whose gradient trains, and the
+        parts of that sum, weighted, under the names by which PaddleOCR logs them.
+
+    Raises:
+        InputError: an unknown loss or key.
+    """
+    options = dict(config.get("Loss") or {})
+    name = options.pop("name", None)
+    if name in HEAD_LOSSES:
+        if name == "AttentionLoss":  # a decoder that hears nothing but itself is trained to say all PaddleOCR's says
+            head = config.get("Architecture", {}).get("Head") or {}
+            options["start"] = not head.get("teacher_forcing", True)
+        part = _part(HEAD_LOSSES, name, options, "Loss")
+        return lambda outputs, targets: {"loss": part(outputs, targets)}
+    return construct(look_up({**HEAD_LOSSES, **SUMS}, name, "Loss"), "Loss", options)
+
+
+def adds_up_lines(config: Mapping[str, Any]) -> bool:
+    """Whether the config's loss is a sum over the lines of a batch; the others are means."""
+    return (config.get("Loss") or {}).get("name") == "AttentionLoss"
+
+
+def _listed(name: str, entries: Sequence[Mapping[str, Any]]):
+    """Place, name and options of each entry of a loss_config_list."""
+    if not entries:
+        raise InputError(f"Loss.loss_config_list is empty: name the parts of {name}.")
+    for i, entry in enumerate(entries):
+        for part, options in entry.items():
+            yield f"Loss.loss_config_list.{i}.{part}", part, dict(options or {})
+
+
+def _part(table: Mapping[str, type], name: str, options: Mapping[str, Any], place: str):
+    options = {key: value for key, value in options.items() if key not in UNUSED_KEYS}
+    return construct(look_up(table, name, place), place, options)
+
+
+def _output(outputs: Outputs, name: str) -> Any:
+    if name not in outputs:
+        raise InputError(
+            f"A loss needs the output {name!r} and the network gives {', '.join(map(repr, outputs))}: choose another "
+            "Loss, or give the network the branch or the part (a fused network has lost its guide)."
+        )
+    return outputs[name]
+
+
+def _of_each(
+    part: CTCLoss | NRTRLoss, name: str, models: Sequence[str], outputs: Outputs, targets: Targets
+) -> dict[str, Tensor]:
+    return {f"{name}_{model}_{i}": part(_output(outputs, model), targets) for i, model in enumerate(models)}
+
+
+def _with_sum(losses: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {**losses, "loss": sum(losses.values())}

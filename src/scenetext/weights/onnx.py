@@ -1,0 +1,223 @@
+"""The weights of an ONNX recogniser, such as the PP-OCR graphs that PyPI wheels carry, for our own networks.
+
+A graph exported from a re-parameterised network names its tensors by number, so tensors are matched by the order in
+which they are used: the graph's nodes stand in the order of the forward pass, and our network tells its own order when
+it is run once. Every shape is checked.
+
+Where the graph keeps apart what our `fuse()` folds, it is folded here by the same rules, so that the two agree tensor
+by tensor: a batch normalisation into its convolution, and the affine of PP-OCRv4 (a factor and a shift of one number
+each, see `models.pplcnet_v3`) into the convolution before it or, behind an activation, into the next one. There its
+shift stays a tensor of its own if that convolution pads, and both numbers stay if anything but one convolution reads
+the result.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scenetext.errors import InputError
+from scenetext.text.charset import Charset
+
+# models inside installed wheels: our name → (package, file inside it)
+WHEEL_MODELS = {
+    "rapidocr:PP-OCRv6_rec_small": ("rapidocr", "models/PP-OCRv6_rec_small.onnx"),
+    "rapidocr_onnxruntime:ch_PP-OCRv4_rec": ("rapidocr_onnxruntime", "models/ch_PP-OCRv4_rec_infer.onnx"),
+}
+
+
+def is_wheel_source(source: str) -> bool:
+    """Whether weights are named as those of a wheel, "package:model"; a model that is not there is refused later."""
+    package, colon, _ = source.partition(":")
+    return bool(colon) and package in {package for package, _ in WHEEL_MODELS.values()}
+
+
+def wheel_model(name: str) -> Path:
+    """Path of a recogniser's ONNX file inside an installed wheel, for example "rapidocr:PP-OCRv6_rec_small".
+
+    Raises:
+        InputError: the name is unknown or the wheel is not installed.
+    """
+    if name not in WHEEL_MODELS:
+        raise InputError(f"{name} is unknown; weights in installed wheels are {', '.join(WHEEL_MODELS)}.")
+    package, inside = WHEEL_MODELS[name]
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise InputError(f"{name} needs the package {package}, which is not installed: pip install {package}.")
+    path = Path(spec.submodule_search_locations[0]) / inside
+    if not path.is_file():
+        raise InputError(f"The installed {package} does not carry {inside}: install the pinned version.")
+    return path
+
+
+@dataclass
+class _Graph:
+    """An ONNX graph with its constants taken out of the nodes."""
+
+    graph: Any
+
+    @cached_property
+    def constants(self) -> dict[str, np.ndarray]:
+        """Initialisers and `Constant` nodes, by the name of their tensor."""
+        from onnx import numpy_helper
+
+        found = {tensor.name: numpy_helper.to_array(tensor) for tensor in self.graph.initializer}
+        for node in self.graph.node:
+            if node.op_type == "Constant" and node.attribute[0].name == "value":
+                found[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)
+        return found
+
+    @cached_property
+    def readers(self) -> dict[str, list[Any]]:
+        """The nodes that read a tensor, by its name."""
+        readers: dict[str, list[Any]] = {}
+        for node in self.graph.node:
+            for name in node.input:
+                readers.setdefault(name, []).append(node)
+        return readers
+
+    def weights(self, node: Any) -> list[np.ndarray]:
+        """The float tensors that a node reads; numbers that stand alone are none."""
+        own = [self.constants[name] for name in node.input if name in self.constants]
+        return [array for array in own if array.dtype == np.float32 and array.size > 1]
+
+    def only_reader(self, name: str, op_type: str) -> Any | None:
+        """The node that alone reads a tensor, if it is of that type."""
+        readers = self.readers.get(name, [])
+        return readers[0] if len(readers) == 1 and readers[0].op_type == op_type else None
+
+    def lone_number(self, node: Any) -> tuple[np.ndarray, str] | None:
+        """The single number that a node combines with a tensor, and that tensor's name."""
+        numbers = [name for name in node.input if name in self.constants]
+        others = [name for name in node.input if name not in self.constants]
+        if len(numbers) == len(others) == 1 and self.constants[numbers[0]].size == 1:
+            return self.constants[numbers[0]].reshape([1]), others[0]
+        return None
+
+    def affine(self, node: Any) -> tuple[np.ndarray, np.ndarray, str, str] | None:
+        """The factor, the shift, the input and the output of an affine that starts at this node.
+
+        A product and a sum with single numbers, one right after the other. A shift of exactly zero is no learnt one but
+        Paddle's `scale` operator, and a clip behind them makes a hard sigmoid.
+        """
+        add = self.only_reader(node.output[0], "Add") if node.op_type == "Mul" else None
+        factor, shift = self.lone_number(node), self.lone_number(add) if add is not None else None
+        if factor is None or shift is None or shift[0] == 0 or self.only_reader(add.output[0], "Clip") is not None:
+            return None
+        return factor[0], shift[0], factor[1], add.output[0]
+
+
+def read_onnx(path: str | Path) -> tuple[list[np.ndarray], Charset | None]:
+    """Reads the float tensors of an ONNX graph in the order of their use, and the characters of its classes.
+
+    Batch normalisations and affines are folded as the module says, so that every convolution and linear layer yields a
+    weight and a bias. Other numbers that stand alone (epsilons, scales) are left out.
+
+    Returns:
+        The tensors, and the characters from the metadata `character` with the appended space, if there are any.
+    """
+    import onnx
+
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"The ONNX model {path} does not exist.")
+    model = onnx.load(str(path))
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    charset = None
+    if "character" in metadata:
+        charset = Charset((*metadata["character"].rstrip("\n").split("\n"), " "), use_space_char=True)
+    return _folded_tensors(_Graph(model.graph)), charset
+
+
+def _folded_tensors(graph: _Graph) -> list[np.ndarray]:
+    tensors: list[np.ndarray] = []
+    conv_output, is_biased = "", False  # of the convolution whose tensors are the last ones of the list
+    handed_on: dict[str, tuple[np.ndarray, np.ndarray]] = {}  # factor and shift that the one reader of a tensor takes
+
+    def fold_back(factor: np.ndarray, shift: np.ndarray) -> None:
+        bias = tensors.pop() * factor + shift if is_biased else shift
+        tensors[-1:] = [(tensors[-1].T * factor).T, bias]  # by output channel, the first axis
+
+    for node in graph.graph.node:
+        own = graph.weights(node)
+        affine = graph.affine(node)
+        if node.op_type == "Conv":
+            weight, biases = own[0], own[1:]
+            if node.input[0] in handed_on:
+                factor, shift = handed_on.pop(node.input[0])
+                shifted = weight.sum(axis=tuple(range(1, weight.ndim))) * shift
+                weight, biases = weight * factor, [shifted + sum(biases)]
+            tensors += [weight, *biases]
+            conv_output, is_biased = node.output[0], bool(biases)
+        elif node.op_type == "BatchNormalization" and node.input[0] == conv_output:
+            gamma, beta, mean, variance = own
+            epsilon = next((a.f for a in node.attribute if a.name == "epsilon"), 1e-5)
+            factor = gamma / np.sqrt(variance + epsilon)
+            fold_back(factor, beta - mean * factor)
+            conv_output, is_biased = node.output[0], True
+        elif affine is not None:
+            factor, shift, before, after = affine
+            conv = graph.only_reader(after, "Conv")
+            if before == conv_output and graph.only_reader(before, "Mul") is not None:
+                fold_back(factor, shift)
+                is_biased = True
+            elif conv is None:
+                tensors += [factor, shift]
+            elif _pads(conv):
+                tensors.append(shift / factor)  # w (s x + t) = (s w) (x + t / s)
+                handed_on[after] = factor, np.zeros_like(shift)
+            else:
+                handed_on[after] = factor, shift
+        elif own:
+            tensors += own
+            conv_output = ""
+    return tensors
+
+
+def _pads(conv: Any) -> bool:
+    return any(side for attribute in conv.attribute if attribute.name == "pads" for side in attribute.ints)
+
+
+def name_tensors(tensors: list[np.ndarray], model, image_shape: tuple[int, int, int]) -> dict[str, np.ndarray]:
+    """Gives the tensors of a graph the keys of a fused network of the same structure.
+
+    Args:
+        tensors: in order of use, from `read_onnx`.
+        model: a fused `RecognitionModel`; it is run once on a grey image to learn its order.
+        image_shape: (channels, height, width) of that image.
+
+    Raises:
+        InputError: the graph and the network differ in the number or the shape of their tensors.
+    """
+    import paddle
+
+    order: list[str] = []
+    hooks = []
+    for name, layer in model.named_sublayers():
+        keys = [f"{name}.{part}" for part, _ in layer.named_parameters(include_sublayers=False)]
+        if keys:
+            hooks.append(layer.register_forward_pre_hook(lambda _layer, _inputs, keys=keys: order.extend(keys)))
+    was_training = model.training
+    model.eval()
+    with paddle.no_grad():
+        model(paddle.zeros([1, *image_shape]))
+    for hook in hooks:
+        hook.remove()
+    if was_training:
+        model.train()
+    if len(order) != len(tensors):
+        raise InputError(f"The ONNX graph holds {len(tensors)} tensors, the network {len(order)}: another network?")
+    state = model.state_dict()
+    named = {}
+    for key, tensor in zip(order, tensors, strict=True):
+        shape = tuple(state[key].shape)
+        is_head = key.startswith("head") and tensor.shape[:-1] == shape[:-1]  # classes may differ, they are sliced
+        if tensor.size != int(np.prod(shape)) and not is_head:
+            raise InputError(f"{key} is {shape} in the network and {tensor.shape} in the ONNX graph.")
+        named[key] = tensor if is_head else tensor.reshape(shape)
+    return named

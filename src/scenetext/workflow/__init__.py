@@ -1,0 +1,11 @@
+"""The notebooks, run headless; the demo."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "demo": ["demo"],
+        "notebook_runner": ["run_notebooks"],
+    },
+)

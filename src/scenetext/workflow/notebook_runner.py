@@ -1,0 +1,203 @@
+"""Runs the notebooks headless and in order, each executed copy kept in the run's folder.
+
+papermill alone lets an unknown parameter pass with a warning; here it is refused before anything runs, and a value of
+another type than the default's is too.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scenetext.config.yaml_text import dump, parse
+from scenetext.errors import InputError, RunError
+from scenetext.runs.folders import project_root, run_folder
+from scenetext.system.files import write_text
+
+if TYPE_CHECKING:
+    from papermill.exceptions import PapermillExecutionError
+
+NOTEBOOKS = ("01_data", "02_config", "03_train", "04_evaluate", "05_export", "06_submit")
+RUN, CONFIG = "run", "config"  # the parameters that name the run and its configuration
+
+
+def read_parameters(notebook: Path) -> dict[str, Any]:
+    """The parameters of a notebook with their defaults: the literals assigned in its cell tagged `parameters`.
+
+    Raises:
+        InputError: the notebook is missing or broken, or that cell holds anything but `name = literal`.
+    """
+    try:
+        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    except FileNotFoundError:
+        raise InputError(f"The notebook {notebook} does not exist.") from None
+    except (ValueError, KeyError, TypeError):
+        raise InputError(f"{notebook} is no notebook.") from None
+    tagged = [cell for cell in cells if "parameters" in cell.get("metadata", {}).get("tags", [])]
+    source = "".join("".join(cell["source"]) + "\n" for cell in tagged)
+    parameters = {}
+    try:
+        for statement in ast.parse(source).body:
+            (target,) = statement.targets if isinstance(statement, ast.Assign) else ()
+            parameters[target.id] = ast.literal_eval(statement.value)
+    except (SyntaxError, ValueError, AttributeError):
+        raise InputError(f"{notebook}: the cell tagged `parameters` must hold only lines `name = literal`.") from None
+    return parameters
+
+
+def read_value(name: str, text: str, default: Any) -> Any:
+    """What `-p name=text` means to a parameter with this default.
+
+    A default that is text takes the text as it is; a truth value, number or list asks for the same; None takes
+    whatever YAML makes of the text, and an empty text as it is.
+
+    Raises:
+        InputError: the text is of another type.
+    """
+    if isinstance(default, str) or (default is None and text == ""):
+        return text
+    value, _ = parse(text, f"-p {name}={text}", first_line=None)
+    if default is None or type(value) is type(default):
+        return value
+    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+        return value  # a whole number may mean something else than a share does: val=500
+    if isinstance(default, int) and not isinstance(default, bool) and isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(default, (list, tuple)) and isinstance(value, list):
+        return value
+    kind = {bool: "true or false", int: "a whole number", float: "a number"}.get(type(default), type(default).__name__)
+    raise InputError(f"-p {name}={text}: {name} must be {kind}, as its default {default!r} is.")
+
+
+def assign(given: Mapping[str, str], notebooks: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Which values each notebook gets.
+
+    Args:
+        given: values as written, by parameter.
+        notebooks: defaults by parameter, by notebook.
+
+    Returns:
+        Values by parameter, by notebook: only those given, only to the notebooks that declare them.
+
+    Raises:
+        InputError: no notebook knows the name; the message names the nearest. Or the value is of the wrong type.
+    """
+    known = {name for defaults in notebooks.values() for name in defaults}
+    for name in given:
+        if name not in known:
+            near = get_close_matches(name, sorted(known), n=1, cutoff=0.4)
+            hint = f"the nearest is {near[0]}" if near else "valid are " + ", ".join(sorted(known))
+            raise InputError(f"-p {name}: no notebook has a parameter of this name: {hint}.")
+    return {
+        notebook: {name: read_value(name, given[name], defaults[name]) for name in given if name in defaults}
+        for notebook, defaults in notebooks.items()
+    }
+
+
+def run_notebooks(
+    given: Mapping[str, str], *, config: str | None = None, names: Sequence[str] = NOTEBOOKS, root: Path | None = None
+) -> Path:
+    """Runs notebooks in order with the project's root as working directory.
+
+    What they print goes to this process's output as it comes. The executed copies and `parameters.yml` go to
+    `runs/<run>/notebooks`, a failed notebook's copy with its traceback included.
+
+    Args:
+        given: values as written on the command line, by parameter.
+        config: the configuration's path, as the parameter `config`.
+        names: the notebooks, without folder and ending.
+        root: the project's root, found from the working directory when None.
+
+    Returns:
+        The run's folder.
+
+    Raises:
+        InputError: an unknown parameter or wrong value, before anything runs; or a notebook stopped for wrong input.
+        RunError: a notebook failed.
+    """
+    root = root or project_root()
+    given = dict(given) if config is None else {**given, CONFIG: config}
+    sources = {name: root / "notebooks" / f"{name}.ipynb" for name in names}
+    defaults = {name: read_parameters(path) for name, path in sources.items()}
+    values = assign(given, defaults)
+    runs = {values[name].get(RUN, defaults[name].get(RUN)) for name in names} - {None}
+    if len(runs) != 1:
+        raise InputError(f"The notebooks do not agree on the run's name ({sorted(runs)}): give one by -p {RUN}=NAME.")
+    folder = run_folder(runs.pop())
+    copies = root / folder / "notebooks"
+    copies.mkdir(parents=True, exist_ok=True)
+    write_text(copies / "parameters.yml", dump(values))
+    with _own_kernel():
+        for number, name in enumerate(names, 1):
+            print(f"[{number}/{len(names)}] {name} -> {folder / 'notebooks' / name}.ipynb", flush=True)
+            started = time.monotonic()
+            _run(sources[name], copies / f"{name}.ipynb", values[name], root)
+            print(f"[{number}/{len(names)}] {name} done in {time.monotonic() - started:.0f} s", flush=True)
+    return folder
+
+
+def _run(source: Path, copy: Path, values: Mapping[str, Any], root: Path) -> None:
+    import papermill
+    from nbclient.exceptions import DeadKernelError
+    from papermill.exceptions import PapermillExecutionError
+
+    try:
+        papermill.execute_notebook(
+            source,
+            copy,
+            parameters=dict(values),
+            kernel_name="python3",
+            cwd=root,
+            progress_bar=False,
+            stdout_file=sys.stdout,
+            stderr_file=sys.stderr,
+            coalesce_streams=True,
+        )
+    except PapermillExecutionError as error:
+        kind = InputError if error.ename == "InputError" else RunError
+        where = f"{source.stem} stopped in cell [{error.exec_count}]"
+        raise kind(f"{where} with {_reason(error)}; see {copy.relative_to(root)}.") from None
+    except DeadKernelError:
+        where = copy.relative_to(root)
+        raise RunError(f"{source.stem}: its Python process died, perhaps for want of memory; see {where}.") from None
+
+
+def _reason(error: PapermillExecutionError) -> str:
+    """The exception, and the line of the notebook that raised it where the exception says nothing."""
+    traceback = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback))
+    line = re.search(r"^-+> *\d+ (.*)$", traceback, re.MULTILINE)
+    said = " ".join(re.sub(r"\x1b\[[0-9;]*m", "", str(error.evalue)).split()).rstrip(".")
+    return f"{error.ename}: {said}" if said or not line else f"{error.ename} at `{line[1].strip()}`"
+
+
+@contextmanager
+def _own_kernel() -> Iterator[None]:
+    """Makes `python3` mean this very interpreter, whatever kernels the machine has registered, or none."""
+    from ipykernel.kernelspec import get_kernel_dict
+
+    before = os.environ.get("JUPYTER_PATH")
+    with tempfile.TemporaryDirectory() as folder:
+        kernel = Path(folder, "kernels", "python3")
+        kernel.mkdir(parents=True)
+        # ERROR keeps it from warning, at every start, that it talks with us over this machine's loopback
+        spec = get_kernel_dict()
+        spec["argv"] = [sys.executable, *spec["argv"][1:], "--log-level=ERROR"]
+        (kernel / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
+        os.environ["JUPYTER_PATH"] = folder if before is None else folder + os.pathsep + before
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ["JUPYTER_PATH"]
+            else:
+                os.environ["JUPYTER_PATH"] = before

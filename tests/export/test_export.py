@@ -1,0 +1,264 @@
+"""Exports: what a folder holds, that it computes as the network does, and that the budget is kept."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from drawn import tiny_config
+from exported import LINES, tiny_export, tiny_folder
+
+from scenetext.config import load_config
+from scenetext.data.sources.images import open_images
+from scenetext.data.transforms import Canvas, decode_image
+from scenetext.errors import InputError, RunError
+from scenetext.export import sample_lines as export_lines
+from scenetext.export.exporter import export_model, report_path
+from scenetext.predict.model_folder import InferenceSettings, model_name, read_inference_yml
+from scenetext.predict.model_reader import EagerEngine
+from scenetext.predict.onnx_conversion import characters_metadata, convert_to_onnx
+from scenetext.predict.recognizer import Recognizer
+from scenetext.system.files import read_json
+from scenetext.text.charset import Charset
+
+FITTED_MB = 0.27  # the tiny network with all weights in 8 bits takes 0.33
+FILES = {
+    "json": ["inference.json", "inference.pdiparams", "inference.yml"],
+    "pdmodel": ["inference.pdiparams", "inference.pdmodel", "inference.yml"],
+    "onnx": ["inference.onnx", "inference.yml"],
+}
+
+
+@pytest.mark.parametrize(("format", "storage"), [("json", "float32"), ("pdmodel", "uint8"), ("onnx", "uint8")])
+def test_export_holds_the_program_its_settings_and_nothing_else(format: str, storage: str) -> None:
+    out = tiny_export(format, storage)
+    assert sorted(path.name for path in out.iterdir()) == FILES[format]
+    report = read_json(report_path(out))
+    assert report["files"] == {path.name: path.stat().st_size for path in sorted(out.iterdir())}
+    assert report["size_bytes"] == sum(size for name, size in report["files"].items() if name != "inference.yml")
+    assert report["storage"].startswith(storage) and report["lines_checked"] == LINES + 8
+    assert len(report["max_difference"]) == (1 if format == "onnx" else 2)
+    assert all(difference <= 1e-4 for difference in report["max_difference"].values())
+    assert report["accuracy"]["trained"]["lines"] == LINES
+    if storage == "float32":
+        assert report["differences"] == [] and report["accuracy"]["trained"] == report["accuracy"]["exported"]
+    text = b"".join(path.read_bytes() for path in out.iterdir())
+    for place in (Path(__file__).parents[2], Path(sys.prefix)):  # a program must not tell where it was made
+        assert str(place).encode() not in text
+
+
+def test_settings_are_those_that_paddlex_reads() -> None:
+    settings = read_inference_yml(tiny_export("json", "float32"))
+    assert settings.canvas == Canvas(32, 128)
+    assert settings.model_name == "PP-OCRv4_mobile_rec"  # a name that PaddleX knows stands for any network
+    assert settings.charset.characters == (*"0123456789", " ")
+
+
+@pytest.mark.parametrize(
+    "characters",
+    [
+        tuple("~-yn'\":#\\|0%@&*!{}[]"),
+        ("\u3000", "null", "1e3", "é", "𠮷", "\ufeff", "\u2028", "\x85", "·"),
+        (" ", "a"),
+    ],
+)
+@pytest.mark.parametrize("space", [False, True])
+def test_any_dictionary_survives_the_settings_file(tmp_path: Path, characters: tuple[str, ...], space: bool) -> None:
+    charset = Charset((*characters, " ") if space else characters, use_space_char=space)
+    InferenceSettings("PP-OCRv4_mobile_rec", Canvas(32, 320), charset).write(tmp_path)
+    assert read_inference_yml(tmp_path).charset.characters == (*characters, " ")
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({}, "PP-OCRv6_small_rec"),
+        ({"Global": {}}, "PP-OCRv6_small_rec"),
+        ({"Global": {"model_name": "PP-OCRv5_mobile_rec"}}, "PP-OCRv5_mobile_rec"),
+        ({"Global": {}, "Architecture": {"Backbone": {"name": "RepSVTR"}}}, "ch_RepSVTR_rec"),
+        ({"Global": {}, "Architecture": {"Backbone": {"name": "ResNet", "layers": 34}}}, "PP-OCRv4_mobile_rec"),
+    ],
+)
+def test_model_name_is_the_configs_or_one_that_paddlex_knows(root: Path, changes: dict, name: str) -> None:
+    assert model_name({**load_config(root / "configs" / "ppocrv6_small.yml"), **changes}) == name
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"format": "tflite"}, "tflite"),
+        ({"storage": "int4"}, "int4"),
+        ({"max_mb": 0}, "budget"),
+        ({"labels": "train.txt"}, "images"),
+        ({"weights": "none"}, "none"),
+        ({"characters": "串"}, "characters to keep"),
+        ({"finetune_steps": -1}, "-1 steps"),
+        ({"budgets_mb": [2]}, "labels"),
+        ({"budgets_mb": [-1], "labels": "train.txt", "images": "."}, "budget"),
+    ],
+)
+def test_wrong_input_is_told_before_anything_is_written(tmp_path: Path, settings: dict, told: str) -> None:
+    folder = tiny_folder()
+    settings = {"weights": folder / "tiny", "progress": False, **settings}
+    with pytest.raises(InputError, match=told):
+        export_model(tiny_config(folder), out=tmp_path / "out", **settings)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folder_with_other_files_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "inference.json").write_text("{}")
+    (tmp_path / "thesis.docx").write_text("years of work")
+    with pytest.raises(InputError, match="thesis.docx"):
+        export_model(tiny_config(tiny_folder()), tiny_folder() / "tiny", tmp_path)
+    assert (tmp_path / "thesis.docx").read_text() == "years of work"
+
+
+def test_weights_of_a_part_of_the_network_are_refused(tmp_path: Path) -> None:
+    import paddle
+
+    state = paddle.load(str(tiny_folder() / "tiny.pdparams"))
+    paddle.save({k: v for k, v in state.items() if not k.startswith("neck")}, str(tmp_path / "part.pdparams"))
+    with pytest.raises(InputError, match="lacks .* neck"):
+        export_model(tiny_config(tiny_folder()), tmp_path / "part", tmp_path / "out", progress=False)
+
+
+def test_budget_that_cannot_be_met_names_the_smallest_size_and_the_largest_tensors(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "inference.json").write_text("the last good export")
+    with pytest.raises(InputError) as refusal:
+        export_model(tiny_config(tiny_folder()), tiny_folder() / "tiny", tmp_path / "out", max_mb=0.1, progress=False)
+    message = str(refusal.value)
+    smallest = int(message.split("reaches is ")[1].split(" bytes")[0].replace(",", ""))
+    assert 150_000 < smallest < 400_000  # a few bits each, with the program
+    assert "raise --max-mb to 0." in message and "Largest tensors: " in message
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert (tmp_path / "out" / "inference.json").read_text() == "the last good export"
+
+
+@pytest.mark.parametrize("format", ["json", "pdmodel", "onnx"])
+def test_a_budget_below_8_bits_is_met_by_the_fitter(format: str) -> None:
+    out = tiny_export(format, "auto", FITTED_MB)
+    report = read_json(report_path(out))
+    assert report["storage"].startswith("fitted") and report["size_bytes"] <= FITTED_MB * 1e6
+    on_disk = sum(path.stat().st_size for path in out.iterdir() if path.name != "inference.yml")
+    assert on_disk == report["size_bytes"]
+    assert report["calibration"] == f"{LINES} lines of the training set"
+    few = {"1.6 bits", "2 bits", "2.7 bits", "3 bits", "4 bits"}
+    assert few & {row["coding"].split(",")[0] for row in report["plan"]}
+    assert all(row["expected_loss"] >= 0 for row in report["plan"] if row["expected_loss"] is not None)
+    assert all(row["bits"] == 32 for row in report["plan"] if row["coding"] == "float32")
+    assert all(difference <= 1e-4 for difference in report["max_difference"].values())
+
+
+def test_curve_reads_better_or_as_well_with_more_bytes_and_ends_with_the_float32_network(tmp_path: Path) -> None:
+    folder = tiny_folder()
+    report = export_model(
+        tiny_config(folder),
+        folder / "tiny",
+        tmp_path / "out",
+        labels=folder / "train.txt",
+        images=folder / "images",
+        budgets_mb=[0.5, 0.2, 0.35],
+        progress=False,
+    )
+    assert [row["max_mb"] for row in report.curve] == [0.2, 0.35, 0.5, None]
+    sizes, losses = ([row[name] for row in report.curve] for name in ("size_bytes", "expected_loss"))
+    assert sizes == sorted(sizes) and losses == sorted(losses, reverse=True) and losses[-1] == 0
+    assert [row["fits"] for row in report.curve] == [False, True, True, True]
+    trained = report.accuracy["trained"]
+    assert {name: report.curve[-1][name] for name in ("raw", "normalised")} == {
+        name: trained[name]["value"] for name in ("raw", "normalised")
+    }
+    assert report.storage == "float32"  # the weights themselves are those of the export, not of the curve
+
+
+def test_leaving_out_characters_is_told_apart_from_rounding(tmp_path: Path) -> None:
+    folder = tiny_folder()
+    lines = {"labels": folder / "train.txt", "images": folder / "images"}
+    report = export_model(
+        tiny_config(folder), folder / "tiny", tmp_path / "out", characters="0123串", **lines, progress=False
+    )
+    assert report.classes == 5 and report.unknown == ["串"] and 0 < report.unspellable <= LINES
+    assert list(report.accuracy) == ["trained", "sliced", "exported"]
+    assert report.accuracy["sliced"] == report.accuracy["exported"]  # float32 fits
+
+
+def test_the_fitter_looks_at_drawn_lines_without_a_training_set_and_keeps_float32_where_all_of_it_fits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export_lines, "LINES_TAKEN", 16)
+    folder = tiny_folder()
+    config = tiny_config(folder)
+    config["Train"] = {**config["Train"], "dataset": {**config["Train"]["dataset"], "label_file_list": ["gone.txt"]}}
+    report = export_model(config, folder / "tiny", tmp_path / "out", storage="fitted", finetune_steps=1, progress=False)
+    assert "drawn lines" in report.calibration and "gone.txt" in report.calibration
+    assert report.storage == "float32" and {row["bits"] for row in report.plan} == {32}
+
+
+def test_files_that_compute_something_else_are_not_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(EagerEngine, "run", lambda self, batch: np.full((len(batch), batch.shape[3] // 4, 11), 1 / 11))
+    with pytest.raises(RunError, match="Paddle Inference differs by"):
+        export_model(tiny_config(tiny_folder()), tiny_folder() / "tiny", tmp_path / "out", progress=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("character", ["\u2028", "\x0b", "\x85"])
+def test_line_break_in_the_dictionary_is_refused_for_onnx(character: str) -> None:
+    with pytest.raises(InputError, match="dictionary"):
+        characters_metadata(Charset(("a", character, "b")))
+
+
+def test_paddleocr_reads_a_folder_of_packed_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PADDLE_PDX_DISABLE_MODEL_SOURCE_CHECK", "True")
+    out, source = tiny_export("json", "auto", FITTED_MB), open_images(tiny_folder() / "images")
+    lines = [decode_image(source.read(name), name) for name in source.names()]
+    texts = [text for text, _ in Recognizer(out, "paddle")(lines)]
+
+    from paddleocr import TextRecognition
+
+    official = TextRecognition(model_name="PP-OCRv4_mobile_rec", model_dir=str(out), device="cpu")
+    assert [result["rec_text"] for result in official.predict(lines, batch_size=1)] == texts
+    assert any(texts)
+
+
+@pytest.fixture(scope="module")
+def lines(root: Path) -> list[np.ndarray]:
+    """Real crops where they are here, else drawn ones."""
+    shared = Path(os.environ.get("SCENETEXT_SHARED", root.parent / "shared"))
+    if (shared / "competition" / "train_images.zip").is_file():
+        source = open_images(shared / "competition" / "train_images.zip")
+        return [decode_image(source.read(name), name) for name in source.names()[:40]]
+    from scenetext.synth import draw_part
+
+    return [image for _, image in draw_part("test", 40, 0)]
+
+
+def test_ppocrv6_fits_in_8_bits_and_official_readers_read_the_same(
+    tmp_path: Path, root: Path, lines: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PADDLE_PDX_DISABLE_MODEL_SOURCE_CHECK", "True")
+    config = load_config(root / "configs" / "ppocrv6_small.yml", ["Global.character_dict_path=ppocrv6"])
+    out = tmp_path / "v6"
+    report = export_model(config, "rapidocr:PP-OCRv6_rec_small", out, storage="uint8", progress=False)
+    assert report.storage == "uint8" and report.size_bytes < 6_000_000 and report.classes == 18_710
+    texts = [text for text, _ in Recognizer(out, "paddle")(lines)]
+    assert sum(map(bool, texts)) > 0.9 * len(lines)
+
+    from paddleocr import TextRecognition
+
+    official = TextRecognition(model_name="PP-OCRv6_small_rec", model_dir=str(out), device="cpu")
+    assert [result["rec_text"] for result in official.predict(lines, batch_size=1)] == texts
+
+    from rapidocr import RapidOCR
+    from rapidocr.ch_ppocr_rec import TextRecInput
+
+    convert_to_onnx(out, tmp_path / "v6.onnx")
+    canvas = read_inference_yml(out).canvas
+    shape = [3, canvas.height_px, canvas.width_px]
+    settings = {"Rec.model_path": str(tmp_path / "v6.onnx"), "Rec.rec_img_shape": shape, "Global.log_level": "error"}
+    rapid = RapidOCR(params=settings)
+    recogniser = rapid._load_rec_model()
+    assert [recogniser(TextRecInput(img=[line], return_word_box=False)).txts[0] for line in lines] == texts

@@ -1,0 +1,126 @@
+"""Figures: every axis says what it shows, Chinese is drawn, and pictures arrive on their sheets."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from matplotlib import pyplot
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from scenetext import plots
+from scenetext.plots.style import text_fonts, visible
+
+RNG = np.random.default_rng(0)
+GROUPS = {"group": ["1", "2-3"], "lines": [10, 5], "normalised": [0.8, 1.0], "low": [0.6, 1.0], "high": [0.9, 1.0]}
+CURVE = [
+    {"max_mb": 2.0, "size_bytes": 1_990_000, "bits": 4.2, "normalised": 0.6},
+    {"max_mb": None, "size_bytes": 21_000_000, "bits": 32.0, "normalised": 0.8},
+]
+TEXTS = ["烤鱼　¥18", "ＡＢ12", "$1 or $2", "“黄焖鸡”", "馬記", "☎ 0571", "直骨今门角", "→∅…"]
+
+FIGURES = {
+    "line_sizes": lambda: plots.line_sizes([20, 300, 1626], [1, 5, 77], canvas_px=320, height_px=48),
+    "line_sizes of one line": lambda: plots.line_sizes([64.0], [1], canvas_px=320, height_px=48),
+    "character_counts": lambda: plots.character_counts({"的": 500, " ": 30, "\u3000": 20, "$": 3, "龘": 1}),
+    "canvases": lambda: plots.canvases([20, 300, 900], {"a": 320, "b": 960}, {"a": (640, 320), "b": (1220, 30)}, 48),
+    "learning_rates": lambda: plots.learning_rates([0.0, 1e-4, 5e-5, 1e-6], steps_per_epoch=2),
+    "training_curves": lambda: plots.training_curves([10, 20], [9.0, 3.0], [20], [0.5], [0.6]),
+    "training_curves before a first row": lambda: plots.training_curves([], [], [3], [0.0], [0.0]),
+    "accuracy_by_group": lambda: plots.accuracy_by_group(
+        {"length": {"a": GROUPS, "b": GROUPS}, "width": {"a": GROUPS}}
+    ),
+    "confusion_bars": lambda: plots.confusion_bars(["场", "", "$"], ["埸", " ", ""], [3, 2, 1], [False, True, False]),
+    "confusion_bars of a perfect reader": lambda: plots.confusion_bars([], [], [], []),
+    "bytes_by_part": lambda: plots.bytes_by_part(
+        {"a": {"head": 9_000_000}, "b": {"head": 2, "program": 1}}, 10_000_000
+    ),
+    "bits_by_layer": lambda: plots.bits_by_layer(
+        ["backbone.a", "backbone.b", "head.c"], [8.2, 4, 3], [1000, 90_000, 5]
+    ),
+    "bits_by_layer of nothing": lambda: plots.bits_by_layer([], [], []),
+    "accuracy_by_size without budgets": lambda: plots.accuracy_by_size([]),
+    "accuracy_by_size": lambda: plots.accuracy_by_size(CURVE, 2_900_000),
+    "confidence": lambda: plots.confidence([0.2, 0.99], [0.9], [0.1]),
+    "confidence without labels": lambda: plots.confidence([0.2, 0.99]),
+}
+SHEETS = {
+    "contact_sheet": lambda: plots.contact_sheet([picture(48, 100)] * len(TEXTS), TEXTS),
+    "contact_sheet of nothing": lambda: plots.contact_sheet([], []),
+    "variants_sheet": lambda: plots.variants_sheet([[picture(48, 90)] * 30, [picture(20, 2000)]], TEXTS[:2]),
+}
+
+
+def picture(height_px: int, width_px: int) -> np.ndarray:
+    return RNG.integers(0, 256, (height_px, width_px, 3), np.uint8)
+
+
+def drawn(figure: Figure) -> np.ndarray:
+    """The figure as (H, W, 3) uint8 RGB."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[:, :, :3]
+
+
+@pytest.mark.parametrize("name", [*FIGURES, *SHEETS])
+def test_a_figure_is_drawn_without_complaint_and_left_to_the_caller_to_show(name: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a missing glyph is a warning
+        figure = (FIGURES | SHEETS)[name]()
+        pixels = drawn(figure)
+    assert pixels.std() > 0 or "nothing" in name
+    assert pyplot.get_fignums() == []
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_axis_says_what_it_shows(name: str) -> None:
+    for panel in FIGURES[name]().axes:
+        assert panel.get_xlabel()
+        assert panel.get_ylabel() or any(tick.get_text() for tick in panel.get_yticklabels())
+
+
+def test_a_picture_stands_on_its_sheet_pixel_for_pixel_in_its_colours() -> None:
+    crop = picture(48, 120)
+    sheet = drawn(plots.contact_sheet([picture(48, 200), crop], ["一", "二"]))
+    match = cv2.matchTemplate(sheet, crop[:, :, ::-1].copy(), cv2.TM_SQDIFF_NORMED)
+    assert match.min() < 1e-3
+
+
+@pytest.mark.parametrize("width_px", [1, 1099, 1626, 9000])
+def test_a_sheet_is_never_wider_than_asked(width_px: int) -> None:
+    sheet = drawn(plots.contact_sheet([picture(48, width_px), picture(10, 10)], ["长" * 300, "短"], width_px=1100))
+    assert abs(sheet.shape[1] - 1100) <= 1
+
+
+def test_captions_do_not_run_into_their_neighbours() -> None:
+    sheet = plots.contact_sheet([picture(48, 20)] * 6, ["一二三四五六七八九十"] * 6)
+    drawn(sheet)
+    boxes = sorted(
+        (text.get_window_extent().y0, text.get_window_extent().x0, text.get_window_extent().x1)
+        for text in sheet.axes[0].texts
+    )
+    assert all(left[0] != right[0] or left[2] <= right[1] for left, right in zip(boxes, boxes[1:]))
+
+
+def test_white_space_and_formula_signs_are_shown_as_characters() -> None:
+    assert visible("a b\u3000$") == "a␣b□\\$"
+    assert text_fonts()[0].startswith("Noto Sans SC")
+
+
+def test_saving_writes_a_picture_and_gives_the_figure_back(tmp_path: Path) -> None:
+    figure = FIGURES["learning_rates"]()
+    assert plots.save(figure, tmp_path / "plots" / "rate.png") is figure
+    assert cv2.imread(str(tmp_path / "plots" / "rate.png")).shape[1] == 1000
+    assert [path.name for path in (tmp_path / "plots").iterdir()] == ["rate.png"]
+
+
+def test_importing_the_figures_loads_no_paddle() -> None:
+    check = "import sys, scenetext.plots\nprint('paddle' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

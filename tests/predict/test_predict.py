@@ -1,0 +1,293 @@
+"""Reading with exported folders: canvases, order, engines, and what cannot be read."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from exported import LINES, tiny_export, tiny_folder
+
+from scenetext.data.transforms import Canvas, resize_norm_img, to_canvas
+from scenetext.errors import InputError
+from scenetext.predict.images import predict_images
+from scenetext.predict.line_reader import MAX_WIDTH_PX, LineReader, fit_line
+from scenetext.predict.ngram import NGramModel
+from scenetext.predict.recognizer import Recognizer, predict_to_file
+from scenetext.system.resumable import ResumableLines
+from scenetext.text.charset import Charset
+
+RNG = np.random.default_rng(0)
+CHARSET = Charset(("a", "b"))
+
+
+def picture(height: int, width: int) -> np.ndarray:
+    return RNG.integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def folder() -> Path:
+    return tiny_export("json", "float32")
+
+
+@pytest.fixture(scope="module")
+def lines() -> list[np.ndarray]:
+    names = sorted((tiny_folder() / "images").iterdir())
+    return [cv2.imread(str(name)) for name in names]
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [(48, 320), (48, 321), (24, 94), (1, 1), (1, 60), (900, 1), (47, 1000), (31, 333), (17, 401), (60, 3999)],
+)
+def test_canvas_is_paddlex_rule_to_the_pixel(shape: tuple[int, int]) -> None:
+    image = picture(*shape)
+    line = fit_line(image, Canvas(48, 320))
+    expected, _ = resize_norm_img(image, (3, 48, 320), infer=True)
+    np.testing.assert_array_equal(to_canvas([line.image], line.canvas_px)[0], expected)
+
+
+def test_line_beyond_the_widest_canvas_is_squeezed() -> None:
+    line = fit_line(picture(10, 5000), Canvas(48, 320))
+    assert line.canvas_px == MAX_WIDTH_PX and line.image.shape == (48, MAX_WIDTH_PX, 3)
+
+
+def test_what_is_read_depends_neither_on_batch_mates_nor_on_their_number(folder: Path, lines: list[np.ndarray]) -> None:
+    wide = [np.hstack([line, line]) for line in lines[:4]]
+    mixed = [*wide[:2], *lines, *wide[2:]]
+    together = Recognizer(folder, batch_size=5)(mixed)
+    alone = Recognizer(folder, batch_size=1)
+    apart = [alone([line])[0] for line in mixed]
+    assert [text for text, _ in together] == [text for text, _ in apart]
+    np.testing.assert_allclose([c for _, c in together], [c for _, c in apart], atol=1e-5)
+    assert len({text for text, _ in together}) > 5  # the network does tell them apart
+
+
+def test_wide_lines_come_in_smaller_batches() -> None:
+    sizes = []
+
+    class Engine:
+        workers = 1
+
+        def run(self, batch: np.ndarray) -> np.ndarray:
+            sizes.append((len(batch), batch.shape[3]))
+            return np.zeros((len(batch), 4, 3), np.float32)
+
+    done = []
+    LineReader(Engine(), CHARSET, Canvas(32, 100), batch_size=8)([picture(32, w) for w in [50] * 9 + [150] * 8 + [3000] * 3],
+                                                        done.append)  # fmt: skip
+    assert sizes == [(1, 3000), (1, 3000), (1, 3000), (8, 150), (8, 100), (1, 100)]
+    assert done == [size for size, _ in sizes]
+
+
+@pytest.mark.parametrize(("classes", "fits"), [(2, False), (3, True), (4, True), (5, False)])
+def test_dictionary_of_another_network_is_refused(classes: int, fits: bool) -> None:
+    class Engine:
+        workers = 1
+
+        def run(self, batch: np.ndarray) -> np.ndarray:
+            return np.zeros((len(batch), 4, classes), np.float32)
+
+    reader = LineReader(Engine(), Charset(("a", "b", " "), use_space_char=True), Canvas(32, 100))
+    if fits:
+        assert reader([picture(32, 50)]) == [("", 0.0)]
+    else:
+        with pytest.raises(InputError, match=f"{classes} classes"):
+            reader([picture(32, 50)])
+
+
+@pytest.mark.parametrize(
+    "image",
+    [np.zeros((9, 50), np.uint8), np.zeros((9, 50, 4), np.uint8), np.zeros((9, 50, 3)), np.zeros((0, 5, 3), np.uint8)],
+)
+def test_array_that_is_no_picture_is_refused(folder: Path, image: np.ndarray) -> None:
+    with pytest.raises(InputError, match="Image 1 is"):
+        Recognizer(folder)([picture(32, 50), image])
+
+
+def test_folder_zip_and_single_file_are_read_alike(folder: Path, tmp_path: Path, lines: list[np.ndarray]) -> None:
+    images = tiny_folder() / "images"
+    with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
+        for path in images.iterdir():
+            archive.write(path, f"images/{path.name}")
+    reader = Recognizer(folder)
+    read = list(predict_images(reader, images, progress=False))
+    assert [p.name for p in read] == sorted(p.name for p in images.iterdir())
+    assert [(p.text, p.confidence) for p in read] == reader(lines)
+    assert list(predict_images(reader, tmp_path / "images.zip", progress=False)) == read
+    (single,) = predict_images(reader, images / read[3].name, progress=False)
+    assert (single.name, single.text) == (read[3].name, read[3].text)
+    wanted = [read[5].name, read[0].name]
+    assert [p.name for p in predict_images(reader, images, wanted, progress=False)] == wanted
+
+
+def test_a_beam_with_a_language_model_reads_what_the_model_likes_better(
+    folder: Path, lines: list[np.ndarray], tmp_path: Path
+) -> None:
+    model = NGramModel.train([text for text, _ in Recognizer(folder)(lines)][:3])
+    plain = [text for text, _ in Recognizer(folder, beam_width=8)(lines)]
+    weighed = [text for text, _ in Recognizer(folder, beam_width=8, language_model=model)(lines)]
+    assert sum(map(model.score, weighed)) > sum(map(model.score, plain))
+
+    model.save(tmp_path / "model.txt")
+    out = tmp_path / "read.txt"
+    arguments = ["--beam-width", "8", "--language-model", tmp_path / "model.txt"]
+    command = [sys.executable, "-m", "scenetext", "predict", "--model", folder, "--images", tiny_folder() / "images"]
+    subprocess.run([*command, "--out", out, *arguments], check=True, capture_output=True)
+    assert [line.split("\t")[1] for line in out.read_text(encoding="utf-8").splitlines()] == weighed
+
+
+def test_a_language_model_without_a_beam_is_refused(folder: Path) -> None:
+    with pytest.raises(InputError, match="beam width"):
+        Recognizer(folder, language_model=NGramModel.train(["a"]))
+
+
+@pytest.mark.parametrize("chunk", [1, 5])
+def test_many_images_pass_in_chunks_and_in_order(folder: Path, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = Recognizer(folder)
+    expected = [p.text for p in predict_images(reader, tiny_folder() / "images", progress=False)]
+    monkeypatch.setattr("scenetext.predict.images.LINES_PER_PIECE", chunk)
+    assert [p.text for p in predict_images(reader, tiny_folder() / "images", progress=False)] == expected
+
+
+def test_command_writes_every_image_and_names_those_it_cannot_read(folder: Path, tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    shutil.copytree(tiny_folder() / "images", images)
+    (images / "5a.png").write_bytes(b"")
+    (images / "5b.jpg").write_bytes(b"no picture")
+    command = ["predict", "--model", str(folder), "--images", str(images), "--out", str(tmp_path / "p.txt")]
+    done = subprocess.run([sys.executable, "-m", "scenetext", *command], capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stderr
+    rows = [line.split("\t") for line in (tmp_path / "p.txt").read_text(encoding="utf-8").splitlines()]
+    assert [name for name, _, _ in rows] == sorted(path.name for path in images.iterdir())
+    assert [row for row in rows if row[0].startswith("5a") or row[0].startswith("5b")] == [
+        ["5a.png", "", "0.000000"],
+        ["5b.jpg", "", "0.000000"],
+    ]
+    assert all(0 < float(confidence) <= 1 for name, text, confidence in rows if text)
+    assert f"2 of {LINES + 2} images could not be read" in done.stderr
+    assert "5a.png is empty" in done.stderr and "5b.jpg is no image" in done.stderr
+    assert len(done.stdout.splitlines()) <= 1  # native libraries print nothing between
+
+
+def test_failed_run_leaves_the_earlier_file(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "p.txt").write_text("earlier")
+    (tmp_path / "none").mkdir()
+    with pytest.raises(InputError, match="no images"):
+        predict_to_file(folder, tmp_path / "none", tmp_path / "p.txt", progress=False)
+    assert [path.name for path in tmp_path.glob("p.txt*")] == ["p.txt"]
+    assert (tmp_path / "p.txt").read_text() == "earlier"
+
+
+@pytest.mark.parametrize(("format", "storage"), [("json", "float32"), ("pdmodel", "uint8"), ("onnx", "uint8")])
+def test_onnxruntime_reads_every_folder_as_paddle_does(
+    format: str, storage: str, lines: list[np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    exported = tiny_export(format, storage)
+    same = tiny_export("pdmodel", "uint8") if format == "onnx" else exported
+    texts = [text for text, _ in Recognizer(same, "paddle")(lines)]
+    assert [text for text, _ in Recognizer(exported, "onnxruntime")(lines)] == texts
+    cached = list((tmp_path / "scenetext" / "onnx").glob("*.onnx")) if format != "onnx" else []
+    assert len(cached) == (format != "onnx")  # converted once, outside the model folder
+    if cached:
+        written = cached[0].stat().st_mtime_ns
+        Recognizer(exported, "onnxruntime")
+        assert cached[0].stat().st_mtime_ns == written
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@pytest.mark.parametrize(
+    ("broken", "engine", "told"),
+    [
+        (lambda f: shutil.rmtree(f), "paddle", "does not exist"),
+        (lambda f: (f / "inference.yml").unlink(), "paddle", "holds no inference.yml"),
+        (lambda f: (f / "inference.yml").write_text("a: [1"), "paddle", "not valid YAML"),
+        (lambda f: (f / "inference.yml").write_text("PreProcess: {}"), "paddle", "transform_ops"),
+        (lambda f: (f / "inference.yml").write_text("!!python/object/apply:os.getcwd []"), "paddle", "not valid YAML"),
+        (lambda f: (f / "inference.json").unlink(), "paddle", "neither inference.json nor inference.pdmodel"),
+        (lambda f: (f / "inference.pdiparams").unlink(), "paddle", "without inference.pdiparams"),
+        (lambda f: cut(f / "inference.json"), "paddle", "damaged"),
+        (lambda f: cut(f / "inference.pdiparams"), "paddle", "damaged"),
+        (lambda f: (f / "inference.onnx").write_bytes(b"no graph"), "onnxruntime", "cannot read"),
+        (lambda f: None, "tensorflow", "known are auto, paddle, onnxruntime"),
+    ],
+)
+def test_incomplete_folder_is_told(folder: Path, tmp_path: Path, broken, engine: str, told: str) -> None:
+    copy = tmp_path / "model"
+    shutil.copytree(folder, copy)
+    broken(copy)
+    with pytest.raises(InputError, match=told):
+        Recognizer(copy, engine)
+
+
+def test_onnx_folder_tells_which_engine_reads_it() -> None:
+    with pytest.raises(InputError, match="--engine onnxruntime"):
+        Recognizer(tiny_export("onnx", "uint8"), "paddle")
+
+
+def test_a_stopped_job_goes_on_where_it_stopped(folder: Path, tmp_path: Path, lines, capsys, monkeypatch) -> None:
+    pictures, out = tmp_path / "pictures", tmp_path / "read.txt"
+    pictures.mkdir()
+    for index, line in enumerate(lines):
+        cv2.imwrite(str(pictures / f"{index:03d}.png"), line)
+    (pictures / "000.png").write_bytes(b"no picture")
+    predict_to_file(folder, pictures, tmp_path / "whole.txt", progress=False)
+    whole = (tmp_path / "whole.txt").read_text(encoding="utf-8")
+
+    def stopping(*arguments):
+        for index, prediction in enumerate(predict_images(*arguments)):
+            if index == 5:
+                raise KeyboardInterrupt
+            yield prediction
+
+    monkeypatch.setattr("scenetext.predict.recognizer.predict_images", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        predict_to_file(folder, pictures, out, progress=False)
+    part = out.with_name("read.txt.part")
+    assert not out.exists() and part.read_text(encoding="utf-8") == "".join(whole.splitlines(keepends=True)[:5])
+    part.write_bytes(part.read_bytes()[:-3])  # a line that was cut off by a kill
+
+    read = []
+
+    def noting(reader, source, names, progress):
+        read.extend(names)
+        return predict_images(reader, source, names, progress)
+
+    monkeypatch.setattr("scenetext.predict.recognizer.predict_images", noting)
+    capsys.readouterr()
+    summary = predict_to_file(folder, pictures, out, progress=False)
+    assert read == [f"{index:03d}.png" for index in range(4, len(lines))]
+    assert out.read_text(encoding="utf-8") == whole
+    assert summary.lines == len(lines) and [p.name for p in summary.unreadable] == ["000.png"]
+    assert "first 4 of" in capsys.readouterr().err
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["pictures", "read.txt", "whole.txt"]
+
+
+@pytest.mark.parametrize("changed", ["model", "images", "engine"])
+def test_lines_of_another_job_are_not_gone_on_with(folder, tmp_path: Path, lines, changed: str, monkeypatch) -> None:
+    pictures, others, out = tmp_path / "pictures", tmp_path / "others", tmp_path / "read.txt"
+    for place in (pictures, others):
+        place.mkdir()
+        for index, line in enumerate(lines[:4]):
+            cv2.imwrite(str(place / f"{index}.png"), line)
+    model = shutil.copytree(folder, tmp_path / "model")
+    monkeypatch.setattr(ResumableLines, "finish", lambda self: None)  # as if killed just before
+    predict_to_file(model, pictures, out, engine="onnxruntime", progress=False)
+    monkeypatch.undo()
+    part = out.with_name("read.txt.part")
+    part.write_text(part.read_text(encoding="utf-8").replace("0.png\t", "0.png\tof the other job", 1), encoding="utf-8")
+    if changed == "model":
+        path = model / "inference.yml"
+        path.write_text(path.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    engine = "paddle" if changed == "engine" else "onnxruntime"
+    predict_to_file(model, others if changed == "images" else pictures, out, engine=engine, progress=False)
+    assert "of the other job" not in out.read_text(encoding="utf-8")

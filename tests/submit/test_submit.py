@@ -1,0 +1,155 @@
+"""Submissions: their format, their check against the test set, the manifest and the table."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+from exported import LINES, tiny_export, tiny_folder
+
+from scenetext.errors import InputError
+from scenetext.predict.images import predict_images
+from scenetext.predict.recognizer import Recognizer
+from scenetext.submit.submission import submit, validate_submission
+from scenetext.system.files import read_json, sha256_file
+from scenetext.text.natural_order import natural_order
+
+NAMES = ["1.jpg", "2.jpg", "10.jpg"]
+
+
+@pytest.mark.parametrize(
+    "ordered",
+    [
+        ["1.jpg", "2.jpg", "10.jpg", "100.jpg"],
+        ["a1b2", "a1b10", "a2b1"],
+        ["img_9.png", "img_10.png"],
+        ["007.jpg", "7.jpg", "8.jpg"],  # equal numbers: by their digits
+        ["1", "1.jpg", "a"],
+        ["12345678901234567890.jpg", "12345678901234567891.jpg"],
+    ],
+)
+def test_names_are_ordered_as_people_count(ordered: list[str]) -> None:
+    assert natural_order(reversed(ordered)) == ordered
+
+
+@pytest.fixture(scope="module")
+def submitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A submission of the tiny network, one of its images unreadable."""
+    folder = tmp_path_factory.mktemp("work")
+    shutil.copytree(tiny_folder() / "images", folder / "images")
+    (folder / "images" / "12.png").write_bytes(b"")
+    out = folder / "submissions" / "first"
+    scores = {"raw": {"value": 0.5}, "normalised": {"value": 0.625}}
+    submit(tiny_export("json", "float32"), folder / "images", out, scores=scores, progress=False)
+    return out
+
+
+def test_submission_has_a_row_for_every_image_in_natural_order(submitted: Path) -> None:
+    data = (submitted / "predicts.txt").read_bytes()
+    assert data.startswith(b"new_name\tvalue\n") and data.endswith(b"\n") and b"\r" not in data
+    rows = [line.split("\t") for line in data.decode("utf-8").splitlines()[1:]]
+    assert [name for name, _ in rows] == [f"{number}.png" for number in range(LINES + 1)]
+    images = submitted.parents[1] / "images"
+    read = {p.name: p.text for p in predict_images(Recognizer(tiny_export("json", "float32")), images, progress=False)}
+    assert dict(rows) == read and read["12.png"] == ""
+    assert sorted(path.name for path in submitted.iterdir()) == ["manifest.json", "predicts.txt"]
+
+
+def test_manifest_says_how_the_submission_was_made(submitted: Path) -> None:
+    manifest = read_json(submitted / "manifest.json")
+    model = tiny_export("json", "float32")
+    assert (manifest["name"], manifest["rows"]) == ("first", LINES + 1)
+    assert manifest["empty"] >= 1 and "12.png is empty" in manifest["unreadable"]["12.png"]
+    assert manifest["predictions_sha256"] == sha256_file(submitted / "predicts.txt")
+    files = manifest["model"]["files"]
+    assert files == {p.name: {"sha256": sha256_file(p), "size_bytes": p.stat().st_size} for p in model.iterdir()}
+    assert manifest["model"]["size_bytes"] == sum(
+        file["size_bytes"] for name, file in files.items() if name != "inference.yml"
+    )
+    assert manifest["scores"]["normalised"]["value"] == 0.625
+    assert manifest["environment"]["versions"]["paddlepaddle"]
+
+
+def test_table_has_one_row_per_submission(submitted: Path) -> None:
+    readme = submitted.parent / "README.md"
+    readme.write_text(readme.read_text(encoding="utf-8") + "\nA remark below the table.\n", encoding="utf-8")
+    images = submitted.parents[1] / "images"
+    for out in (submitted.parent / "second", submitted, submitted):
+        submit(tiny_export("json", "float32"), images, out, progress=False)
+    submit(tiny_export("json", "float32"), images, submitted.parent / "third", progress=False, add_row=False)
+    lines = readme.read_text(encoding="utf-8").splitlines()
+    rows = [line.split(" | ")[0].strip("| ") for line in lines if line.startswith("|")]
+    assert rows == ["submission", "---", "first", "second"]
+    assert lines[-1] == "A remark below the table."
+
+
+def test_other_files_in_the_folder_stay(submitted: Path) -> None:
+    (submitted / "notes.txt").write_text("mine")
+    submit(tiny_export("json", "float32"), submitted.parents[1] / "images", submitted, progress=False)
+    assert (submitted / "notes.txt").read_text() == "mine"
+    (submitted / "notes.txt").unlink()
+
+
+@pytest.mark.parametrize(
+    ("prepare", "settings", "told"),
+    [
+        (lambda images, model: None, {"max_mb": 0.5}, "limit is 0.5 MB"),
+        (lambda images, model: shutil.copytree(images, images / "more"), {}, "by bare name only"),
+        (lambda images, model: [path.unlink() for path in images.iterdir()], {}, "no images"),
+        (lambda images, model: tabs_for_digits(model), {}, "tab or line end"),
+        (lambda images, model: (model / "inference.json").unlink(), {}, "holds no program"),
+    ],
+)
+def test_refusal_leaves_the_earlier_submission(tmp_path: Path, prepare, settings: dict, told: str) -> None:
+    images, model, out = tmp_path / "images", tmp_path / "model", tmp_path / "submissions" / "s"
+    shutil.copytree(tiny_folder() / "images", images)
+    shutil.copytree(tiny_export("json", "float32"), model)
+    out.mkdir(parents=True)
+    (out / "predicts.txt").write_text("earlier")
+    prepare(images, model)
+    with pytest.raises(InputError, match=told):
+        submit(model, images, out, progress=False, **settings)
+    assert (out / "predicts.txt").read_text() == "earlier" and len(list(out.iterdir())) == 1
+    assert not (out.parent / "README.md").exists()
+
+
+def tabs_for_digits(model: Path) -> None:
+    settings = yaml.safe_load((model / "inference.yml").read_text())
+    settings["PostProcess"]["character_dict"] = ["\t"] * 10
+    (model / "inference.yml").write_text(yaml.safe_dump(settings))
+
+
+GOOD = "new_name\tvalue\n1.jpg\ta\n2.jpg\t\n10.jpg\tb c\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (GOOD.replace("value", "text"), ":1 is"),
+        ("", ":1 is"),
+        (GOOD[:-1], "cut short"),
+        (GOOD.replace("\n", "\r\n"), ":1 holds a CR"),
+        ("\ufeff" + GOOD, "byte order mark"),
+        (GOOD.replace("2.jpg\t\n", ""), "2.jpg is missing"),
+        (GOOD + "11.jpg\tx\n", "11.jpg is not in the test set"),
+        (GOOD + "10.jpg\tb c\n", "10.jpg is twice"),
+        (GOOD.replace("1.jpg\ta\n2.jpg\t\n", "2.jpg\t\n1.jpg\ta\n"), ":3: 1.jpg stands after 2.jpg"),
+        (GOOD.replace("b c", "b\tc"), ":4 has 3 columns"),
+        (GOOD.replace("\ta", ""), ":2 has 1 columns"),
+        (GOOD.replace("1.jpg", "images/1.jpg"), "is missing"),
+    ],
+)
+def test_wrong_submission_is_told_with_its_line(tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "p.txt").write_text(text, encoding="utf-8", newline="")
+    with pytest.raises(InputError, match=told):
+        validate_submission(tmp_path / "p.txt", NAMES)
+
+
+def test_right_submission_is_counted(tmp_path: Path) -> None:
+    (tmp_path / "p.txt").write_text(GOOD, encoding="utf-8", newline="")
+    assert validate_submission(tmp_path / "p.txt", NAMES) == {"rows": 3, "empty": 1}
+    (tmp_path / "p.txt").write_bytes(GOOD.replace("b c", "中").encode("gb18030"))
+    with pytest.raises(InputError, match=":4 is not UTF-8"):
+        validate_submission(tmp_path / "p.txt", NAMES)

@@ -1,0 +1,69 @@
+"""Jobs in a process that is kept open: each starts as if it were the first, and a failure is told in its own words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scenetext.errors import RunError
+from scenetext.system import subprocesses as fresh_process
+from scenetext.system.subprocesses import JobProcess, run_module
+
+WORKER = """
+import os
+from scenetext.system import subprocesses as fresh_process
+
+fresh_process.CAN_FORK &= "nofork" not in os.environ["GIVEN"]
+count = 0
+
+def do(job):
+    global count
+    count += 1
+    if job.name == "wrong":
+        raise ValueError(f"{job} is wrong")
+    if job.name == "killed":
+        os.kill(os.getpid(), 9)
+    print("said in between")
+    job.write_text(f"{count} {os.environ['GIVEN']}", encoding="utf-8")
+
+if __name__ == "__main__":
+    fresh_process.serve_jobs(do)
+"""
+
+
+@pytest.fixture
+def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a module that does jobs."""
+    (tmp_path / "some_worker.py").write_text(WORKER, encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    return "some_worker"
+
+
+@pytest.mark.parametrize("given", ["fork", "nofork"])
+def test_each_job_starts_as_if_it_were_the_first(
+    given: str, worker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fresh_process, "CAN_FORK", fresh_process.CAN_FORK and given == "fork")
+    jobs = [tmp_path / name for name in ("one", "另一个", "three")]
+    with JobProcess(worker, {"GIVEN": given}) as process:
+        for job in jobs:
+            process.run(job)
+            assert job.read_text(encoding="utf-8") == f"1 {given}"
+
+
+@pytest.mark.parametrize(("job", "told"), [("wrong", "ValueError: .*wrong is wrong"), ("killed", "killed by signal 9")])
+def test_a_job_that_fails_is_told_in_its_own_words(job: str, told: str, worker: str, tmp_path: Path) -> None:
+    with JobProcess(worker, {"GIVEN": "x"}) as process:
+        process.run(tmp_path / "right")
+        with pytest.raises(RunError, match=f"python -m {worker} ended with status 1: {told}"):
+            process.run(tmp_path / job)
+        with pytest.raises(RunError, match=told):  # and goes on being told
+            process.run(tmp_path / "right")
+
+
+def test_a_module_that_does_not_even_start_is_told() -> None:
+    with pytest.raises(RunError, match="No module named scenetext.nowhere"):
+        run_module("scenetext.nowhere", [])
+    with JobProcess("scenetext.nowhere", {}) as process, pytest.raises(RunError, match="No module named"):
+        process.run(Path("job"))

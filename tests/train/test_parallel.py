@@ -1,0 +1,180 @@
+"""Two processes that train together, started as the README says, on one host or two, learn what one learns."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import paddle
+import pytest
+import yaml
+from drawn import DIGITS, draw_digits, tiny_config
+
+from scenetext.config import load_config
+from scenetext.data.batches import BatchPlan, WidthBucketSampler
+from scenetext.data.dataset import Lines
+from scenetext.errors import InputError
+from scenetext.models.targets import Targets
+from scenetext.text.charset import Charset
+from scenetext.text.records import RecordTable
+from scenetext.train import parallel
+from scenetext.train.losses import adds_up_lines, build_loss
+from scenetext.train.trainer import train
+from scenetext.weights.pdparams import read_pdparams
+
+STEPS = 20
+
+
+def steps_of(run: Path) -> list[dict]:
+    """The rows of the steps that a training logged."""
+    rows = [json.loads(row) for row in (run / "history.jsonl").read_text(encoding="utf-8").splitlines()]
+    return [row for row in rows if row["kind"] == "train"]
+
+
+LAUNCH = [sys.executable, "-m", "paddle.distributed.launch"]
+
+
+@pytest.fixture(scope="module")
+def config_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("parallel")
+    data = draw_digits(folder, 23)  # the last batch of an epoch is short and odd
+    config = tiny_config(data, epoch_num=7, log_smooth_window=1, eval_batch_epoch=7)
+    config["Train"]["sampler"] = None
+    # a plain step: Adam divides by the size of a gradient and makes rounding errors of small ones as large as the rest
+    config["Optimizer"] = {"name": "Momentum", "momentum": 0.9, "lr": {"name": "Const", "learning_rate": 1e-4}}
+    path = folder / "config.yml"
+    path.write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def alone(config_path: Path) -> Path:
+    """The run of one process."""
+    run = config_path.with_name("one")
+    train(load_config(config_path, ["Train.loader.batch_size_per_card=8"]), run, progress=False)
+    return run
+
+
+def free_port() -> int:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        return server.getsockname()[1]
+
+
+@pytest.mark.parametrize("hosts", [1, 2])
+def test_two_processes_learn_what_one_learns(hosts: int, config_path: Path, alone: Path, tmp_path: Path) -> None:
+    launch = [[*LAUNCH, "--nproc_per_node", "2", "--backend", "gloo"]]
+    if hosts == 2:
+        master = f"127.0.0.1:{free_port()}"
+        launch = [[*LAUNCH, "--nnodes", "2", "--master", master, "--rank", str(host)] for host in (0, 1)]
+    scenetext = [Path(sys.executable).with_name("scenetext"), "train", "-c", config_path]
+    options = ["-o", f"Global.save_model_dir={tmp_path / 'two'}", "Train.loader.batch_size_per_card=4"]
+    launched = [
+        subprocess.Popen(
+            [*command, "--log_dir", tmp_path / f"log{host}", *scenetext, *options],
+            env={**os.environ, "OMP_NUM_THREADS": "1", "PADDLE_DISTRI_BACKEND": "gloo"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for host, command in enumerate(launch)
+    ]
+    try:
+        told = [process.communicate(timeout=300)[0] for process in launched]
+    finally:
+        for process in launched:
+            process.kill()
+    assert [process.returncode for process in launched] == [0] * hosts, "\n".join(told)
+    two, one = steps_of(tmp_path / "two"), steps_of(alone)
+    assert [row["step"] for row in two] == [row["step"] for row in one] and len(one) >= STEPS
+    np.testing.assert_allclose([row["loss"] for row in two[:STEPS]], [row["loss"] for row in one[:STEPS]], rtol=1e-4)
+    together, apart = (read_pdparams(run / "latest") for run in (tmp_path / "two", alone))
+    for key in (key for key in apart if key.endswith(("_mean", "_variance"))):
+        np.testing.assert_allclose(together[key], apart[key], rtol=1e-3, atol=1e-3, err_msg=key)
+
+
+@pytest.mark.parametrize("added_up", [False, True])
+@pytest.mark.parametrize(("lines", "size"), [(8, 2), (7, 2), (7, 3), (2, 3), (1, 4)])
+def test_parts_of_a_batch_make_up_the_batch(
+    lines: int, size: int, added_up: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = BatchPlan(np.arange(lines) + 5, 32, 100)
+    values = np.random.default_rng(0).random(lines + 5)
+    loss = np.sum if added_up else np.mean
+    monkeypatch.setenv("PADDLE_TRAINERS_NUM", str(size))
+    seen, total = [], 0.0
+    for rank in range(size):
+        monkeypatch.setenv("PADDLE_TRAINER_ID", str(rank))
+        part, weight = parallel.own_part(plan, added_up)
+        assert (part.height_px, part.width_px) == (32, 100) and len(part.indices)
+        seen += list(part.indices) if weight else []
+        total += weight * loss(values[part.indices]) / size
+    assert sorted(seen) == list(plan.indices)
+    assert total == pytest.approx(loss(values[plan.indices]))
+
+
+@pytest.mark.parametrize(("config", "added_up"), [("rare_mv3", True), ("crnn_mobile", False), ("svtrv2_gtc", False)])
+def test_a_loss_is_said_to_be_a_sum_or_a_mean_as_it_is(config: str, added_up: bool, root: Path) -> None:
+    config = load_config(root / "configs" / f"{config}.yml")
+    rng = np.random.default_rng(0)
+    heads = {"attention": (12, 9), "ctc": (12, 9), "nrtr": (6, 12)}  # steps and classes
+    once = {name: rng.normal(size=(3, *shape)).astype(np.float32) for name, shape in heads.items()}
+    values = []
+    for times in (1, 2):  # the same lines once and twice
+        outputs = {name: paddle.to_tensor(np.tile(array, (times, 1, 1))) for name, array in once.items()}
+        ids = paddle.to_tensor(np.tile(np.int32([[1, 3, 2, 4, 1]]), (3 * times, 1)))
+        targets = Targets(ids, paddle.full([3 * times], 5, "int64"))
+        values.append(float(build_loss(config)(outputs, targets)["loss"]))
+    assert adds_up_lines(config) is added_up
+    assert values[1] == pytest.approx(values[0] * (2 if added_up else 1), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda c: None, None),
+        (lambda c: c["config"]["Train"]["dataset"].update(data_dir="/elsewhere"), None),  # another host's paths
+        (lambda c: c["config"]["Global"].update(save_model_dir="/elsewhere"), None),
+        (lambda c: c["config"]["Optimizer"]["lr"].update(learning_rate=1e-3), "differ in Optimizer:"),
+        (lambda c: c["config"]["Train"]["loader"].update(batch_size_per_card=5), "differ in Train:"),
+        (lambda c: c.update(texts=["1", "3"]), "differ in the lines of Train, the lines of Eval:"),
+        (lambda c: c.update(widths=[40, 41]), "differ in the widths of their pictures:"),
+        (lambda c: c.update(characters="0123"), "differ in the dictionary:"),
+        (lambda c: c.update(step=8), "differ in the step that the checkpoint goes on from:"),
+    ],
+)
+def test_processes_that_do_not_train_the_same_are_told_in_what_they_differ(
+    change, told: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two processes, the second one's view: `all_reduce` gives it what the first one has."""
+    monkeypatch.setenv("PADDLE_TRAINERS_NUM", "2")
+    of_first: list[paddle.Tensor] = []
+
+    def check(case: dict, all_reduce) -> None:
+        monkeypatch.setattr(paddle.distributed, "all_reduce", all_reduce)
+        records = RecordTable.of_pairs(zip("ab", case["texts"], strict=True), lambda name, number: name)
+        lines = Lines(records, None, Charset(tuple(case["characters"])), 32, 100)
+        sampler = WidthBucketSampler(np.array(case["widths"]), 32, 4000, True, 0)
+        parallel.check_agreement(case["config"], lines, sampler, records, case["step"])
+
+    def case() -> dict:
+        config = tiny_config(Path("data"))
+        return {"config": config, "texts": ["1", "2"], "widths": [40, 40], "characters": DIGITS, "step": 7}
+
+    def reduced(tensor: paddle.Tensor, op) -> None:
+        choose = {paddle.distributed.ReduceOp.MIN: paddle.minimum, paddle.distributed.ReduceOp.MAX: paddle.maximum}
+        paddle.assign(choose[op](tensor, of_first[0]), tensor)
+
+    check(case(), lambda tensor, op: of_first.append(tensor.clone()))
+    other = case()
+    change(other)
+    if told is None:
+        check(other, reduced)
+    else:
+        with pytest.raises(InputError, match=told):
+            check(other, reduced)

@@ -1,0 +1,273 @@
+"""The six notebooks: their form, cell by cell, and one real walk through all of them on a tiny drawn competition."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from statistics import median
+
+import nbformat
+import papermill
+import pytest
+
+from scenetext.errors import InputError
+from scenetext.runs.experiment import configure, starting_config
+from scenetext.workflow.notebook_cleaner import cleaned
+from scenetext.workflow.notebook_runner import NOTEBOOKS, read_parameters
+
+FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
+MOST_CELLS, MEDIAN_LINES, MOST_LINES, PLOTS = 20, 6, 15, range(1, 5)
+SHARED = {  # parameters that several notebooks have, so that one -p reaches them all
+    "run": NOTEBOOKS,
+    "prepared": ("01_data", "02_config", "03_train"),
+    "seed": ("01_data", "02_config", "03_train"),
+    "config": ("02_config", "03_train"),
+    "weights": ("02_config", "03_train"),
+    "epochs": ("02_config", "03_train"),
+    "batch_size": ("02_config", "03_train"),
+    "learning_rate": ("02_config", "03_train"),
+    "overrides": ("02_config", "03_train"),
+    "checkpoint": ("04_evaluate", "05_export"),
+    "max_mb": ("05_export", "06_submit"),
+}
+each = pytest.mark.parametrize("name", NOTEBOOKS)
+
+
+@cache
+def text_of(name: str) -> str:
+    return (FOLDER / f"{name}.ipynb").read_text(encoding="utf-8")
+
+
+def cells(name: str, kind: str | None = None) -> list[dict]:
+    found = json.loads(text_of(name))["cells"]
+    return [{**cell, "source": "".join(cell["source"])} for cell in found if kind in (None, cell["cell_type"])]
+
+
+def trees(name: str) -> Iterator[tuple[str, ast.Module]]:
+    for cell in cells(name, "code"):
+        yield cell["id"], ast.parse(cell["source"])
+
+
+@each
+def test_it_is_committed_clean_and_valid(name: str) -> None:
+    # as git stores it: outputs that a user's run left in the working copy are the filter's affair
+    stored = subprocess.run(
+        ["git", "show", f":notebooks/{name}.ipynb"], cwd=FOLDER.parent, capture_output=True, text=True
+    ).stdout or text_of(name)
+    assert cleaned(stored) == stored
+    notebook = nbformat.reads(stored, as_version=4)
+    nbformat.validate(notebook)
+    assert (notebook.nbformat, notebook.nbformat_minor) >= (4, 5)
+    ids = [cell.id for cell in notebook.cells]
+    assert len(set(ids)) == len(ids) and all(re.fullmatch(r"[a-z][a-z-]+", identity) for identity in ids)
+
+
+@each
+def test_it_opens_with_its_claim_in_two_languages_and_what_it_reads_writes_and_takes(name: str) -> None:
+    heading, claim, chinese, *table = [part for part in cells(name)[0]["source"].split("\n") if part]
+    assert re.fullmatch(rf"# {name[:2]} · \w+", heading)
+    assert claim.endswith(".") and claim.isascii() and "。" not in claim
+    assert chinese.endswith("。") and re.search(r"[\u4e00-\u9fff]{4}", chinese)
+    assert [row.split("|")[1].strip() for row in table[2:]] == ["**Reads**", "**Writes**", "**Minutes**"]
+
+
+@each
+def test_it_enters_the_project_then_sets_literals_then_derives(name: str) -> None:
+    setup, parameters, derived = cells(name, "code")[:3]
+    assert "enter_project_root()" in setup["source"] and "paddle" not in setup["source"]
+    assert parameters["metadata"] == {"tags": ["parameters"]} and parameters["id"] == "parameters"
+    for line in parameters["source"].splitlines():
+        assert re.fullmatch(r"\w+ = .+  # \S.+", line), f"{line}: name = literal  # meaning, unit"
+    assert derived["id"] == "derived" and "run_folder(run)" in derived["source"]
+    assert [cell for cell in cells(name) if "parameters" in cell["metadata"].get("tags", [])] == [
+        cell for cell in cells(name) if cell["id"] == "parameters"
+    ]
+
+
+@each
+def test_papermill_finds_every_parameter_so_that_none_is_called_unknown(name: str) -> None:
+    # it gives up on a line with a second "=", in a comment too
+    assert list(papermill.inspect_notebook(str(FOLDER / f"{name}.ipynb"))) == list(
+        read_parameters(FOLDER / f"{name}.ipynb")
+    )
+
+
+@pytest.mark.parametrize(("parameter", "notebooks"), SHARED.items())
+def test_a_parameter_shared_by_notebooks_has_one_name_in_all(parameter: str, notebooks: tuple[str, ...]) -> None:
+    having = {name for name in NOTEBOOKS if parameter in read_parameters(FOLDER / f"{name}.ipynb")}
+    assert having == set(notebooks)
+
+
+def test_training_alone_and_after_the_configuration_take_the_same_parameters() -> None:
+    own = read_parameters(FOLDER / "02_config.ipynb")
+    alone = read_parameters(FOLDER / "03_train.ipynb")
+    assert set(alone) - set(own) == {"resume"} and set(own) <= set(alone)
+    assert {name: alone[name] for name in own if name != "config"} == {n: v for n, v in own.items() if n != "config"}
+
+
+@each
+def test_its_cells_are_few_and_short(name: str) -> None:
+    lines = [len(cell["source"].splitlines()) for cell in cells(name, "code")]
+    assert len(lines) <= MOST_CELLS
+    assert median(lines) <= MEDIAN_LINES
+    assert max(lines) <= MOST_LINES
+
+
+@each
+def test_its_code_is_plain(name: str) -> None:
+    for cell, tree in trees(name):
+        for node in ast.walk(tree):
+            assert not isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef)), cell
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                assert not re.match(r"/|~|[A-Za-z]:\\", node.value), f"{cell}: an absolute path {node.value!r}"
+    for cell in cells(name, "code"):
+        for line in cell["source"].splitlines():
+            assert len(line) <= 120, f"{cell['id']}: {line}"
+            assert not re.match(r"\s*(!|%|#)", line), f"{cell['id']}: {line}"
+
+
+@each
+def test_it_shows_one_to_four_figures_and_says_what_to_expect_before_and_what_follows_after(name: str) -> None:
+    found = cells(name)
+    figures = [i for i, cell in enumerate(found) if "plots.save(" in cell["source"]]
+    assert len(figures) in PLOTS
+    assert "xpect" in "".join(cell["source"] for cell in found if cell["cell_type"] == "markdown")
+    for at in figures:
+        assert found[at]["source"].splitlines()[-1].startswith("plots.save("), "the figure is the cell's last line"
+        assert found[at - 1]["cell_type"] == "markdown" or found[at - 2]["cell_type"] == "markdown"
+
+
+@each
+def test_its_last_cell_asserts_the_products_and_names_what_comes_next(name: str) -> None:
+    last = cells(name)[-1]["source"]
+    assert "\nassert " in f"\n{last}" and "print(" in last
+    following = dict(zip(NOTEBOOKS, NOTEBOOKS[1:])).get(name)
+    assert following is None or following in last
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Path:
+    """A copy of what a run needs, with a tiny drawn competition, so that the checkout stays as it is."""
+    from scenetext.synth import draw_competition
+
+    root = tmp_path_factory.mktemp("project")
+    for name in ("notebooks", "configs"):
+        shutil.copytree(FOLDER.parent / name, root / name)
+    shutil.copy(FOLDER.parent / "pyproject.toml", root)
+    draw_competition(root / "data" / "raw", train=60, test=12, seed=1)
+    return root
+
+
+def run(project: Path, *command: str, folder: str = ".") -> subprocess.CompletedProcess[str]:
+    source = str(FOLDER.parent / "src")
+    environment = {**os.environ, "PYTHONPATH": source}
+    return subprocess.run(
+        [sys.executable, "-m", *command], cwd=project / folder, env=environment, capture_output=True, text=True,
+        timeout=300,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def walked(project: Path) -> Path:
+    """The run's folder after all six notebooks."""
+    small = "overrides=[Global.print_batch_step=1, Train.sampler.max_width=320]"
+    done = run(
+        project, "scenetext", "run", "-c", "configs/crnn_mobile.yml", "-p", "run=tiny", "val=0.2", "epochs=1",
+        "batch_size=8", "answers=data/raw/answers/test_label.csv", "budgets_mb=[0.5]", small,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    return project / "runs" / "tiny"
+
+
+def test_all_six_walk_a_drawn_competition_to_a_valid_submission(project: Path, walked: Path) -> None:
+    from scenetext.submit.submission import validate_submission
+
+    found = validate_submission(project / "submissions" / "tiny" / "predicts.txt", [f"{i}.jpg" for i in range(12)])
+    assert found["rows"] == 12
+    manifest = json.loads((project / "submissions" / "tiny" / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["model"]["size_bytes"] <= 10_000_000
+    assert "| tiny |" in (project / "submissions" / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_executed_copies_hold_the_figures_and_the_sources_stay_as_they_were(project: Path, walked: Path) -> None:
+    for name in NOTEBOOKS:
+        executed = nbformat.read(walked / "notebooks" / f"{name}.ipynb", as_version=4)
+        outputs = [output for cell in executed.cells if cell.cell_type == "code" for output in cell.outputs]
+        assert not [output for output in outputs if output.output_type == "error"]
+        pictures = [output for output in outputs if "image/png" in output.get("data", {})]
+        wanted = sum("plots.save(" in cell["source"] for cell in cells(name))
+        assert len(pictures) == wanted, f"{name}: each figure is shown once"
+        assert len(list((walked / "plots").glob(f"{name[:2]}_*.png"))) == wanted
+        assert (project / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8") == text_of(name)
+
+
+def test_training_trains_exactly_what_the_configuration_notebook_wrote(walked: Path) -> None:
+    from scenetext.config import load_config
+
+    executed = nbformat.read(walked / "notebooks" / "02_config.ipynb", as_version=4)
+    (cell,) = (cell for cell in executed.cells if cell.id == "end")
+    assert "runs/tiny/config.yml" in cell.outputs[0].text
+    trained = load_config(walked / "config.yml")
+    assert (trained["Global"]["epoch_num"], trained["Train"]["loader"]["batch_size_per_card"]) == (1, 8)
+    assert trained["Train"]["sampler"]["max_width"] == 320
+
+
+def test_papermill_runs_a_single_notebook_from_its_folder_and_training_goes_on(project: Path, walked: Path) -> None:
+    before = [json.loads(line) for line in (walked / "history.jsonl").read_text().splitlines()]
+    done = run(
+        project, "papermill", "03_train.ipynb", "OUT.ipynb", "-p", "run", "tiny", "-p", "epochs", "2", "-p", "resume",
+        "True", "--no-progress-bar", folder="notebooks",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "unknown parameter" not in done.stderr
+    after = [json.loads(line) for line in (walked / "history.jsonl").read_text().splitlines()]
+    assert after[: len(before)] == before and after[-1]["epoch"] == 2
+    assert (project / "notebooks" / "03_train.ipynb").read_text(encoding="utf-8") == text_of("03_train")
+
+
+@pytest.mark.parametrize(
+    ("config", "own_file", "started_from"),
+    [
+        (None, False, "configs/ppocrv6_small.yml"),  # nothing said, nothing written: the default
+        (None, True, "runs/first/config.yml"),  # what 02 wrote
+        ("configs/crnn_mobile.yml", True, "configs/crnn_mobile.yml"),  # what is said wins
+    ],
+)
+def test_a_run_starts_from_what_is_named_else_from_its_own_file(
+    tmp_path: Path, monkeypatch, config, own_file, started_from
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if own_file:
+        (tmp_path / "runs" / "first").mkdir(parents=True)
+        (tmp_path / "runs" / "first" / "config.yml").write_text("Global:\n  epoch_num: 3\n")
+    assert starting_config(config, "first").as_posix() == started_from
+
+
+def test_parameters_left_alone_keep_what_the_run_s_own_file_says(tmp_path: Path, monkeypatch) -> None:
+    from scenetext.config import write_config
+
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(FOLDER.parent / "configs", tmp_path / "configs", ignore=shutil.ignore_patterns("charsets"))
+    first = configure(
+        "configs/crnn_mobile.yml", "first", prepared="data/a b", weights="", epochs=7, learning_rate=1e-4, seed=5,
+        overrides=["Train.sampler.max_width=480"],
+    )  # fmt: skip
+    write_config(first, "runs/first/config.yml")
+    assert configure(None, "first") == first
+    assert configure(None, "first", epochs=9)["Global"] == {**first["Global"], "epoch_num": 9}
+    assert first["Eval"]["dataset"]["label_file_list"] == ["data/a b/val.txt"]
+    assert configure("configs/crnn_mobile.yml", "other", prepared="")["Eval"]["dataset"]["data_dir"].startswith("./")
+
+
+def test_resuming_without_a_checkpoint_is_an_error_that_says_what_to_do(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="runs/first/latest.pdparams does not exist"):
+        configure(FOLDER.parent / "configs" / "crnn_mobile.yml", "first", resume=True)
