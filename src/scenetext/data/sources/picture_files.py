@@ -1,0 +1,96 @@
+"""Which files are pictures: one rule for folders, zips and single files, and the count of what it leaves out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from scenetext.text.natural_order import natural_key
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif")
+"""The ends of picture files' names, in lower case."""
+
+_MAC_FOLDER = "__MACOSX"
+_SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini"})
+
+
+class Kind(Enum):
+    """Why a file or folder is passed over: the words for one of the kind, and for several."""
+
+    JUNK = ("junk file", "junk files")
+    NO_PICTURE = ("file that is no picture", "files that are no pictures")
+    LINKED = ("linked folder that is read already", "linked folders that are read already")
+
+
+def kind_of(path: str) -> Kind | None:
+    """Why a file is passed over; None for a picture.
+
+    Junk is what systems and editors leave behind: all below `__MACOSX`, all whose own name or whose folder's name begins
+    with a dot (`._1.jpg`, `.ipynb_checkpoints/1-checkpoint.jpg`), `Thumbs.db` and `desktop.ini`. Of the other files
+    those are pictures whose names end in one of IMAGE_SUFFIXES.
+
+    Args:
+        path: the file's path inside the folder or zip, with forward slashes.
+    """
+    lower = path.lower()
+    if not _may_be_junk(path) and lower.endswith(IMAGE_SUFFIXES):  # nearly all files
+        return None
+    if is_junk_path(path) or lower.rpartition("/")[2] in _SYSTEM_FILES:
+        return Kind.JUNK
+    return None if lower.endswith(IMAGE_SUFFIXES) else Kind.NO_PICTURE
+
+
+def is_junk_path(path: str) -> bool:
+    """Whether a part of a path, with forward slashes, is `__MACOSX` or begins with a dot ("." and ".." aside)."""
+    if not _may_be_junk(path):
+        return False
+    return any(part == _MAC_FOLDER or (part[:1] == "." and part not in (".", "..")) for part in path.split("/"))
+
+
+def _may_be_junk(path: str) -> bool:
+    """False for nearly all paths, by a quicker look than `is_junk_path`."""
+    return path[:1] == "." or "/." in path or _MAC_FOLDER in path
+
+
+@dataclass(slots=True)
+class PassedOver:
+    """What a scan left out, by kind; its text is what users are told, and it is false where nothing was left out.
+
+    Attributes:
+        counts: how many of each kind.
+        firsts: of each kind the first name in natural order.
+    """
+
+    counts: dict[Kind, int] = field(default_factory=dict)
+    firsts: dict[Kind, str] = field(default_factory=dict)
+
+    def add(self, kind: Kind, name: str) -> None:
+        """Counts one file or folder."""
+        self.counts[kind] = self.counts.get(kind, 0) + 1
+        first = self.firsts.setdefault(kind, name)
+        if first != name and natural_key(name) < natural_key(first):
+            self.firsts[kind] = name
+
+    @property
+    def total(self) -> int:
+        """How many were left out."""
+        return sum(self.counts.values())
+
+    def __bool__(self) -> bool:
+        return bool(self.counts)
+
+    def __str__(self) -> str:
+        told = []
+        for kind in Kind:
+            if count := self.counts.get(kind, 0):
+                more = ", …" if count > 1 else ""
+                told.append(f"{count} {kind.value[count > 1]} ({self.firsts[kind]}{more})")
+        return f"passed over: {', '.join(told)}"
+
+    def as_dict(self) -> dict[str, dict[str, int | str]]:
+        """Count and first name of each kind, for JSON."""
+        return {
+            kind.value[1]: {"count": self.counts[kind], "first": self.firsts[kind]}
+            for kind in Kind
+            if kind in self.counts
+        }
