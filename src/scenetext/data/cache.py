@@ -28,7 +28,7 @@ from scenetext.system.files import replacing
 from scenetext.system.locks import one_process
 from scenetext.system.process import usable_cores
 
-FORMAT = 1  # another number, other keys: raise it when the same picture would be cached as other pixels
+FORMAT = 2  # part of every key: raise it when the same picture would be cached as other pixels
 CHANNELS = 3
 SAMPLE = 1000  # pictures whose headers give the estimate of the size
 AHEAD_PER_THREAD = 16  # lines decoded ahead of their writing; bounds the memory
@@ -215,7 +215,7 @@ def _estimated_bytes(images: ImageSource, names: Sequence[str], height_px: int, 
 
 
 def _header_shape(images: ImageSource, name: str) -> tuple[int, ...]:
-    """(H, W, ...) as the file's header says, before any rotation that its EXIF part asks for."""
+    """(H, W, ...) of the picture once decoded, by the file's header."""
     data = images.read(name)
     try:
         return image_size(data)[::-1]

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from scenetext.data.decoding import decoded, is_truncated
 from scenetext.errors import InputError
-
-_JPEG = b"\xff\xd8"
-_PNG = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +30,12 @@ class Canvas:
 
 
 def decode_image(data: bytes, place: str) -> np.ndarray:
-    """Decodes an image file as OpenCV's colour mode does: 8 bits, BGR, EXIF rotation applied.
+    """Decodes an image file to 8 bits and BGR, as OpenCV's colour mode does, with its EXIF orientation applied.
 
-    Grey, palette, 16-bit and CMYK files are converted. Transparent pixels are laid on white, where OpenCV would show
-    whatever colour lies beneath them. OpenCV fills up the missing part of a truncated file with grey and says nothing;
-    here it is an error.
+    Grey, palette, 16-bit and CMYK files are converted. Transparent pixels of any format are laid on white, where OpenCV
+    would show whatever colour lies beneath them; a picture of which nothing would be left to see on white, such as white
+    text, is laid on black. Of an animation the first frame is taken. OpenCV fills the missing part of a truncated
+    file with grey and says nothing; here it is an error.
 
     Args:
         data: the file's bytes.
@@ -50,47 +49,12 @@ def decode_image(data: bytes, place: str) -> np.ndarray:
     """
     if not data:
         raise InputError(f"{place} is empty (0 bytes).")
-    if _is_truncated(data):
+    if is_truncated(data):
         raise InputError(f"{place} is a truncated image ({len(data)} bytes).")
-    buffer = np.frombuffer(data, np.uint8)
-    try:
-        image = cv2.imdecode(buffer, cv2.IMREAD_COLOR)
-    except cv2.error:  # larger than OpenCV's limit of pixels
-        image = None
+    image = decoded(data)
     if image is None:
         raise InputError(f"{place} is no image that can be read ({len(data)} bytes).")
-    if data.startswith(_PNG) and (data[25:26] in (b"\4", b"\6") or b"tRNS" in data):
-        image = _on_white(image, cv2.imdecode(buffer, cv2.IMREAD_UNCHANGED))
     return image
-
-
-def _on_white(image: np.ndarray, unchanged: np.ndarray | None) -> np.ndarray:
-    """Lays `image` (H, W, 3) on white by the alpha channel of `unchanged` (H, W, 4), uint8 or uint16."""
-    if unchanged is None or unchanged.ndim != 3 or unchanged.shape[2] != 4 or unchanged.shape[:2] != image.shape[:2]:
-        return image
-    alpha = unchanged[:, :, 3:].astype(np.float32) / np.iinfo(unchanged.dtype).max  # (H, W, 1), 1 = opaque
-    return np.rint(image * alpha + 255.0 * (1.0 - alpha)).astype(np.uint8)
-
-
-def _is_truncated(data: bytes) -> bool:
-    """Whether a JPEG or PNG file stops before its end; other formats are left to the decoder."""
-    if data.startswith(_PNG):
-        return data.rfind(b"IEND") < 0
-    return data.startswith(_JPEG) and data.rfind(b"\xff\xd9", _scan_start(data)) < 0
-
-
-def _scan_start(data: bytes) -> int:
-    """Where a JPEG's first scan begins; a thumbnail in its EXIF part has an end marker of its own before that."""
-    position = 2
-    while position + 4 <= len(data) and data[position] == 0xFF:
-        marker = data[position + 1]
-        if marker == 0xDA:
-            return position
-        if marker == 0xFF:  # a fill byte
-            position += 1
-            continue
-        position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
-    return len(data)
 
 
 def resized_width(shape: tuple[int, ...], height_px: int, max_width_px: int | None = None) -> int:
