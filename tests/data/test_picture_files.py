@@ -14,6 +14,7 @@ from scenetext.data.sources.folder import Folder
 from scenetext.data.sources.images import open_images
 from scenetext.data.sources.lmdbs import Lmdbs
 from scenetext.data.sources.picture_files import Kind, PassedOver, kind_of
+from scenetext.data.sources.zips import Zips
 from scenetext.errors import InputError
 from scenetext.system.file_names import raw_names, shown_name
 from scenetext.text.natural_order import natural_order
@@ -59,6 +60,10 @@ def in_a_zip(path: Path, names) -> Path:
     return path
 
 
+def whole_paths(path: Path) -> Zips:
+    return Zips(path, [path], whole_paths=True)
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_what_a_file_is_depends_on_its_path_alone(name):
     assert kind_of(name) is FILES[name]
@@ -69,13 +74,13 @@ def test_folders_and_zips_hold_the_same_pictures_and_pass_over_the_same_files(ki
     if kind == "folder":
         source = open_images(in_a_folder(tmp_path / "set", FILES))
     elif kind == "zip":
-        source = open_images(in_a_zip(tmp_path / "set.zip", FILES), whole_paths=True)
+        source = whole_paths(in_a_zip(tmp_path / "set.zip", FILES))
     else:
         (tmp_path / "zips").mkdir()
         in_a_zip(tmp_path / "zips" / "set.zip", FILES)
         in_a_folder(tmp_path / "zips", [".ipynb_checkpoints/1-checkpoint.jpg", "._set.zip"])
         in_a_zip(tmp_path / "zips" / "other.zip", [])
-        source = open_images(tmp_path / "zips", whole_paths=True)
+        source = open_images(tmp_path / "zips")
     top = "set.zip/" if kind == "zips" else ""
     assert list(source.names()) == [top + name for name in PICTURES]
     assert [source.read(name).decode() for name in source.names()] == PICTURES
@@ -87,7 +92,7 @@ def test_folders_and_zips_hold_the_same_pictures_and_pass_over_the_same_files(ki
 
 def test_nothing_passed_over_is_nothing_said(tmp_path):
     source = open_images(in_a_folder(tmp_path, ["1.jpg"]))
-    assert list(source.names()) == ["1.jpg"] and not source.passed_over and source.passed_over.as_dict() == {}
+    assert list(source.names()) == ["1.jpg"] and not source.passed_over and source.passed_over.entries() == []
     passed_over = PassedOver()
     passed_over.add(Kind.JUNK, "Thumbs.db")
     assert str(passed_over) == "passed over: 1 junk file (Thumbs.db)" and passed_over.total == 1
@@ -130,7 +135,7 @@ def test_a_folder_and_a_zip_of_the_same_names_are_in_the_same_order(tmp_path):
         for _ in range(300)
     }
     folder = Folder(in_a_folder(tmp_path / "set", names))
-    archive = open_images(in_a_zip(tmp_path / "set.zip", names), whole_paths=True)
+    archive = whole_paths(in_a_zip(tmp_path / "set.zip", names))
     assert list(folder.names()) == list(archive.names()) == natural_order(names)
 
 
@@ -261,7 +266,7 @@ def test_a_folder_whose_own_name_is_no_text_is_named_as_text(tmp_path):
     ],
 )
 def test_paths_of_zips_have_forward_slashes_and_no_control_characters(entry, name, tmp_path):
-    source = open_images(in_a_zip(tmp_path / "a.zip", [entry]), whole_paths=True)
+    source = whole_paths(in_a_zip(tmp_path / "a.zip", [entry]))
     assert list(source.names()) == [name] and source.read(name) == entry.encode()
 
 

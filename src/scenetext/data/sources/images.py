@@ -44,20 +44,19 @@ class ImageSource(Protocol):
         """
 
 
-def open_images(path: str | Path, whole_paths: bool = False) -> ImageSource:
+def open_images(path: str | Path) -> ImageSource:
     """Opens pictures.
 
     Args:
         path: a folder of pictures, a zip, a folder that holds zips and nothing else that could be meant, an LMDB, a
             folder of LMDBs, or a single picture file. Which files are pictures says `picture_files.kind_of`.
-        whole_paths: names in zips are whole paths even where bare file names are unique.
 
     Raises:
         InputError: there is nothing at `path`, or it is none of these.
     """
     path = Path(path)
     if path.is_dir():
-        return _open_folder(path, whole_paths)
+        return _open_folder(path)
     shown = shown_path(path)
     if not path.is_file():
         raise InputError(f"{shown} does not exist or is no file; give a folder, a zip, an LMDB or a picture.")
@@ -66,14 +65,14 @@ def open_images(path: str | Path, whole_paths: bool = False) -> ImageSource:
             raise InputError(f"{shown} has the name of a junk file, which begins with a dot; rename it to read it.")
         return SingleFile(path)
     if path.suffix.lower() == ".zip" or zipfile.is_zipfile(path):
-        return Zips(path, [path], whole_paths)
+        return Zips(path, [path])
     raise InputError(
         f"{shown} is neither a zip nor a picture ({', '.join(IMAGE_SUFFIXES)}); give a folder, a zip, an LMDB or a "
         "picture."
     )
 
 
-def _open_folder(path: Path, whole_paths: bool) -> ImageSource:
+def _open_folder(path: Path) -> ImageSource:
     if (path / DATA_FILE).is_file():
         return Lmdbs(path)
     zips, folders = [], []
@@ -92,5 +91,5 @@ def _open_folder(path: Path, whole_paths: bool) -> ImageSource:
     except OSError as error:
         raise InputError(f"{shown_path(path)} cannot be listed: {error.strerror}; allow it or remove it.") from None
     if zips and not folders:
-        return Zips(path, sorted(zips), whole_paths)
+        return Zips(path, sorted(zips))
     return Lmdbs(path) if any((folder / DATA_FILE).is_file() for folder in folders) else Folder(path)

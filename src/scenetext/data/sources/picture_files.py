@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 from scenetext.text.natural_order import natural_key
 
@@ -25,9 +27,9 @@ class Kind(Enum):
 def kind_of(path: str) -> Kind | None:
     """Why a file is passed over; None for a picture.
 
-    Junk is what systems and editors leave behind: all below `__MACOSX`, all whose own name or whose folder's name begins
-    with a dot (`._1.jpg`, `.ipynb_checkpoints/1-checkpoint.jpg`), `Thumbs.db` and `desktop.ini`. Of the other files
-    those are pictures whose names end in one of IMAGE_SUFFIXES.
+    Junk is what systems and editors leave behind: all below `__MACOSX`, all whose own name or whose folder's name
+    begins with a dot (`._1.jpg`, `.ipynb_checkpoints/1-checkpoint.jpg`), `Thumbs.db` and `desktop.ini`. Of the other
+    files those are pictures whose names end in one of IMAGE_SUFFIXES.
 
     Args:
         path: the file's path inside the folder or zip, with forward slashes.
@@ -80,17 +82,15 @@ class PassedOver:
         return bool(self.counts)
 
     def __str__(self) -> str:
-        told = []
-        for kind in Kind:
-            if count := self.counts.get(kind, 0):
-                more = ", …" if count > 1 else ""
-                told.append(f"{count} {kind.value[count > 1]} ({self.firsts[kind]}{more})")
-        return f"passed over: {', '.join(told)}"
+        return passed_over_sentence(self.entries())
 
-    def as_dict(self) -> dict[str, dict[str, int | str]]:
-        """Count and first name of each kind, for JSON."""
-        return {
-            kind.value[1]: {"count": self.counts[kind], "first": self.firsts[kind]}
-            for kind in Kind
-            if kind in self.counts
-        }
+    def entries(self) -> list[dict[str, Any]]:
+        """Kind, count and first name of what was left out, for JSON; one entry a kind."""
+        counted = ((kind, self.counts[kind]) for kind in Kind if kind in self.counts)
+        return [{"kind": kind.value[count > 1], "count": count, "first": self.firsts[kind]} for kind, count in counted]
+
+
+def passed_over_sentence(entries: Sequence[Mapping[str, Any]]) -> str:
+    """What users are told of the entries that `PassedOver.entries` gave, without a full stop."""
+    told = (f"{e['count']} {e['kind']} ({e['first']}{', …' if e['count'] > 1 else ''})" for e in entries)
+    return f"passed over: {', '.join(told)}"

@@ -185,11 +185,14 @@ class ZipDirectory:
 
 
 def _shown_path(path: str) -> str:
-    """The path of an entry with forward slashes, without parts that are only a dot, in the form of `shown_name`."""
-    if path.isprintable() and "\\" not in path and "./" not in path:  # nearly all paths
+    """The path of an entry with single forward slashes, without parts that are only a dot, as `shown_name` shows it."""
+    if path.isprintable() and not ("\\" in path or "//" in path or "./" in path):  # nearly all paths
         return path
-    parts = path.replace("\\", "/").split("/")  # some programs of Windows write backslashes
-    return "/".join(shown_name(part) for part in parts if part != ".")
+    *folders, last = path.replace("\\", "/").split("/")  # some programs of Windows write backslashes
+    kept = [
+        folder for number, folder in enumerate(folders) if folder not in (".", "") or (folder == "" and number == 0)
+    ]
+    return "/".join(map(shown_name, [*kept, last]))  # the last part of a folder's own entry is empty
 
 
 def _numbers_in(extra: bytes) -> list[int]:
