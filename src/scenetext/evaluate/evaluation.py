@@ -10,33 +10,30 @@ import csv
 import io
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from tqdm.auto import tqdm
+from typing import Any
 
 from scenetext.data.sources.images import ImageSource, open_images
-from scenetext.data.transforms import decode_image
 from scenetext.errors import InputError
 from scenetext.evaluate.breakdown import LENGTH_GROUPS, WIDTH_GROUPS_PX, Confusion, Group, confusions, group_scores
 from scenetext.evaluate.metrics import Scores, line_scores, score
+from scenetext.predict.images import (
+    FunctionReader,
+    LineFunction,
+    Prediction,
+    Reader,
+    read_records,
+    warn_of_passed_over,
+)
 from scenetext.predict.trained_model import load_reader
 from scenetext.system.files import write_json, write_text
 from scenetext.text.charset import Charset
 from scenetext.text.label_files import read_label_table
 from scenetext.text.records import Record
 
-if TYPE_CHECKING:
-    pass
-
-Reader = Callable[[Sequence[np.ndarray]], Sequence[tuple[str, float]]]
-"""A list of (H, W, 3) uint8 BGR pictures to (text, confidence) each: `ModelReader` or `Recognizer`."""
-
 SCORES, PREDICTIONS = "scores.json", "predictions.csv"
-_READ_AT_ONCE = 512  # pictures in memory at a time
 _CONFUSIONS_WRITTEN = 200
 
 
@@ -113,7 +110,7 @@ class Evaluation:
 
 
 def evaluate(
-    read: Reader,
+    read: Reader | LineFunction,
     records: Sequence[Record],
     images: ImageSource | str | Path,
     out: str | Path | None = None,
@@ -125,7 +122,7 @@ def evaluate(
     """Reads the pictures of `records` and scores what was read.
 
     Args:
-        read: the reader.
+        read: a `ModelReader` or `Recognizer`, or any function that reads a list of pictures.
         records: the original labels.
         images: where the records' names are found: a folder, zip or LMDB, opened or as a path.
         out: the folder for `scores.json` and `predictions.csv` (one row a line); None writes nothing.
@@ -136,25 +133,39 @@ def evaluate(
     Raises:
         InputError: there are no records, or not one of their pictures can be read.
     """
-    images = open_images(images) if isinstance(images, (str, Path)) else images
-    read_lines, unreadable = _read_all(read, records, images, progress)
-    if len(unreadable) == len(records):
+    source = open_images(images) if isinstance(images, (str, Path)) else images
+    reader = read if hasattr(read, "read_pieces") else FunctionReader(read)
+    predictions = list(read_records(reader, records, source, progress))
+    unreadable = {prediction.name: prediction.problem for prediction in predictions if prediction.problem is not None}
+    if all(prediction.problem is not None for prediction in predictions):
         first = next(iter(unreadable.values()), "there are no labels")
         raise InputError(f"Not one of {len(records)} pictures can be read; the first: {first}")
-    predictions = [text for text, _, _ in read_lines]
-    targets = [record.text for record in records]
-    table = line_scores(predictions, targets)
+    evaluation = _scored(records, predictions, unreadable, charset, seed)
+    if out is not None:
+        _write(evaluation, Path(out))
+    return evaluation
+
+
+def _scored(
+    records: Sequence[Record],
+    predictions: Sequence[Prediction],
+    unreadable: dict[str, str],
+    charset: Charset | None,
+    seed: int,
+) -> Evaluation:
+    """All scores of what was read."""
+    texts, targets = [prediction.text for prediction in predictions], [record.text for record in records]
     lines = [
-        Line(record.name, record.text, text, confidence, bool(row[0]), bool(row[1]), shape[1], shape[0])
-        for record, (text, confidence, shape), row in zip(records, read_lines, table, strict=True)
+        Line(record.name, record.text, p.text, p.confidence, bool(row[0]), bool(row[1]), p.width_px, p.height_px)
+        for record, p, row in zip(records, predictions, line_scores(texts, targets), strict=True)
     ]
+    seen = [line for line in lines if line.name not in unreadable]
     unknown = [set(charset.unknown(text)) for text in targets] if charset else []
     counts = Counter(character for characters in unknown for character in characters)
-    seen = [line for line in lines if line.name not in unreadable]
-    evaluation = Evaluation(
-        score(predictions, targets, seed),
+    return Evaluation(
+        score(texts, targets, seed),
         lines,
-        group_scores(predictions, targets, [len(text) for text in targets], LENGTH_GROUPS, seed),
+        group_scores(texts, targets, [len(text) for text in targets], LENGTH_GROUPS, seed),
         group_scores(
             [line.prediction for line in seen],
             [line.target for line in seen],
@@ -162,14 +173,11 @@ def evaluate(
             WIDTH_GROUPS_PX,
             seed,
         ),
-        confusions(predictions, targets),
+        confusions(texts, targets),
         unreadable,
         dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))),
         sum(map(bool, unknown)) if charset else None,
     )
-    if out is not None:
-        _write(evaluation, Path(out))
-    return evaluation
 
 
 def evaluate_command(
@@ -190,6 +198,8 @@ def evaluate_command(
     for problem in table.problems:
         print(f"{problem.place} is not scored: {problem.detail}", file=sys.stderr)
     source = open_images(images)
+    source.names()  # counts what is passed over
+    warn_of_passed_over(source)
     if model is not None:
         from scenetext.predict.recognizer import Recognizer
 
@@ -203,29 +213,6 @@ def evaluate_command(
         print(f"counted as empty: {reason}", file=sys.stderr)
     print(f"{evaluation}\n{Path(out)}: {SCORES} and {PREDICTIONS}")
     return evaluation
-
-
-def _read_all(
-    read: Reader, records: Sequence[Record], images: ImageSource, progress: bool
-) -> tuple[list[tuple[str, float, tuple[int, ...]]], dict[str, str]]:
-    """Text, confidence and picture shape of every record, and why pictures could not be read."""
-    results: list[tuple[str, float, tuple[int, ...]]] = []
-    unreadable: dict[str, str] = {}
-    with tqdm(total=len(records), unit="line", desc="evaluate", disable=not progress) as bar:
-        for start in range(0, len(records), _READ_AT_ONCE):
-            part = records[start : start + _READ_AT_ONCE]
-            pictures: dict[int, np.ndarray] = {}
-            for index, record in enumerate(part):
-                try:
-                    pictures[index] = decode_image(images.read(record.name), images.place(record.name))
-                except InputError as error:
-                    unreadable[record.name] = f"{error} (its label: {record.place})"
-            texts = dict(zip(pictures, read(list(pictures.values())) if pictures else (), strict=True))
-            for index in range(len(part)):
-                text, confidence = texts.get(index, ("", 0.0))
-                results.append((text, confidence, pictures[index].shape if index in pictures else (0, 0)))
-            bar.update(len(part))
-    return results, unreadable
 
 
 def _write(evaluation: Evaluation, out: Path) -> None:

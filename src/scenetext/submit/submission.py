@@ -16,11 +16,12 @@ from typing import Any
 from scenetext.config import load_config
 from scenetext.data.sources.images import open_images
 from scenetext.errors import InputError
-from scenetext.predict.images import Prediction, PredictionSummary, predict_images, warn_of_unreadable
+from scenetext.predict.images import Prediction, PredictionSummary, predict_images, warn_of_passed_over, warn_of_unreadable
 from scenetext.predict.model_folder import ONNX, PARAMETERS, PROGRAMS, read_inference_yml
 from scenetext.predict.recognizer import Recognizer
 from scenetext.runs.manifest import environment
 from scenetext.submit.score_table import add_submission_row
+from scenetext.system.file_names import shown_path
 from scenetext.system.files import read_json, replacing, sha256_bytes, sha256_file, write_json
 from scenetext.text.natural_order import natural_key, natural_order
 
@@ -77,6 +78,7 @@ def submit(
         )
     source = open_images(images)
     names = _bare_names(source.names(), images)
+    warn_of_passed_over(source)
     reader = Recognizer(model_dir, engine, batch_size)
     predictions = {
         PurePosixPath(p.name).name: p for p in predict_images(reader, source, list(names.values()), progress)
@@ -98,7 +100,7 @@ def submit(
         "empty": checked["empty"],
         "unreadable": {p.name: p.problem for p in summary.unreadable},
         "predictions_sha256": sha256_file(out / PREDICTIONS),
-        "images": {"path": str(images), "count": len(names), "names_sha256": names_hash(names)},
+        "images": {"path": shown_path(images), "count": len(names), "names_sha256": names_hash(names)},
         "model": {
             "path": str(model_dir),
             "size_bytes": size_bytes,

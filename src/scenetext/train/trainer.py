@@ -18,11 +18,12 @@ import paddle
 from scenetext.config import ignored_keys, setting, write_config
 from scenetext.data.batches import Batch, ctc_steps, load_ahead
 from scenetext.data.pipeline import canvas_of, evaluation_lines, training_lines, training_sampler
-from scenetext.data.transforms import decode_image
+from scenetext.errors import InputError
 from scenetext.evaluate.metrics import Scores, score
 from scenetext.models import build_model
 from scenetext.models.device import choose_device, seed_everything
 from scenetext.models.targets import Targets
+from scenetext.predict.images import read_records
 from scenetext.predict.model_reader import ModelReader
 from scenetext.runs.folders import BEST, LATEST
 from scenetext.runs.manifest import write_manifest
@@ -37,7 +38,6 @@ from scenetext.train.pretrained import load_pretrained
 from scenetext.train.weight_interpolation import WeightInterpolation
 from scenetext.weights.sources import DICTIONARY_BESIDE_WEIGHTS
 
-EVALUATED_AT_ONCE = 512  # pictures held in memory while evaluating
 PICTURES_SHOWN = 8
 
 
@@ -253,10 +253,10 @@ class Trainer:
     def evaluate(self) -> tuple[Scores, float]:
         """Scores on the Eval section and the main indicator among them, in [0, 1]."""
         texts: list[str] = []
-        for start in range(0, len(self.eval_records), EVALUATED_AT_ONCE):
-            part = self.eval_records[start : start + EVALUATED_AT_ONCE]
-            pictures = [decode_image(self.eval_images.read(r.name), f"{r.name} ({r.place})") for r in part]
-            texts += [text for text, _ in self.reader(pictures)]
+        for prediction in read_records(self.reader, self.eval_records, self.eval_images, progress=False):
+            if prediction.problem is not None:
+                raise InputError(prediction.problem)
+            texts.append(prediction.text)
         scores = score(texts, [record.text for record in self.eval_records])
         by_distance = setting(self.config, "Metric.main_indicator") == "norm_edit_dis"
         return scores, scores.one_minus_ned.value if by_distance else scores.normalised.value
