@@ -139,7 +139,8 @@ def _recogniser(
         neck = _build(NECKS, architecture, place, "Neck", in_channels=channels)
         channels = neck.out_channels
     head = _build(HEADS, architecture, place, "Head", in_channels=channels, out_channels=num_classes)
-    return RecognitionModel(backbone, neck, head, charset, transform)
+    image_size = tuple(size["input_size"]) if size else None
+    return RecognitionModel(backbone, neck, head, charset, transform, image_size)
 
 
 def _build(table: dict[str, type], architecture: dict[str, Any], place: str, part: str, **given: int):

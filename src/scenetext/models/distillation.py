@@ -95,6 +95,11 @@ class DistillationModel(nn.Layer):
         return next((size for size in sizes if size), None)
 
     @property
+    def image_size(self) -> tuple[int, int] | None:
+        """(height, width) in pixels of the pictures that the config lays lines on, where it says so."""
+        return self.student.image_size
+
+    @property
     def longest_label(self) -> int | None:
         """Characters of the longest line that the student's head can say, where it has a limit of its own."""
         return self.student.longest_label

@@ -17,12 +17,16 @@ import importlib.util
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from scenetext.errors import InputError
 from scenetext.text.charset import Charset
+
+if TYPE_CHECKING:
+    from scenetext.models.distillation import DistillationModel
+    from scenetext.models.recognition_model import RecognitionModel
 
 # models inside installed wheels: our name → (package, file inside it)
 WHEEL_MODELS = {
@@ -183,33 +187,28 @@ def _pads(conv: Any) -> bool:
     return any(side for attribute in conv.attribute if attribute.name == "pads" for side in attribute.ints)
 
 
-def name_tensors(tensors: list[np.ndarray], model, image_shape: tuple[int, int, int]) -> dict[str, np.ndarray]:
+def name_tensors(
+    tensors: list[np.ndarray],
+    model: RecognitionModel | DistillationModel,
+    image_size: tuple[int, int] | None = None,
+) -> dict[str, np.ndarray]:
     """Gives the tensors of a graph the keys of a fused network of the same structure.
 
     Args:
         tensors: in order of use, from `read_onnx`.
-        model: a fused `RecognitionModel`; it is run once on a grey image to learn its order.
-        image_shape: (channels, height, width) of that image.
+        model: a fused network; it is run once on a grey image, which shows the order of its layers.
+        image_size: (height, width) in pixels of that image; by default the network's own `image_size`.
 
     Raises:
-        InputError: the graph and the network differ in the number or the shape of their tensors.
+        InputError: the graph and the network differ in the number or the shape of their tensors, or no size is known.
     """
-    import paddle
-
-    order: list[str] = []
-    hooks = []
-    for name, layer in model.named_sublayers():
-        keys = [f"{name}.{part}" for part, _ in layer.named_parameters(include_sublayers=False)]
-        if keys:
-            hooks.append(layer.register_forward_pre_hook(lambda _layer, _inputs, keys=keys: order.extend(keys)))
-    was_training = model.training
-    model.eval()
-    with paddle.no_grad():
-        model(paddle.zeros([1, *image_shape]))
-    for hook in hooks:
-        hook.remove()
-    if was_training:
-        model.train()
+    size = image_size or model.image_size
+    if size is None:
+        raise InputError(
+            "The size of the network's pictures is unknown, so an ONNX graph cannot be loaded: give image_shape in "
+            "RecResizeImg of the configuration's Train or Eval."
+        )
+    order = _keys_in_order(model, size)
     if len(order) != len(tensors):
         raise InputError(f"The ONNX graph holds {len(tensors)} tensors, the network {len(order)}: another network?")
     state = model.state_dict()
@@ -221,3 +220,26 @@ def name_tensors(tensors: list[np.ndarray], model, image_shape: tuple[int, int, 
             raise InputError(f"{key} is {shape} in the network and {tensor.shape} in the ONNX graph.")
         named[key] = tensor if is_head else tensor.reshape(shape)
     return named
+
+
+def _keys_in_order(model: RecognitionModel | DistillationModel, size: tuple[int, int]) -> list[str]:
+    """The keys of the parameters in the order in which a forward pass uses them; `size` is (height, width) in pixels."""
+    import paddle
+
+    order: list[str] = []
+    hooks = []
+    for name, layer in model.named_sublayers():
+        keys = [f"{name}.{part}" for part, _ in layer.named_parameters(include_sublayers=False)]
+        if keys:
+            hooks.append(layer.register_forward_pre_hook(lambda _layer, _inputs, keys=keys: order.extend(keys)))
+    was_training = model.training
+    model.eval()
+    try:
+        with paddle.no_grad():
+            model(paddle.zeros([1, 3, *size]))
+    finally:
+        for hook in hooks:
+            hook.remove()
+        if was_training:
+            model.train()
+    return order
