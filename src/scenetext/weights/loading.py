@@ -179,9 +179,7 @@ def _has_statistics(arrays: Arrays) -> bool:
     return any(key.endswith(("._mean", "._variance")) for key in arrays)
 
 
-def _counterpart(
-    arrays: Arrays, model: RecognitionModel | DistillationModel
-) -> RecognitionModel | DistillationModel:
+def _counterpart(arrays: Arrays, model: RecognitionModel | DistillationModel) -> RecognitionModel | DistillationModel:
     """The network in the form that the arrays have: itself, or a fused copy where that has more of the keys."""
     if model.fused or _has_statistics(arrays):
         return model
