@@ -17,7 +17,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from scenetext.data.prefetch import ahead
-from scenetext.data.sources.images import ImageSource, open_images
+from scenetext.data.sources.images import ImageSource, open_images, passed_over_notes
 from scenetext.data.transforms import decode_image
 from scenetext.errors import InputError
 from scenetext.system.file_names import shown_path
@@ -210,8 +210,8 @@ def find_problem(source: ImageSource, name: str) -> Prediction | None:
 
 def warn_of_passed_over(source: ImageSource) -> None:
     """Says on stderr which files of a source were passed over when its names were listed."""
-    if source.passed_over:
-        print(f"{shown_path(source.path)}: {source.passed_over}", file=sys.stderr)
+    for note in passed_over_notes(source):
+        print(note, file=sys.stderr)
 
 
 def warn_of_unreadable(summary: PredictionSummary) -> None:

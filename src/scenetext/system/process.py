@@ -22,7 +22,7 @@ def prepare_process() -> None:
 
     Must run before Paddle is imported; later calls change nothing in a running Paddle.
     """
-    os.environ.setdefault("OMP_NUM_THREADS", str(len(os.sched_getaffinity(0)) if _has_affinity() else os.cpu_count()))
+    os.environ.setdefault("OMP_NUM_THREADS", str(usable_cores()))
     kind = _mkl_kind(_cpu_description())
     if kind is not None:
         os.environ.setdefault("MKL_DEBUG_CPU_TYPE", kind)
@@ -36,10 +36,6 @@ def share_one_heap() -> None:
     """
     if platform.libc_ver()[0] == "glibc" and "MALLOC_ARENA_MAX" not in os.environ:
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
-
-
-def _has_affinity() -> bool:
-    return hasattr(os, "sched_getaffinity")  # not on macOS and Windows
 
 
 def _cpu_description() -> str:
@@ -67,4 +63,6 @@ def silence_noise() -> None:
 
 def usable_cores() -> int:
     """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -18,6 +18,7 @@ import paddle
 from scenetext.config import ignored_keys, setting, write_config
 from scenetext.data.batches import Batch, ctc_steps, load_ahead
 from scenetext.data.pipeline import canvas_of, evaluation_lines, training_lines, training_sampler
+from scenetext.data.sources.images import passed_over_notes
 from scenetext.errors import InputError
 from scenetext.evaluate.metrics import Scores, score
 from scenetext.models import build_model
@@ -101,6 +102,7 @@ class Trainer:
         self.lines = training_lines(config, self.model, self.seed, progress and self.is_first)
         self.sampler = training_sampler(config, self.lines, self.seed, parallel.world_size())
         self.eval_records, self.eval_images = evaluation_lines(config)
+        self.notes += passed_over_notes(self.lines.images, self.eval_images)
         self.reader = ModelReader(self.model, canvas_of(config, self.model.input_size))
         self.steps_per_epoch = len(self.sampler.plan(0))
         self.step_px = self._pixels_per_step()

@@ -93,3 +93,9 @@ def _open_folder(path: Path) -> ImageSource:
     if zips and not folders:
         return Zips(path, sorted(zips))
     return Lmdbs(path) if any((folder / DATA_FILE).is_file() for folder in folders) else Folder(path)
+
+
+def passed_over_notes(*sources: ImageSource) -> list[str]:
+    """A sentence for each source of which `passed_over` knows something, each place named once."""
+    notes = (f"{shown_path(source.path)}: {source.passed_over}" for source in sources if source.passed_over)
+    return list(dict.fromkeys(notes))
