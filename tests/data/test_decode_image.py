@@ -136,7 +136,10 @@ def test_the_first_frame_of_an_animation_is_read():
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize(("form", "mode"), [("JPEG", "RGB"), *((form, mode) for form in ("PNG", "WEBP", "TIFF") for mode in ("RGB", "RGBA"))])  # fmt: skip
+@pytest.mark.parametrize(
+    ("form", "mode"),
+    [("JPEG", "RGB"), *((form, mode) for form in ("PNG", "WEBP", "TIFF") for mode in ("RGB", "RGBA"))],
+)
 def test_every_orientation_is_applied_in_every_format_that_has_one(form, mode, orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation

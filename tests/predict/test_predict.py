@@ -81,8 +81,8 @@ def test_wide_lines_come_in_smaller_batches() -> None:
             return np.zeros((len(batch), 4, 3), np.float32)
 
     done = []
-    LineReader(Engine(), CHARSET, Canvas(32, 100), batch_size=8)([picture(32, w) for w in [50] * 9 + [150] * 8 + [3000] * 3],
-                                                        done.append)  # fmt: skip
+    lines = [picture(32, width) for width in [50] * 9 + [150] * 8 + [3000] * 3]
+    LineReader(Engine(), CHARSET, Canvas(32, 100), batch_size=8)(lines, done.append)
     assert sizes == [(1, 3000), (1, 3000), (1, 3000), (8, 150), (8, 100), (1, 100)]
     assert done == [size for size, _ in sizes]
 

@@ -1,7 +1,7 @@
 """The size of a picture by its file's header alone, and how the picture is turned when it is shown.
 
-Cameras store pictures as their sensor lies and say in an EXIF block how to turn them (CIPA DC-008, tag 0x0112). Decoding
-turns them, so the size that counts is the one after that.
+Cameras store pictures in the sensor's position and say in an EXIF block how to turn them (CIPA DC-008, tag 0x0112).
+Decoding turns them, so the size after turning counts.
 """
 
 from __future__ import annotations

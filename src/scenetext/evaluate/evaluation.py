@@ -1,7 +1,7 @@
 """Scores a reader against the original labels; no line is filtered, repaired or left out.
 
 A picture that cannot be read counts as an empty prediction and is named. A label with characters that the network
-does not know counts as it stands, and how many such labels there are is said beside the scores.
+does not know counts unchanged, and the number of such labels is reported beside the scores.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _CONFUSIONS_WRITTEN = 200
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line: what it says, what was read, and how large its picture is (0 by 0 when it cannot be read)."""
+    """One line: its label, what was read, and its picture's size (0 by 0 when it cannot be read)."""
 
     name: str
     target: str
@@ -53,18 +53,17 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What was read and how good it is.
+    """What was read, and its scores.
 
     Attributes:
         scores: of all lines.
-        lines: one entry a record, in the records' order.
+        lines: one entry for each record, in their order.
         by_length: scores by the label's length in characters.
         by_width: scores by the picture's width in pixels; unreadable pictures are in no group.
         confusions: wrong characters, the most frequent first.
         unreadable: why a picture could not be read, by name.
-        unknown_characters: characters of the labels that the network has no class for, and in how many labels each
-            stands.
-        lines_with_unknown: labels that hold one of them and so cannot be read right; None when the charset is unknown.
+        unknown_characters: characters of the labels that the network has no class for, each with its number of labels.
+        lines_with_unknown: labels with such a character, which cannot be read right; None when the charset is unknown.
     """
 
     scores: Scores
@@ -78,19 +77,19 @@ class Evaluation:
 
     def __str__(self) -> str:
         scores = self.scores
-        told = [
+        parts = [
             f"raw {scores.raw}, normalised {scores.normalised}, 1-NED {scores.one_minus_ned} of {scores.lines} lines"
         ]
         if scores.empty:
-            told.append(f"{scores.empty} were read as empty")
+            parts.append(f"{scores.empty} were read as empty")
         if self.lines_with_unknown:
-            told.append(f"{self.lines_with_unknown} labels hold characters that the network has no class for")
+            parts.append(f"{self.lines_with_unknown} labels hold characters that the network has no class for")
         if self.unreadable:
-            told.append(f"{len(self.unreadable)} pictures could not be read")
-        return "; ".join(told)
+            parts.append(f"{len(self.unreadable)} pictures could not be read")
+        return "; ".join(parts)
 
     def worst(self, count: int) -> list[Line]:
-        """The wrong lines, those with least in common with their label and most confidently read first."""
+        """The wrong lines, least similar to their labels first, and of equal ones the most confident first."""
         wrong = [line for line in self.lines if not line.correct_normalised]
         similarity = line_scores([line.prediction for line in wrong], [line.target for line in wrong])[:, 2]
         order = sorted(range(len(wrong)), key=lambda i: (similarity[i], -wrong[i].confidence))
@@ -124,9 +123,9 @@ def evaluate(
     Args:
         read: a `ModelReader` or `Recognizer`, or any function that reads a list of pictures.
         records: the original labels.
-        images: where the records' names are found: a folder, zip or LMDB, opened or as a path.
+        images: a folder, zip or LMDB with the records' pictures, opened or as a path.
         out: the folder for `scores.json` and `predictions.csv` (one row a line); None writes nothing.
-        charset: the network's characters, to count labels that it cannot spell.
+        charset: the network's characters, to count labels with others.
         seed: of the bootstrap.
         progress: show a progress bar.
 
@@ -191,8 +190,8 @@ def evaluate_command(
 ) -> Evaluation:
     """`scenetext evaluate`: trained weights with their config, or an exported folder, against a label file.
 
-    Rows of the label file that are no label (an empty one, two labels for one name) cannot be scored; they are named
-    on stderr.
+    Faulty rows of the label file (an empty label, two labels for one name) cannot be scored; they are named on stderr.
+    So are files that were passed over.
     """
     table = read_label_table(labels)
     for problem in table.problems:

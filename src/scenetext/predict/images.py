@@ -41,11 +41,11 @@ class Reader(Protocol):
     def read_pieces(
         self, pieces: Iterable[Sequence[Any]], on_lines: Callable[[int], object]
     ) -> Iterator[list[tuple[str, float]]]:
-        """Text and confidence of every line, piece by piece; `on_lines` is told how many lines are done."""
+        """Text and confidence of every line, piece by piece; `on_lines` is called with the number of lines done."""
 
 
 class FunctionReader:
-    """A function that reads pictures as a Reader, for tests and for recognisers of others."""
+    """A function that reads pictures, as a Reader: for tests and for other software."""
 
     def __init__(self, function: LineFunction):
         self.function = function
@@ -100,15 +100,15 @@ def predict_images(
 ) -> Iterator[Prediction]:
     """Reads a set of pictures of any number, in the order of the names.
 
-    Files are decoded by threads ahead of the network. A picture that cannot be read gives an empty text with its
-    problem said, and is never left out.
+    Threads decode files ahead of the network. A picture that cannot be read gives an empty text and a problem; it is
+    never left out.
 
     Args:
         reader: the reader.
         source: a folder, zip, LMDB or picture, opened or as a path.
         names: which pictures; by default all.
         progress: show a bar.
-        on_lines: told after each batch how many lines it held.
+        on_lines: called after each batch with its number of lines.
 
     Raises:
         InputError: there are no pictures.

@@ -42,10 +42,10 @@ class Recognizer(LineReader):
         batch_size: lines computed at a time, fewer of wide ones.
         threads: CPU threads; by default all cores that the process may use.
         beam_width: texts that CTC decoding follows at once; 0 takes the best class of every step.
-        language_model: weighs the texts of the beam.
+        language_model: ranks the texts of the beam together with the network.
 
     Raises:
-        InputError: the folder is not complete, or the beam is asked for where CTC does not decode.
+        InputError: the folder is not complete, or a beam width is given for a network that CTC does not decode.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Recognizer(LineReader):
         engine = open_engine(engine, folder, threads)
         super().__init__(engine, settings.charset, settings.canvas, batch_size, settings.decoding)
         if language_model is not None and not beam_width:
-            raise InputError("A language model weighs the texts of a beam: give a beam width, too, such as 10.")
+            raise InputError("A language model ranks the texts of a beam: give a beam width, too, such as 10.")
         if beam_width:
             if settings.decoding != "ctc":
                 raise InputError(f"{folder} decodes by {settings.decoding}; beam search is for CTC.")
@@ -107,7 +107,7 @@ def predict_to_file(
     kept = lines.resume(tally.keeps)
     try:
         if kept:
-            print(f"{lines.part} holds the first {kept} of {len(names)} lines: going on from there.", file=sys.stderr)
+            print(f"{lines.part} holds the first {kept} of {len(names)} lines: resuming there.", file=sys.stderr)
         if kept < len(names):
             for prediction in predict_images(reader, source, names[kept:], progress):
                 lines.write(f"{prediction.name}\t{prediction.text}\t{prediction.confidence:.6f}")

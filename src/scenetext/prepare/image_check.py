@@ -1,4 +1,4 @@
-"""Decoding every picture once: is it whole, how large is it, and which pictures are the same."""
+"""Decoding every picture once, to find broken ones, sizes and equal pictures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MOST_THREADS = 8
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
-    """What is known of a picture: its size as decoded, the hash of its bytes, and what is wrong with it."""
+    """A picture's size once decoded, the hash of its bytes, and its fault."""
 
     name: str
     width_px: int
@@ -29,9 +29,9 @@ class ImageFacts:
 
 
 def check_and_copy(images: RawPictures, folder: Path, progress: bool = True) -> dict[str, ImageFacts]:
-    """Decodes every picture fully, since a truncated one has a sound header, and copies its bytes to `folder`.
+    """Decodes every picture fully, since the header of a truncated one is sound, and copies its bytes to `folder`.
 
-    Reading, hashing and decoding leave Python's lock, so threads keep all cores busy.
+    Reading, hashing and decoding release Python's lock, so threads keep all cores busy.
 
     Args:
         images: the pictures. Broken ones are copied, too, but nothing that only a link brings into the folder.

@@ -1,6 +1,6 @@
-"""From a competition's zips and labels to what training reads: pictures, label files, a charset and a report.
+"""From a competition's zips and labels to a data set: pictures, label files, a charset and a report.
 
-Nothing is repaired on the way. A row or picture that cannot be used is named in the report with its place and left out
+Nothing is repaired. A row or picture that cannot be used is named in the report with its location and left out
 of the training and validation files; every test picture stays in `test.txt`, since a submission needs a row for it.
 """
 
@@ -46,14 +46,14 @@ def prepare(
     Writes into `out`: `images/train` and `images/test`; `train.txt` and `val.txt` with lines `train/NAME<TAB>text`,
     `test.txt` with lines `test/NAME` (all relative to `images`); `charset.txt`; `report.json`, last.
 
-    The normalisation choices rewrite the training labels and so the charset. `val.txt` keeps the labels as they were
-    given, because that is what scores are measured against.
+    The normalisation choices rewrite the training labels and so the charset. `val.txt` keeps the original labels,
+    because scores are measured against them.
 
     Args:
         raw: the folder with zips or folders of pictures and the labels, `train_label.csv` or `train.txt`; where a
             `val.txt` lies beside it, its split is kept and `val` is not used.
         out: the folder to write.
-        val: the validation part as a share (below 1) or a number of lines; see `labels.split`.
+        val: the validation part as a ratio (below 1) or a number of lines; see `label_files.split`.
         seed: of the split.
         width: see `normalise.normalise`, as for `case`, `spaces` and `traditional`.
         extra_characters: names or files of characters that the charset gets beside those of the training labels; see
@@ -61,7 +61,7 @@ def prepare(
         progress: show progress bars.
 
     Returns:
-        The report, as it stands in `report.json`.
+        The report, equal to `report.json`.
 
     Raises:
         InputError: files are missing, broken or unsafe, no row can be used, or a setting does not exist.
@@ -77,7 +77,7 @@ def prepare(
     with replacing_folder(out / "images") as folder:
         data = _prepared(competition, folder, choices, extra, val, seed, progress)
         report = {"settings": settings, **data.report()}
-        (out / "report.json").unlink(missing_ok=True)  # a report stands only beside the pictures that it describes
+        (out / "report.json").unlink(missing_ok=True)  # a report must describe the pictures beside it
     _write(data, report, out)
     return report
 
@@ -88,8 +88,8 @@ def summary(report: dict[str, Any]) -> str:
     encodings = ", ".join(f"{name} is {encoding}" for name, encoding in report["encodings"].items())
     lines = [
         f"{counts['train']} training, {counts['val']} validation and {counts['test']} test lines; {encodings}.",
-        f"charset.txt: {counts['charset']} characters; it spells {missing['lines_covered']} of {missing['lines']} "
-        f"validation labels.",
+        f"charset.txt: {counts['charset']} characters; {missing['lines_covered']} of {missing['lines']} "
+        "validation labels have no other.",
     ]
     if report["problems"]:
         kinds = ", ".join(f"{count} x {kind}" for kind, count in report["problem_counts"].items())
@@ -103,7 +103,7 @@ def summary(report: dict[str, Any]) -> str:
 
 
 def _open(raw: Path, out: Path) -> Competition:
-    """Opens the raw files, after checking that they are there and that nothing of others would be overwritten."""
+    """Opens the raw files, after checking that they exist and that nobody else's files would be overwritten."""
     files = find_raw_files(raw, out)
     _check_out(raw, out, files)
     train_images = RawPictures(files.train_images)
@@ -124,7 +124,7 @@ def _prepared(
     seed: int,
     progress: bool,
 ) -> PreparedData:
-    """Copies the pictures into `folder` and decides what becomes of each row."""
+    """Copies the pictures into `folder`, matches the rows to them, and splits and normalises the labels."""
     files, test_images = competition.files, competition.test_images
     facts = check_and_copy(competition.train_images, folder / "train", progress)
     test_facts = check_and_copy(test_images, folder / "test", progress) if test_images else {}
@@ -174,7 +174,7 @@ def _check_out(raw: Path, out: Path, files: RawFiles) -> None:
         path and out.resolve().is_relative_to(path.resolve()) for path in (files.train_images, files.test_images)
     )
     if in_raw or out.resolve() == raw.resolve() or raw.resolve().is_relative_to(images.resolve()):
-        raise InputError(f"{out} is where the raw files lie; name another folder, since raw files are never changed.")
+        raise InputError(f"{out} holds the raw files; name another folder, since raw files are never changed.")
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; name a folder.")
     if images.exists() and not (images.is_dir() and set(os.listdir(images)) <= {"train", "test"}):

@@ -27,7 +27,7 @@ class RawFiles:
 
 
 def find_raw_files(raw: Path, out: Path) -> RawFiles:
-    """Looks in `raw` and, for what is not there, in the folders directly below it, leaving out `out`.
+    """Looks in `raw` and, for files that it lacks, in the folders directly below it except `out`.
 
     Raises:
         InputError: `raw` is no folder, labels or training pictures are absent, or a name is found in several folders.

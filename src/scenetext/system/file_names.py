@@ -4,9 +4,9 @@ On Linux the name of a file is any bytes. Archives that were packed by Chinese W
 in GBK, which Python hands out with lone surrogates: writing such a name as UTF-8 fails. Tabs and line ends in names
 break the lines of label files and predictions.
 
-The rule, for each part of a path: a name that is UTF-8 stays the same. Any other name is read as GB18030, which contains
-GBK. Where it is no GB18030 either, and where a name holds control characters or line separators, those bytes are written
-as `\xNN`. `raw_names` goes the other way, so that a file is found by its shown name.
+The rule, for each part of a path: a name that is UTF-8 stays the same. Any other name is read as GB18030, which
+contains GBK. If it is no GB18030 either, or holds control characters or line separators, those bytes are written as
+`\xNN`. `raw_names` goes the other way, so that a file is found by its shown name.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Loading pretrained weights: from where, onto which keys, and a report of what became of each.
+"""Loading weights into a network, with a report on every parameter.
 
 A head trained on other characters is not thrown away: its columns are moved by character, so that finetuning on a
 smaller or larger dictionary starts from all trained classes.
@@ -41,15 +41,15 @@ STUDENT = "Student."  # before the keys of a distilled network in its training's
 
 @dataclass
 class LoadReport:
-    """What became of every parameter.
+    """What happened to every parameter.
 
     Attributes:
-        source: where the weights came from.
+        source: the weights, as given to `load_weights`.
         matched: keys whose arrays were taken unchanged.
         sliced: keys of the head whose columns were moved by character.
         skipped: keys of the file that were not used, each with the reason.
         left_out: keys of the file that only training uses (an auxiliary branch, a teacher) and the network lacks.
-        missing: keys of the network that the file lacks; they keep their initial values.
+        missing: keys of the network that the file lacks; they keep their values.
         kept, added, dropped: characters whose column was kept, was initialised, was left behind.
         fused: the file holds a fused network, so the network was fused to take it.
         random_backbone: nothing of the backbone came from the file.
@@ -136,7 +136,7 @@ def load_weights(
 def _matched(
     arrays: Arrays, model: RecognitionModel, charset: Charset | None, report: LoadReport
 ) -> dict[str, np.ndarray]:
-    """The arrays that `model` takes, by its keys; what becomes of each array is written into the report."""
+    """The arrays that `model` takes, by its keys; fills the report."""
     state = model.state_dict()
     by_class = {id(entry.tensor): entry for entry in _class_tensors(model)}
     aliases = _aliases(state)
@@ -190,7 +190,7 @@ def _counterpart(arrays: Arrays, model: RecognitionModel | DistillationModel) ->
 
 
 def _fused_aside(model: RecognitionModel | DistillationModel) -> RecognitionModel | DistillationModel:
-    """The network itself where it is fused, else a fused copy, made without using up random numbers or layers' names."""
+    """The network if it is fused, else a fused copy; random state and layers' name counters stay unchanged."""
     import paddle
 
     if model.fused:

@@ -1,4 +1,4 @@
-"""Where weights come from: a file, an address, an official model's name, an installed wheel. No network is touched."""
+"""Reading weights: from a file, an address, an official model's name or an installed wheel; no network is changed."""
 
 from __future__ import annotations
 

@@ -116,12 +116,12 @@ class FolderWalk:
         return self._pictures_below(self.root, "")
 
     def folders(self) -> Iterator[tuple[Path, str]]:
-        """Each folder, the root first, and what stands before a name in it: "" or "sub/folder/"."""
+        """Each folder, the root first, and the prefix of names in it: "" or "sub/folder/"."""
         return self._folders_below(self.root, "")
 
     def _pictures_below(self, folder: str, prefix: str) -> Iterator[str]:
         pictures, folders = self._look(folder, prefix)
-        tied = _tied(folders)  # the slash belongs to a folder's name: all that lies in "a" stands behind "a.jpg"
+        tied = _tied(folders)  # with the slash in a folder's name, all files in "a" come after "a.jpg"
         for name in sorted(chain(pictures, tied), key=natural_key):
             if name not in tied:
                 yield f"{prefix}{name}"
@@ -167,7 +167,7 @@ class FolderWalk:
         return names[: len(pictures)], wanted
 
     def _enter(self, entry: os.DirEntry[str], name: str) -> bool:
-        """Whether to visit a folder; what is in junk folders, and links to folders that are visited, is counted."""
+        """Whether to visit a folder; counts the files of a junk folder, and a link to a folder that is read anyway."""
         if is_junk_path(entry.name):
             for folder, _, files in os.walk(entry.path):
                 below = os.path.relpath(folder, entry.path)
@@ -217,7 +217,7 @@ def _shown_names(raw: list[str]) -> list[str]:
 
 
 def _tied(folders: Iterable[str]) -> dict[str, list[str]]:
-    """Folders that natural order tells apart by leading zeros only, under the first of them; most stand alone."""
+    """Groups of folders that differ in leading zeros only, by their first names; most groups have one folder."""
     groups: dict[str, list[str]] = {}
     for name in sorted(folders, key=natural_key):
         groups.setdefault(natural_key(name).partition(KEY_END)[0], []).append(name)

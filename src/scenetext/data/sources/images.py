@@ -49,7 +49,7 @@ def open_images(path: str | Path) -> ImageSource:
 
     Args:
         path: a folder of pictures, a zip, a folder that holds zips and nothing else that could be meant, an LMDB, a
-            folder of LMDBs, or a single picture file. Which files are pictures says `picture_files.kind_of`.
+            folder of LMDBs, or a single picture file; `picture_files.kind_of` decides which files are pictures.
 
     Raises:
         InputError: there is nothing at `path`, or it is none of these.

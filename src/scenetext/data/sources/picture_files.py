@@ -56,7 +56,7 @@ def _may_be_junk(path: str) -> bool:
 
 @dataclass(slots=True)
 class PassedOver:
-    """What a scan left out, by kind; its text is what users are told, and it is false where nothing was left out.
+    """What a scan left out, by kind; `str` gives the sentence for users, `bool` is false if nothing was left out.
 
     Attributes:
         counts: how many of each kind.
@@ -91,6 +91,6 @@ class PassedOver:
 
 
 def passed_over_sentence(entries: Sequence[Mapping[str, Any]]) -> str:
-    """What users are told of the entries that `PassedOver.entries` gave, without a full stop."""
-    told = (f"{e['count']} {e['kind']} ({e['first']}{', …' if e['count'] > 1 else ''})" for e in entries)
-    return f"passed over: {', '.join(told)}"
+    """The sentence for users on entries of `PassedOver.entries`, without its full stop."""
+    parts = (f"{e['count']} {e['kind']} ({e['first']}{', …' if e['count'] > 1 else ''})" for e in entries)
+    return f"passed over: {', '.join(parts)}"

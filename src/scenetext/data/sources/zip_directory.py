@@ -1,6 +1,6 @@
 """The directory of a zip, read from the disk entry by entry: `zipfile` keeps half a kilobyte for each.
 
-PKWARE's APPNOTE.TXT: 4.3.12 the directory's entries, 4.3.14 to 4.3.16 its end, 4.3.7 what stands before an entry's
+PKWARE's APPNOTE.TXT: 4.3.12 the directory's entries, 4.3.14 to 4.3.16 its end, 4.3.7 the header before an entry's
 bytes, 4.5.3 numbers beyond 32 bits.
 """
 
@@ -25,13 +25,13 @@ _VARIABLE_SIZES, _VARIABLE_SIZES_AT = struct.Struct("<3H"), 28  # of an entry's 
 _LONGEST_COMMENT = 0xFFFF
 _LONGEST_ENTRY = _ENTRY.size + 3 * 0xFFFF
 _BLOCK_BYTES = 1 << 20  # of the directory read at once
-_IN_EXTRA = 0xFFFFFFFF  # the number stands in the extra field of kind 1
+_IN_EXTRA = 0xFFFFFFFF  # the number is in the extra field of kind 1
 _STORED, _DEFLATED = 0, 8
 _LARGEST_BYTES = 1 << 30  # no picture unpacks to more
 
 
 class ZipEntry(NamedTuple):
-    """A file in a zip: its path there with forward slashes, how it is packed, and where, in bytes from the zip's start."""
+    """A file in a zip: its path there with forward slashes, how it is packed, and at which byte of the zip."""
 
     path: str
     flags: int
@@ -74,7 +74,7 @@ class ZipDirectory:
                 raise self._broken()
         if disk:
             raise InputError(
-                f"{shown_path(path)} is the last of several volumes: pack its files into one zip, or several whole ones."
+                f"{shown_path(path)} is the last of several volumes: pack its files into one zip or several whole ones."
             )
         self._start = self._end - directory_bytes
         self._shift = self._start - directory_at  # of a zip behind a program that unpacks it
@@ -156,7 +156,7 @@ class ZipDirectory:
             numbers = _numbers_in(data[extra_at : extra_at + extra_bytes])
             if len(numbers) < (size, packed, local).count(_IN_EXTRA):
                 raise self._broken()
-            # those that do not fit stand there in this order
+            # the extra field holds the numbers that do not fit, in this order
             size, packed, local = (
                 numbers.pop(0) if number == _IN_EXTRA else number for number in (size, packed, local)
             )
