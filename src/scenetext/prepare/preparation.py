@@ -88,8 +88,8 @@ def summary(report: dict[str, Any]) -> str:
     encodings = ", ".join(f"{name} is {encoding}" for name, encoding in report["encodings"].items())
     lines = [
         f"{counts['train']} training, {counts['val']} validation and {counts['test']} test lines; {encodings}.",
-        f"charset.txt: {counts['charset']} characters; {missing['lines_covered']} of {missing['lines']} "
-        "validation labels have no other.",
+        f"charset.txt: {counts['charset']} characters, which cover {missing['lines_covered']} of "
+        f"{missing['lines']} validation labels.",
     ]
     if report["problems"]:
         kinds = ", ".join(f"{count} x {kind}" for kind, count in report["problem_counts"].items())
