@@ -1,8 +1,9 @@
-"""What 10 MB would do to networks whose weights are not at hand: `python tests/benchmarks/paper_plan.py [MB]`.
+"""Plans the bits of networks without their trained weights: `python tests/benchmarks/paper_plan.py [MB]`.
 
-The fitter's solver on the shapes of PP-OCRv6 medium and PP-OCRv5 server with 4,000 characters. Without weights and lines
-every layer counts the same: its loss is the squared error of rounding normal weights, as a share of their variance.
-PP-OCRv5 server is PPHGNetV2_B4 (its published stages, in `hgnet_v2_shapes`) with the light SVTR neck; both without NRTR.
+Runs the solver of the bit allocation on the shapes of PP-OCRv6 medium and PP-OCRv5 server with 4,000 characters.
+Without weights and lines, every layer counts the same: its loss is the squared quantisation error of normally
+distributed weights, relative to their variance. PP-OCRv5 server is PPHGNetV2_B4 (its published stages, in
+`hgnet_v2_shapes`) with the light SVTR neck. Both are planned without NRTR.
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ from scenetext.models import build_model  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 CHARACTERS = 4000
-PROGRAM_BYTES = 150_000  # without the decoding of weights
+PROGRAM_BYTES = 150_000  # estimate, without the decoding of the weights
 ROWS_TRIED = 64
 Shapes = dict[str, tuple[int, int]]  # by layer: outputs, inputs
 
 
 def built_shapes(config: str) -> tuple[Shapes, int]:
-    """The matrices of one of our networks as exported, and how many further numbers it has."""
+    """The weight matrices of one of our networks as exported, and the number of its other parameters."""
     from scenetext.export.compress import codable_weights
 
     settings = load_config(ROOT / "configs" / config, ["Global.character_dict_path=ppocr_keys_v1"])
@@ -74,21 +75,21 @@ def hgnet_v2_shapes() -> tuple[Shapes, int]:
         }  # fmt: skip
     shapes |= {"neck.conv3": (2048, width), "neck.conv4": (256, 3 * 4096), "neck.conv1x1": (width, 256)}
     shapes["head"] = (CHARACTERS + 2, width)
-    return shapes, sum(outputs for outputs, _ in shapes.values()) + 3_000  # biases and normalisations
+    return shapes, sum(outputs for outputs, _ in shapes.values()) + 3_000  # biases and normalisation layers
 
 
 def options(outputs: int, inputs: int, rng: np.random.Generator) -> list[Option]:
-    """The ways to store a layer of normal weights."""
+    """The quantisation schemes for a layer of normally distributed weights."""
     rows = rng.normal(size=(min(outputs, ROWS_TRIED), inputs)).astype(np.float32)
     listed = [Option(None, 4 * outputs * inputs, 0.0)]
-    for way in QUANT_SCHEMES:
-        error = float(np.square(encode_rows(rows, way, None) - rows).mean())
-        listed.append(Option(way, way.size_bytes(outputs, inputs) + way.program_bytes, error))
+    for scheme in QUANT_SCHEMES:
+        error = float(np.square(encode_rows(rows, scheme, None) - rows).mean())
+        listed.append(Option(scheme, scheme.size_bytes(outputs, inputs) + scheme.program_bytes, error))
     return listed
 
 
 def report(name: str, shapes: Shapes, others: int, budget_bytes: int) -> None:
-    """Prints a network's plan."""
+    """Prints the bit allocation of a network."""
     rng = np.random.default_rng(0)
     fixed = 4 * others + sum(4 * o * i for o, i in shapes.values() if o * i < LEAST_NUMBERS) + PROGRAM_BYTES
     coded = {key: shape for key, shape in shapes.items() if shape[0] * shape[1] >= LEAST_NUMBERS}
@@ -100,7 +101,7 @@ def report(name: str, shapes: Shapes, others: int, budget_bytes: int) -> None:
     print("| layer | outputs x inputs | bits a weight |\n|---|---|---|")
     for key, option in chosen.items():
         outputs, inputs = coded[key]
-        size = 4 * outputs * inputs if option.way is None else option.way.size_bytes(outputs, inputs)
+        size = 4 * outputs * inputs if option.scheme is None else option.scheme.size_bytes(outputs, inputs)
         print(f"| {key} | {outputs} x {inputs} | {8 * size / (outputs * inputs):.2f} |")
 
 
