@@ -24,7 +24,7 @@ def imitate(monkeypatch) -> None:
     """Lets `precision` and Paddle believe in a GPU until the test is over."""
     casting, scaling = (importlib.import_module(f"paddle.amp.{name}") for name in ("auto_cast", "grad_scaler"))
     tracer = _TracerOfGPU(_dygraph_tracer())
-    monkeypatch.setattr(precision, "_lack", lambda dtype: None)
+    monkeypatch.setattr(precision, "_why_unsupported", lambda dtype: None)
     for module in (casting, scaling):
         monkeypatch.setattr(module, "_dygraph_tracer", lambda: tracer)
     for dtype in ("float16", "bfloat16"):
