@@ -57,6 +57,7 @@ def gpu(monkeypatch):
         ({"use_dynamic_loss_scaling": "on"}, ["Global.use_dynamic_loss_scaling must be true or false", "'on'"]),
         ({"amp_custom_black_list": "conv2d"}, ["Global.amp_custom_black_list must be a list of texts", "'conv2d'"]),
         ({"amp_custom_black_list": ["matmull"]}, ["amp_custom_black_list names 'matmull'", "the nearest is matmul"]),
+        ({"amp_custom_black_list": ["qqqqqq"]}, ["amp_custom_black_list names 'qqqqqq'", "valid are abs, ", " more."]),
         ({"amp_custom_white_list": ["relu", "add"]}, ["amp_custom_white_list names 'add'", "elementwise_add"]),
         (
             {"amp_custom_black_list": ["relu"], "amp_custom_white_list": ["relu"]},

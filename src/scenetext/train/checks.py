@@ -95,7 +95,9 @@ def check_step(
         RunError: the loss is no finite number, or float16 can no longer hold the gradient.
     """
     step = state.global_step + 1
-    problem = precision.failure if not updated else None if math.isfinite(loss) else f"The loss became {loss}"
+    problem = precision.failure if not updated else None
+    if updated and not math.isfinite(loss):
+        problem = f"The loss became {loss}"
     if problem:
         latest = log.folder / f"{LATEST}.pdparams"
         saved = f"; the last good weights are {latest}" if latest.exists() else ""

@@ -24,7 +24,7 @@ from scenetext.train import parallel
 from scenetext.train.state import TrainingState
 
 PICTURES_SHOWN = 8
-TIMING = ("lines", "seconds", "reader_seconds")  # of a step; history.jsonl has what follows from them
+TIMING = ("lines", "seconds", "reader_seconds")  # of a step; history.jsonl has the rates computed from them
 
 Item = TypeVar("Item")
 

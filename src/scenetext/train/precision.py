@@ -138,7 +138,7 @@ class Precision:
         return {**self.metrics(), **{name: state[name] for name in _LossScaler.COUNTS}, "left_out": self.left_out}
 
     def restore(self, state: Mapping[str, float]) -> None:
-        """Restores what `state` gave.
+        """Restores the numbers that `state` returned.
 
         The config decides whether the loss is scaled, and by how much if the scale is fixed.
         """

@@ -21,8 +21,8 @@ def load_pretrained(
     Global.pretrained_model is loaded even then if Global.weight_interpolation mixes it with the finetuned weights.
 
     Returns:
-        A report of what was loaded, to be shown; and the interpolation with the loaded weights, which changes nothing
-        when the config asks for none.
+        Reports of the weights loaded, for the user; and the interpolation with the loaded weights, which changes
+        nothing when the config asks for none.
 
     Raises:
         InputError: weights that do not fit, or a frozen network of a distillation that lacks some of its weights.

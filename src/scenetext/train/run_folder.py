@@ -55,7 +55,7 @@ def save_latest(
     Args:
         folder: the run's folder.
         config: the configuration.
-        model, optimiser: what is saved.
+        model, optimiser: the network and its optimiser.
         precision: its loss scale is saved with `state`.
         state: how far training has come.
 

@@ -80,6 +80,7 @@ def train(config: Mapping[str, Any], folder: str | Path, *, progress: bool = Tru
     started, folder, seed = time.perf_counter(), Path(folder), setting(config, "Global.seed")
     choose_device(setting(config, "Global.use_gpu"))
     seed_everything(seed)
+
     precision = Precision(config)
     model = build_model(config)
     weight_notes, interpolation = load_pretrained(config, model)
@@ -87,6 +88,7 @@ def train(config: Mapping[str, Any], folder: str | Path, *, progress: bool = Tru
     sampler = training_sampler(config, lines, seed, parallel.world_size())
     step_px = pixels_per_step(config, model)
     line_notes = notes_on_lines(model, lines, sampler, step_px)
+
     loss_of = build_loss(config)
     epochs, steps_per_epoch = setting(config, "Global.epoch_num"), len(sampler.plan(0))
     optimiser, state = start_or_resume(config, model, epochs, steps_per_epoch)
@@ -94,6 +96,7 @@ def train(config: Mapping[str, Any], folder: str | Path, *, progress: bool = Tru
     validation = Validation(config, model, interpolation, state)
     network = parallel.join_processes(model)
     parallel.check_agreement(config, lines, sampler, validation.records, state.global_step)
+
     write_run_folder(folder, config, model.charset)
     with TrainingLog(folder, config, epochs * steps_per_epoch, state, progress) as log, deferred_interrupt() as stop:
         log.say(*notes_on_settings(config, state), *precision.notes, *weight_notes, *line_notes)
@@ -105,7 +108,7 @@ def train(config: Mapping[str, Any], folder: str | Path, *, progress: bool = Tru
             for size, weight, batch in log.timed(own_batches(config, lines, plans, state, step_px)):
                 images, targets = to_tensors(batch)
                 paddle.seed(step_seed(seed, state.global_step))  # of dropout
-                losses = loss_of(precision.forward(network, images, targets), targets)
+                losses = loss_of(precision.forward(network, images, targets), targets)  # () float32 by name
                 updated = precision.backward_and_step(losses["loss"] * weight, optimiser)
                 values = parallel.mean_over_processes({name: float(loss) * weight for name, loss in losses.items()})
                 check_step(values["loss"], updated, precision, optimiser, state, log)
@@ -132,13 +135,13 @@ def own_batches(
     Args:
         config: the configuration.
         lines: the training set.
-        plans: of all batches of the epoch; those that have been trained already are passed over.
+        plans: of all batches of the epoch; a resumed epoch skips those that have been trained already.
         state: how far training has come.
         step_px: see `pixels_per_step`.
 
     Yields:
-        The number of lines of the whole batch, this process's part of the batch, and before it the weight of that
-        part's loss in the mean over all processes.
+        For each batch: the number of lines of the whole batch, the weight of this process's loss in the mean over all
+        processes, and this process's part of the batch.
     """
     plans = plans[state.step_in_epoch :]
     own = [parallel.own_part(plan, sums_over_lines(config)) for plan in plans]

@@ -75,7 +75,7 @@ class Validation:
             log: of the training.
 
         Returns:
-            Whether to stop early: no evaluation was better for as many as `Global.early_stop_evals` says.
+            Whether to stop early: the last `Global.early_stop_evals` evaluations were all worse than the best.
         """
         started = time.perf_counter()
         state = self.state

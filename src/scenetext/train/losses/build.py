@@ -1,7 +1,6 @@
 """Builds a training's loss from a config's Loss section, under PaddleOCR's names.
 
-This file has the one table of losses for each place where a config may name them: HEAD_LOSSES, DISTILLATION_LOSSES and
-SUMS.
+Its tables are HEAD_LOSSES, DISTILLATION_LOSSES and SUMS, one for each position in which a config may name a loss.
 
 Reference: ppocr/losses/rec_multi_loss.py, combined_loss.py and distillation_loss.py.
 """
