@@ -1,8 +1,8 @@
 """The optimiser and its learning rate, from a config's Optimizer section.
 
 Adam: Kingma and Ba, arXiv:1412.6980; AdamW: Loshchilov and Hutter, arXiv:1711.05101; cosine schedule:
-arXiv:1608.03983. The formulas are PaddleOCR's: with E epochs of S steps and W warm-up steps, step i has the rate
-lr * i / W below W, then lr / 2 * (1 + cos(pi * (i - W) / (E * S))).
+arXiv:1608.03983. The formulas are PaddleOCR's: with E epochs of S steps and W warm-up steps, step i has the learning
+rate lr * i / W below W, then lr / 2 * (1 + cos(pi * (i - W) / (E * S))).
 """
 
 from __future__ import annotations
@@ -23,9 +23,15 @@ REGULARISERS = {"L1": L1Decay, "L2": L2Decay}
 
 
 def build_optimiser(config: Mapping[str, Any], model: nn.Layer, epochs: int, steps_per_epoch: int) -> Optimizer:
-    """The optimiser over a network's trainable parameters; its learning rate is stepped once a batch.
+    """Makes the optimiser of a network's trainable parameters; its learning rate is stepped once a batch.
 
-    Parameters with a regulariser of their own (the CTC head) keep that one.
+    Parameters that have a regulariser of their own (those of the CTC head) keep it.
+
+    Args:
+        config: the configuration.
+        model: the network.
+        epochs: of the whole training.
+        steps_per_epoch: batches in one epoch.
     """
     section = config.get("Optimizer") or {}
     peak = setting(config, "Optimizer.lr.learning_rate")
@@ -37,13 +43,14 @@ def build_optimiser(config: Mapping[str, Any], model: nn.Layer, epochs: int, ste
         "grad_clip": _clip(section),
     }
     if name in ("Adam", "AdamW"):
-        for key in ("beta1", "beta2", "epsilon"):
-            arguments[key] = setting(config, f"Optimizer.{key}")
+        arguments["beta1"] = setting(config, "Optimizer.beta1")
+        arguments["beta2"] = setting(config, "Optimizer.beta2")
+        arguments["epsilon"] = setting(config, "Optimizer.epsilon")
     if name == "AdamW":
         words = str(section.get("no_weight_decay_name") or "").split()
-        spared = _spared(model, words, section.get("one_dim_param_no_weight_decay", False))
+        exempt = _without_decay(model, words, section.get("one_dim_param_no_weight_decay", False))
         decay = setting(config, "Optimizer.weight_decay")
-        return paddle.optimizer.AdamW(weight_decay=decay, apply_decay_param_fun=lambda p: p not in spared, **arguments)
+        return paddle.optimizer.AdamW(weight_decay=decay, apply_decay_param_fun=lambda p: p not in exempt, **arguments)
     regulariser = section.get("regularizer") or {}
     if regulariser:
         arguments["weight_decay"] = REGULARISERS[regulariser.get("name", "L2")](regulariser.get("factor", 0.0))
@@ -53,12 +60,12 @@ def build_optimiser(config: Mapping[str, Any], model: nn.Layer, epochs: int, ste
 
 
 def learning_rate_factor(section: Mapping[str, Any], epochs: int, steps_per_epoch: int) -> Callable[[int], float]:
-    """The factor on the peak learning rate as a function of the step, counted from 0.
+    """The learning rate divided by its peak, as a function of the step, which is counted from 0.
 
     Args:
         section: Optimizer.lr.
         epochs: of the whole training.
-        steps_per_epoch: batches in one.
+        steps_per_epoch: batches in one epoch.
     """
     total = max(1, epochs * steps_per_epoch)
     warmup = round(section.get("warmup_epoch", 0) * steps_per_epoch)
@@ -68,12 +75,12 @@ def learning_rate_factor(section: Mapping[str, Any], epochs: int, steps_per_epoc
     def factor(step: int) -> float:
         if step < warmup:
             return step / warmup
-        past = step - warmup
+        decayed = step - warmup  # steps since the end of the warm-up
         if name == "Cosine":
-            return 0.5 * (1.0 + math.cos(math.pi * past / total))
+            return 0.5 * (1.0 + math.cos(math.pi * decayed / total))
         if name == "Linear":
             end = section.get("end_lr", 0.0) / peak
-            return end + (1.0 - end) * (1.0 - min(1.0, past / total)) ** section.get("power", 1.0)
+            return end + (1.0 - end) * (1.0 - min(1.0, decayed / total)) ** section.get("power", 1.0)
         if name == "Piecewise":
             borders = [epoch * steps_per_epoch for epoch in section["decay_epochs"]]
             return section["values"][sum(step >= border for border in borders)] / peak
@@ -82,14 +89,14 @@ def learning_rate_factor(section: Mapping[str, Any], epochs: int, steps_per_epoc
     return factor
 
 
-def _clip(section: Mapping[str, Any]):
+def _clip(section: Mapping[str, Any]) -> nn.ClipGradByGlobalNorm | nn.ClipGradByNorm | None:
     if section.get("clip_norm_global"):
         return nn.ClipGradByGlobalNorm(section["clip_norm_global"])
     return nn.ClipGradByNorm(section["clip_norm"]) if section.get("clip_norm") else None
 
 
-def _spared(model: nn.Layer, words: list[str], one_dimensional: bool) -> set[str]:
-    """Paddle's own names of the parameters that do not decay."""
+def _without_decay(model: nn.Layer, words: list[str], one_dimensional: bool) -> set[str]:
+    """Paddle's own names of the parameters that are exempt from weight decay."""
     return {
         parameter.name
         for key, parameter in model.named_parameters()
