@@ -11,19 +11,14 @@ import subprocess
 import sys
 import tarfile
 import threading
-import time
 import zipfile
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 
 from scenetext.errors import InputError, RunError
 from scenetext.system.archives import check_room, safe_untar, safe_unzip
 from scenetext.system.download import DownloadError, download
-from scenetext.system.locks import one_process
 from scenetext.weights.official import OFFICIAL_WEIGHTS, fetch_official
 
 DATA = bytes(range(256)) * 4000  # 1,024,000 bytes
@@ -366,20 +361,3 @@ def test_unknown_official_weights_name_the_known_ones(tmp_path):
     ):
         fetch_official("PP-OCRv7", tmp_path)
     assert all(url.startswith("https://") for entry in OFFICIAL_WEIGHTS.values() for url in entry.urls)
-
-
-def test_one_maker_at_a_time_and_the_next_when_one_fails(tmp_path: Path) -> None:
-    inside, most = [0], [0]
-
-    def make(number: int) -> None:
-        time.sleep(0.004 * number)
-        with suppress(ZeroDivisionError), one_process(tmp_path / "made"):
-            inside[0] += 1
-            most[0] = max(most[0], inside[0])
-            time.sleep(0.01)
-            inside[0] -= 1
-            raise ZeroDivisionError  # it is not made, so all of them try
-
-    with ThreadPoolExecutor(12) as pool:
-        list(pool.map(make, range(12)))
-    assert most == [1] and list(tmp_path.iterdir()) == []

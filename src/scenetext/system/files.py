@@ -14,6 +14,8 @@ from typing import IO, Any
 
 from scenetext.errors import InputError
 
+MEGABYTE = 1_000_000  # bytes, as in the competition's rule
+
 
 @contextmanager
 def replacing(path: str | Path, mode: str = "wb") -> Iterator[IO[Any]]:
@@ -32,7 +34,8 @@ def replacing(path: str | Path, mode: str = "wb") -> Iterator[IO[Any]]:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
-    handle = tempfile.NamedTemporaryFile(mode, dir=path.parent, prefix=f".{path.name}.", delete=False, **text)
+    # closed by the `with` below; it is opened outside of it so that any failure removes the file
+    handle = tempfile.NamedTemporaryFile(mode, dir=path.parent, prefix=f".{path.name}.", delete=False, **text)  # noqa: SIM115
     try:
         with handle:
             yield handle
