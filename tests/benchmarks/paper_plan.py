@@ -18,8 +18,8 @@ import numpy as np  # noqa: E402
 
 from scenetext.config import load_config  # noqa: E402
 from scenetext.export.compress import MIN_ELEMENTS  # noqa: E402
-from scenetext.export.compress.quantisation import QUANT_SCHEMES, as_rows, fake_quantise_rows  # noqa: E402
 from scenetext.export.compress.plan import Option, allocate  # noqa: E402
+from scenetext.export.compress.quantisation import QUANT_SCHEMES, as_rows, fake_quantise_rows  # noqa: E402
 from scenetext.models import build_model  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
