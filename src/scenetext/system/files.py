@@ -1,4 +1,4 @@
-"""Writing files so that a reader never sees half of one: to a temporary name beside the target, then a rename."""
+"""Writing files so that a reader never sees half of one: under a temporary name beside the target, then renamed."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def sha256_file(path: str | Path) -> str:
 
 
 def size_and_time(path: str | Path) -> tuple[int, int]:
-    """Size in bytes and time of the last change in nanoseconds; InputError when the file is not there."""
+    """Size in bytes and time of the last change in nanoseconds; InputError if the file cannot be read."""
     try:
         status = os.stat(path)
     except OSError as error:
