@@ -87,30 +87,6 @@ def entry_name(data: bytes) -> str:
     return data.decode("cp437")
 
 
-def safe_unzip(path: str | Path, folder: str | Path, progress: bool = True) -> Path:
-    """Unpacks a zip into `folder`, which is replaced whole or not at all.
-
-    Returns:
-        The folder.
-
-    Raises:
-        InputError: the zip is missing, broken or unsafe (see `zip_entries`).
-        RunError: the disk has no room for it.
-    """
-    path, folder = Path(path), Path(folder)
-    with open_zip(path) as archive:
-        entries = zip_entries(archive)
-        check_room(folder, sum(info.file_size for info in entries.values()), path.name)
-        with replacing_folder(folder) as made:
-            for name, info in tqdm(entries.items(), f"unpacking {path.name}", unit="file", disable=not progress):
-                try:
-                    with archive.open(info) as source:
-                        _write_entry(source, made, name, path.name)
-                except ZIP_READ_ERRORS as error:
-                    raise InputError(f"{path.name}: the entry {name!r} is broken ({_clause(error)}).") from None
-    return folder
-
-
 def safe_untar(path: str | Path, folder: str | Path, progress: bool = True) -> Path:
     """Unpacks a tar, gzipped or not, into `folder`, which is replaced whole or not at all.
 
