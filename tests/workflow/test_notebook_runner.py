@@ -145,7 +145,7 @@ def test_parameters_are_the_literals_of_the_tagged_cell(tmp_path: Path) -> None:
         ("5", 3, 5),
         ("1e2", 3, 100),
         ("1e-3", 0.1, 1e-3),
-        ("500", 0.1, 500),  # a share or a count
+        ("500", 0.1, 500),  # a fraction or a count
         ("true", False, True),
         ("2024", "name", "2024"),  # text stays text
         ("a=b", "name", "a=b"),

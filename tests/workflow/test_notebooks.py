@@ -157,7 +157,7 @@ def test_its_last_cell_asserts_the_products_and_names_what_comes_next(name: str)
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory) -> Path:
-    """A copy of what a run needs, with a tiny drawn competition, so that the checkout stays as it is."""
+    """A copy of what a run needs, with a tiny drawn competition, so that the checkout is not changed."""
     from scenetext.synth import draw_competition
 
     root = tmp_path_factory.mktemp("project")
