@@ -26,10 +26,11 @@ from tqdm import tqdm  # noqa: E402
 from scenetext.config import load_config  # noqa: E402
 from scenetext.data.pipeline import canvas_of  # noqa: E402
 from scenetext.data.transforms import Canvas  # noqa: E402
-from scenetext.export import exporter as export  # noqa: E402
-from scenetext.export.compress import LEAST_NUMBERS, encode_weights  # noqa: E402
+from scenetext.export import exporter  # noqa: E402
+from scenetext.export.choices import FORMATS  # noqa: E402
+from scenetext.export.compress import MIN_ELEMENTS, quantise_weights  # noqa: E402
 from scenetext.export.compress.codings import UINT8  # noqa: E402
-from scenetext.export.compress.encoding import QuantScheme  # noqa: E402
+from scenetext.export.compress.quantisation import QuantScheme  # noqa: E402
 from scenetext.export.trace import Tracer  # noqa: E402
 from scenetext.models import build_model, reading_config  # noqa: E402
 from scenetext.models.recognition_model import RecognitionModel  # noqa: E402
@@ -105,13 +106,13 @@ def reading_speed(folder: Path, width_px: int, height_px: int) -> float:
 
 
 def bytes_in_8_bits(model: RecognitionModel, config: dict, scratch: Path) -> int:
-    """Bytes of program and parameters with every convolution and linear layer in 8 bits."""
-    stored = encode_weights(
-        model, lambda w: QuantScheme(UINT8) if w.size >= LEAST_NUMBERS and not w.recurrent else None
+    """Of program and parameters, every convolution and linear layer in 8 bits."""
+    quantised = quantise_weights(
+        model, lambda w: QuantScheme(UINT8) if w.size >= MIN_ELEMENTS and not w.recurrent else None
     )
     with Tracer("json") as tracer:
         job = Path(tempfile.mkdtemp(dir=scratch))
-        files = tracer.trace(model, config, stored, job, canvas_of(config, model.input_size))
+        files = tracer.trace(model, config, quantised, job, canvas_of(config, model.input_size))
     return sum(path.stat().st_size for path in files)
 
 
@@ -135,10 +136,10 @@ def row(path: Path, scratch: Path) -> list[str]:
     out, options = scratch / f"{path.stem}-export", dict(max_mb=1000, progress=False)
     eight = bytes_in_8_bits(model, config, scratch)
     reports = {}
-    for format in export.FORMATS[::-1]:
-        reports[format] = export.export_model(config, weights, out, format=format, storage="float32", **options)
+    for format in FORMATS[::-1]:
+        reports[format] = exporter.export_model(config, weights, out, format=format, storage="float32", **options)
     speed = reading_speed(out, canvas.width_px, canvas.height_px)  # the last format written is json
-    differences = [f"{max(reports[f].max_difference.values()):.0e}" for f in export.FORMATS]
+    differences = [f"{max(reports[f].max_difference.values()):.0e}" for f in FORMATS]
     classes = str(model.head.classifier.weight.shape[1])
     speeds = [f"{value:.0f}" if value >= 10 else f"{value:.1f}" for value in (trains, speed)]
     millions = [f"{trained / 1e6:.1f}", f"{reading / 1e6:.1f}"]
@@ -148,7 +149,7 @@ def row(path: Path, scratch: Path) -> list[str]:
 
 def main(names: list[str]) -> None:
     """Measures and prints a Markdown table."""
-    export.TOLERANCE = math.inf  # the difference is measured here, so no export may fail because of it
+    exporter.TOLERANCE = math.inf  # how much the folders differ is what is measured here
     paths = [Path(name) for name in names] or configurations()
     print(f"| {' | '.join(HEADER + SIZES)} |\n|{'---|' * len(HEADER + SIZES)}", flush=True)
     with tempfile.TemporaryDirectory(prefix="scenetext-networks-") as scratch:

@@ -18,9 +18,9 @@ prepare_process()
 import numpy as np  # noqa: E402
 
 from scenetext.config import load_config  # noqa: E402
-from scenetext.export.compress import LEAST_NUMBERS  # noqa: E402
-from scenetext.export.compress.encoding import QUANT_SCHEMES, as_rows, encode_rows  # noqa: E402
-from scenetext.export.compress.plan import Option, choose  # noqa: E402
+from scenetext.export.compress import MIN_ELEMENTS  # noqa: E402
+from scenetext.export.compress.plan import Option, allocate  # noqa: E402
+from scenetext.export.compress.quantisation import QUANT_SCHEMES, as_rows, fake_quantise_rows  # noqa: E402
 from scenetext.models import build_model  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,14 +31,14 @@ Shapes = dict[str, tuple[int, int]]  # by layer: outputs, inputs
 
 
 def built_shapes(config: str) -> tuple[Shapes, int]:
-    """The weight matrices of one of our networks as exported, and the number of its other parameters."""
-    from scenetext.export.compress import codable_weights
+    """The matrices of one of our networks as exported, and how many further numbers it has."""
+    from scenetext.export.compress import quantisable_weights
 
     settings = load_config(ROOT / "configs" / config, ["Global.character_dict_path=ppocr_keys_v1"])
     model = build_model(settings, num_classes=CHARACTERS + 2)
     model.eval()
     model.fuse()
-    shapes = {w.key: as_rows(w.value, w.axis).shape for w in codable_weights(model)}
+    shapes = {w.key: as_rows(w.value, w.axis).shape for w in quantisable_weights(model)}
     total = sum(int(np.prod(p.shape)) for p in model.parameters())
     return shapes, total - sum(o * i for o, i in shapes.values())
 
@@ -83,7 +83,7 @@ def options(outputs: int, inputs: int, rng: np.random.Generator) -> list[Option]
     rows = rng.normal(size=(min(outputs, ROWS_TRIED), inputs)).astype(np.float32)
     listed = [Option(None, 4 * outputs * inputs, 0.0)]
     for scheme in QUANT_SCHEMES:
-        error = float(np.square(encode_rows(rows, scheme, None) - rows).mean())
+        error = float(np.square(fake_quantise_rows(rows, scheme, None) - rows).mean())
         listed.append(Option(scheme, scheme.size_bytes(outputs, inputs) + scheme.program_bytes, error))
     return listed
 
@@ -91,9 +91,9 @@ def options(outputs: int, inputs: int, rng: np.random.Generator) -> list[Option]
 def report(name: str, shapes: Shapes, others: int, budget_bytes: int) -> None:
     """Prints the bit allocation of a network."""
     rng = np.random.default_rng(0)
-    fixed = 4 * others + sum(4 * o * i for o, i in shapes.values() if o * i < LEAST_NUMBERS) + PROGRAM_BYTES
-    coded = {key: shape for key, shape in shapes.items() if shape[0] * shape[1] >= LEAST_NUMBERS}
-    chosen = choose({key: options(*shape, rng) for key, shape in coded.items()}, budget_bytes - fixed)
+    fixed = 4 * others + sum(4 * o * i for o, i in shapes.values() if o * i < MIN_ELEMENTS) + PROGRAM_BYTES
+    coded = {key: shape for key, shape in shapes.items() if shape[0] * shape[1] >= MIN_ELEMENTS}
+    chosen = allocate({key: options(*shape, rng) for key, shape in coded.items()}, budget_bytes - fixed)
     total = fixed + sum(option.size_bytes for option in chosen.values())
     numbers = sum(o * i for o, i in shapes.values()) + others
     print(f"\n{name}: {numbers:,} numbers, {4 * numbers / 1e6:.1f} MB in float32; planned {total:,} bytes")

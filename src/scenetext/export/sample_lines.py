@@ -1,4 +1,4 @@
-"""The lines that an export looks at: drawn ones for its check, real ones to learn how exactly weights must be kept."""
+"""The lines that an export uses: drawn and labelled ones for its check, the training set's for bit allocation."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BATCH_LINES = 16
 
 
 def drawn_lines(height_px: int) -> list[np.ndarray]:
-    """Lines of letters and digits for the check: they need no file, and are the same everywhere."""
+    """Lines of letters and digits for the check: they need no file, and are the same on every machine."""
     lines = []
     for number, width_px in enumerate(DRAWN_WIDTHS_PX):
         shade = np.linspace(40 + 20 * number, 200, width_px)[None, :, None]
@@ -45,7 +45,7 @@ def calibration_batches(config: Mapping[str, Any], reader: LineReader) -> tuple[
     """Lines as the network sees them, to measure on.
 
     Args:
-        config: names the training set; where its files are not there, lines are drawn.
+        config: names the training set; if its files are missing, lines are drawn instead.
         reader: lays lines on canvases.
 
     Returns:
@@ -55,14 +55,14 @@ def calibration_batches(config: Mapping[str, Any], reader: LineReader) -> tuple[
         records, images = training_records(config)
     except InputError as problem:
         pictures = [image for _, image in draw_part("train", LINES_TAKEN, seed=0)]
-        return _batches(pictures, reader), f"drawn lines, as the training set is not here ({problem})"
+        return _batches(pictures, reader), f"drawn lines, because the training set is missing ({problem})"
     chosen = np.random.default_rng(0).permutation(len(records))[:LINES_TAKEN]
     pictures = list(_readable(images, [records[i] for i in chosen]))
     return _batches(pictures, reader), f"{len(pictures)} lines of the training set"
 
 
 def endless_batches(config: Mapping[str, Any], reader: LineReader) -> Iterator[np.ndarray]:
-    """Batches (B, 3, H, W) float32 of the training set as it is, in changing company, for ever; see calibration_batches."""
+    """Endless batches (B, 3, H, W) float32 of the training set, not augmented, drawn anew; see calibration_batches."""
     try:
         records, images = training_records(config)
     except InputError:
@@ -89,5 +89,5 @@ def _readable(images: Any, records: list[Record]) -> Iterator[np.ndarray]:
     for record in records:
         try:
             yield decode_image(images.read(record.name), images.place(record.name))
-        except InputError:  # reading it gives an empty text, here as there
+        except InputError:  # the network in memory and the exported folder both give an empty text for it
             continue

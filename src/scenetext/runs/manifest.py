@@ -1,4 +1,4 @@
-"""The manifest of a run: what another person needs to know to repeat it."""
+"""The manifest of a run: what another person needs in order to repeat it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PACKAGES = (
 
 
 def environment() -> dict[str, Any]:
-    """Versions, host and commit: what another person needs to know to repeat a run."""
+    """Versions, host, commit and command of this process."""
     versions = {}
     for package in PACKAGES:
         try:
@@ -47,7 +47,7 @@ def environment() -> dict[str, Any]:
 
 
 def _command() -> list[str]:
-    """What started this process; of a notebook's kernel the name alone, for the rest is a temporary file's path."""
+    """The command line of this process; of a notebook's kernel only the name, since the rest is a temporary path."""
     name = Path(sys.argv[0]).name
     return [name] if name.startswith("ipykernel") else [name, *sys.argv[1:]]
 
@@ -58,10 +58,13 @@ def write_manifest(folder: str | Path, config: Mapping[str, Any], data_files: It
     Args:
         folder: the run's folder.
         config: the resolved configuration.
-        data_files: label files, dictionaries and weights that the run reads; a missing one is an InputError.
+        data_files: label files, dictionaries and weights that the run reads.
 
     Returns:
         The manifest's path.
+
+    Raises:
+        InputError: one of the data files does not exist.
     """
     from scenetext.config import setting
     from scenetext.config.yaml_text import dump
