@@ -132,7 +132,7 @@ def test_dictionary_is_found_beside_the_config_or_by_paddleocrs_path(tmp_path, m
     assert charset_path("ppocr/utils/ppocr_keys_v1.txt").samefile(charset_path("ppocr_keys_v1"))
     with pytest.raises(InputError, match="'nowhere.txt' is neither a file nor one of the names ppocr_keys_v1"):
         charset_path("nowhere.txt")
-    with pytest.warns(UserWarning, match="mydata/en_dict.txt does not exist; .*en_dict.txt is taken for it"):
+    with pytest.warns(UserWarning, match="mydata/en_dict.txt does not exist; .*en_dict.txt is used instead"):
         charset_path("mydata/en_dict.txt")
 
 

@@ -73,7 +73,10 @@ def _is_gb2312(data):
             r"1 of its lines are GB18030 \(labels.csv:4\)",
         ),
         (b"PK\3\4\0\0\0", "holds a zero byte"),
-        ("0.jpg,好".encode("utf-8-sig") + b"\n1.jpg,\xd6\xd0\n", "labels.csv:2 holds the byte 0xD6, which is no utf-8"),
+        (
+            "0.jpg,好".encode("utf-8-sig") + b"\n1.jpg,\xd6\xd0\n",
+            "labels.csv:2 holds the byte 0xD6, which is not valid in utf-8",
+        ),
         (None, "cannot be read"),
     ],
 )
