@@ -22,7 +22,7 @@ BLANK = 0
 """The class of the CTC blank."""
 
 SOS = 0
-"""The class that starts a line in an attention decoder, in which characters have CTC's classes and the last one ends."""
+"""The class that starts a line in an attention decoder; characters have CTC's classes, the last class ends a line."""
 
 NRTR_PAD, NRTR_SOS, NRTR_EOS = 0, 2, 3
 """The classes of NRTR's decoder for padding, for the start and for the end of a line. Class 1 is never used."""
