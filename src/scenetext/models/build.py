@@ -80,11 +80,11 @@ def build_model(
         models = architecture.get("Models") or {}
         return DistillationModel(
             {
-                name: _recognition_model(own, f"Architecture.Models.{name}", charset, num_classes, size)
-                for name, own in models.items()
+                name: _recognition_model(section, f"Architecture.Models.{name}", charset, num_classes, size)
+                for name, section in models.items()
             },
-            frozen={name for name, own in models.items() if own.get("freeze_params")},
-            pretrained={name: own["pretrained"] for name, own in models.items() if own.get("pretrained")},
+            frozen={name for name, section in models.items() if section.get("freeze_params")},
+            pretrained={name: section["pretrained"] for name, section in models.items() if section.get("pretrained")},
         )
     return _recognition_model(architecture, "Architecture", charset, num_classes, size)
 
@@ -102,7 +102,7 @@ def reading_config(config: dict[str, Any]) -> dict[str, Any]:
     if architecture.get("name") != "DistillationModel":
         return config
     models = architecture.get("Models") or {}
-    name = student_name(models, {name for name, own in models.items() if own.get("freeze_params")})
+    name = student_name(models, {name for name, section in models.items() if section.get("freeze_params")})
     return {**config, "Architecture": {key: value for key, value in models[name].items() if key in ARCHITECTURE}}
 
 

@@ -1,4 +1,4 @@
-"""Sheets of line pictures with a caption beneath each."""
+"""Sheets of line images with a caption beneath each."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from scenetext.plots.style import DPI, GREY, new_figure, text_fonts
 
 SHEET_PX = 1100
-LINE_PX = 48  # height of every picture on a sheet
-CAPTION_PT, CAPTION_PX = 9.0, 22  # size of the letters and height of the strip beneath a picture
+LINE_PX = 48  # height of every image on a sheet
+CAPTION_PT, CAPTION_PX = 9.0, 22  # size of the letters and height of the strip beneath an image
 GAP_PX = 14
 
 

@@ -1,4 +1,4 @@
-"""MultiHead: PP-OCRv3's and later CTC branch with its own neck and, in training, an auxiliary branch (GTC).
+"""MultiHead, the head of PP-OCRv3 and later: a CTC branch with a neck, and in training an auxiliary (GTC) branch.
 
 Paper: Hu et al., GTC: Guided Training of CTC Towards Efficient and Accurate Scene Text Recognition, AAAI 2020,
 arXiv:2002.01276; the auxiliary branch is NRTR's decoder. Reference: ppocr/modeling/heads/rec_multi_head.py.
