@@ -2,9 +2,9 @@
 
 Paper: Howard et al., Searching for MobileNetV3, ICCV 2019, arXiv:1905.02244, tables 1 and 2.
 Reference: ppocr/modeling/backbones/rec_mobilenet_v3.py.
-For lines of text the strides keep the width: the stem halves both sides, the stages halve only the height, the last
-max pool halves both again, so that W shrinks by 4 and H by 32. The squeeze-and-excite gate is the hard sigmoid
-0.2 x + 0.5, not the paper's x / 6 + 0.5. Depthwise convolutions start at their true He scale (see `layers.conv2d`).
+For text lines the strides keep the width: the stem halves both sides, the stages halve only the height, and the last
+max pool halves both again, so W shrinks by 4 and H by 32. The squeeze-and-excite gate is the hard sigmoid 0.2 x + 0.5,
+not the paper's x / 6 + 0.5. Depthwise convolutions start at their true He scale (see `layers.conv2d`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from paddle.nn import functional as F
 
 from scenetext.config.kinds import one_of
 from scenetext.config.options import Count, Factor
-from scenetext.models.blocks.layers import FoldableConv, conv2d
+from scenetext.models.blocks.layers import FoldableConv, SELayer, conv2d
 
 ACTIVATIONS = {"relu": nn.ReLU, "hardswish": nn.Hardswish}
 
@@ -63,9 +63,22 @@ def make_divisible(value: float, divisor: int = 8) -> int:
 
 
 class ConvBNLayer(FoldableConv):
-    """Convolution, batch normalisation, activation (keys `conv`, `bn`)."""
+    """Convolution, batch normalisation, activation (keys `conv`, `bn`).
 
-    def __init__(self, in_channels, out_channels, kernel, stride=1, groups=1, activation=None) -> None:
+    Args:
+        in_channels, out_channels, kernel, stride, groups: of the convolution.
+        activation: a key of ACTIVATIONS, or None for none.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel: int,
+        stride: int | tuple[int, int] = 1,
+        groups: int = 1,
+        activation: str | None = None,
+    ):
         super().__init__(
             conv2d(in_channels, out_channels, kernel, stride, kernel // 2, groups),
             nn.BatchNorm2D(out_channels),
@@ -73,13 +86,8 @@ class ConvBNLayer(FoldableConv):
         )
 
 
-class SEModule(nn.Layer):
-    """Squeeze and excite (arXiv:1709.01507) with the gate 0.2 x + 0.5, reduction 4."""
-
-    def __init__(self, channels: int):
-        super().__init__()
-        self.conv1 = conv2d(channels, channels // 4, 1, bias=True)
-        self.conv2 = conv2d(channels // 4, channels, 1, bias=True)
+class SEModule(SELayer):
+    """Squeeze and excite with the gate clip(0.2 x + 0.5, 0, 1). (B, C, H, W) → (B, C, H, W)."""
 
     def forward(self, x: Tensor) -> Tensor:
         gate = F.adaptive_avg_pool2d(x, 1)  # (B, C, 1, 1)
@@ -88,9 +96,27 @@ class SEModule(nn.Layer):
 
 
 class ResidualUnit(nn.Layer):
-    """Inverted residual: 1x1 expand, depthwise, optional squeeze-and-excite, 1x1 linear; skip where shapes agree."""
+    """Inverted residual: 1x1 expansion, depthwise, optional squeeze and excite, 1x1 linear.
 
-    def __init__(self, in_channels, mid_channels, out_channels, kernel, stride, use_se, activation) -> None:
+    It has a residual connection where the shapes in and out are equal.
+
+    Args:
+        in_channels, mid_channels, out_channels: channels in, between the 1x1 convolutions, and out.
+        kernel, stride: of the depthwise convolution.
+        use_se: whether it has squeeze and excite.
+        activation: a key of ACTIVATIONS.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        mid_channels: int,
+        out_channels: int,
+        kernel: int,
+        stride: int | tuple[int, int],
+        use_se: bool,
+        activation: str,
+    ):
         super().__init__()
         self.expand_conv = ConvBNLayer(in_channels, mid_channels, 1, activation=activation)
         self.bottleneck_conv = ConvBNLayer(
