@@ -16,7 +16,7 @@ from paddle.nn import functional as F
 
 from scenetext.config.kinds import one_of
 from scenetext.config.options import Count, Factor
-from scenetext.models.blocks.layers import FoldableConv, SELayer, conv2d
+from scenetext.models.blocks.layers import ConvBN, SELayer
 
 ACTIVATIONS = {"relu": nn.ReLU, "hardswish": nn.Hardswish}
 
@@ -62,30 +62,6 @@ def make_divisible(value: float, divisor: int = 8) -> int:
     return rounded + divisor if rounded < 0.9 * value else rounded
 
 
-class ConvBNLayer(FoldableConv):
-    """Convolution, batch normalisation, activation (keys `conv`, `bn`).
-
-    Args:
-        in_channels, out_channels, kernel, stride, groups: of the convolution.
-        activation: a key of ACTIVATIONS, or None for none.
-    """
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel: int,
-        stride: int | tuple[int, int] = 1,
-        groups: int = 1,
-        activation: str | None = None,
-    ):
-        super().__init__(
-            conv2d(in_channels, out_channels, kernel, stride, kernel // 2, groups),
-            nn.BatchNorm2D(out_channels),
-            ACTIVATIONS[activation]() if activation else None,
-        )
-
-
 class SEModule(SELayer):
     """Squeeze and excite with the gate clip(0.2 x + 0.5, 0, 1). (B, C, H, W) → (B, C, H, W)."""
 
@@ -118,13 +94,12 @@ class ResidualUnit(nn.Layer):
         activation: str,
     ):
         super().__init__()
-        self.expand_conv = ConvBNLayer(in_channels, mid_channels, 1, activation=activation)
-        self.bottleneck_conv = ConvBNLayer(
-            mid_channels, mid_channels, kernel, stride, groups=mid_channels, activation=activation
-        )
+        act = ACTIVATIONS[activation]
+        self.expand_conv = ConvBN(in_channels, mid_channels, activation=act())
+        self.bottleneck_conv = ConvBN(mid_channels, mid_channels, kernel, stride, mid_channels, activation=act())
         if use_se:
             self.mid_se = SEModule(mid_channels)
-        self.linear_conv = ConvBNLayer(mid_channels, out_channels, 1)
+        self.linear_conv = ConvBN(mid_channels, out_channels)
         self.use_se = use_se
         self.has_skip = stride == 1 and in_channels == out_channels
 
@@ -160,7 +135,7 @@ class MobileNetV3(nn.Layer):
         super().__init__()
         heights = large_stride if model_name == "large" else small_stride
         channels = make_divisible(16 * scale)
-        self.conv1 = ConvBNLayer(in_channels, channels, 3, 2, activation="hardswish")
+        self.conv1 = ConvBN(in_channels, channels, 3, 2, activation=nn.Hardswish())
         blocks = []
         for index, (kernel, expanded, out, use_se, activation, stage) in enumerate(BLOCKS[model_name]):
             stride = 1 if stage is None else (heights[stage], 1)
@@ -172,7 +147,7 @@ class MobileNetV3(nn.Layer):
             channels = out
         self.blocks = nn.Sequential(*blocks)
         self.out_channels = make_divisible(LAST_CHANNELS[model_name] * scale)
-        self.conv2 = ConvBNLayer(channels, self.out_channels, 1, activation="hardswish")
+        self.conv2 = ConvBN(channels, self.out_channels, activation=nn.Hardswish())
         self.pool = nn.MaxPool2D(2, 2)
 
     def forward(self, x: Tensor) -> Tensor:

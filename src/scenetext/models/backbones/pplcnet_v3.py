@@ -21,7 +21,7 @@ from paddle.nn.initializer import Constant
 
 from scenetext.config.options import Count, Factor, Rate
 from scenetext.models.blocks.layers import SELayer, biased_conv, conv2d, fold_batch_norm
-from scenetext.models.blocks.pplcnet import LEARNING_RATES, PPLCNet, UndecayedConvBN, check_options
+from scenetext.models.blocks.pplcnet import LEARNING_RATES, PPLCNet, UndecayedConvBN
 
 STEM_CHANNELS = 16
 # the blocks of each stage: kernel, input and output channels at scale 1, stride, squeeze and excite
@@ -239,8 +239,7 @@ class PPLCNetV3(PPLCNet):
         lab_lr: Rate = 0.1,
         det: bool = False,
     ):
-        super().__init__(STRUCTURE)
-        check_options(det, lr_mult_list)
+        super().__init__(STRUCTURE, det, lr_mult_list)
         self.conv1 = UndecayedConvBN(in_channels, scaled(STEM_CHANNELS, scale), 3, 2, learning_rate=lr_mult_list[0])
         for (stage, rows), factor in zip(STRUCTURE.items(), lr_mult_list[1:], strict=True):
             blocks = [
@@ -250,7 +249,7 @@ class PPLCNetV3(PPLCNet):
                 for kernel, before, after, stride, use_se in rows
             ]
             self.add_sublayer(stage, nn.Sequential(*blocks))
-        self.freeze_stages(lr_mult_list)
+        self.freeze_stages()
         self.out_channels = scaled(STRUCTURE["blocks6"][-1][2], scale)
 
     def fuse(self) -> None:

@@ -20,7 +20,7 @@ from scenetext.config.kinds import one_of
 from scenetext.config.options import Rate
 from scenetext.errors import InputError
 from scenetext.models.blocks.layers import GELU, ConvBN, SELayer
-from scenetext.models.blocks.pplcnet import LEARNING_RATES, PPLCNet, UndecayedConvBN, check_options
+from scenetext.models.blocks.pplcnet import LEARNING_RATES, PPLCNet, UndecayedConvBN
 from scenetext.models.blocks.rep_depthwise import RepDepthwise
 
 # (middle, output) channels of the stem, its kind, then the blocks of each stage: input and output channels, stride,
@@ -171,7 +171,8 @@ class PPLCNetV4(PPLCNet):
         in_channels: channels of the image.
         model_size: "tiny", "small" or "medium".
         lr_mult_list: factors on the learning rate of the stem ("branch" only) and of the squeeze and excite layers of
-            the stages 2 to 6 (there is no stage 6). A factor of 0 freezes the whole stage and spares its backward pass.
+            the stages 2 to 6 (there is no stage 6), as in PaddleOCR. A factor of 0 freezes the whole stage and spares
+            its backward pass.
         det: must be false; true means the detector's backbone.
 
     Raises:
@@ -185,8 +186,7 @@ class PPLCNetV4(PPLCNet):
         lr_mult_list: tuple[Rate, ...] = (1.0,) * LEARNING_RATES,
         det: bool = False,
     ):
-        super().__init__(STAGES)
-        check_options(det, lr_mult_list)
+        super().__init__(STAGES, det, lr_mult_list)
         structure = STRUCTURE[model_size]
         mid, out = structure["stem"]
         if structure["stem_type"] == "branch":
@@ -196,5 +196,5 @@ class PPLCNetV4(PPLCNet):
         for stage, factor in zip(STAGES, lr_mult_list[1:], strict=False):
             blocks = [LCNetV4Block(*block, learning_rate=factor) for block in structure[stage]]
             self.add_sublayer(stage, nn.Sequential(*blocks))
-        self.freeze_stages(lr_mult_list)
+        self.freeze_stages()
         self.out_channels = structure[STAGES[-1]][-1][1]

@@ -207,15 +207,16 @@ class FoldableConv(nn.Layer):
 
 
 class ConvBN(FoldableConv):
-    """Convolution and batch normalisation (keys `conv`, `bn`), without an activation.
+    """Convolution, batch normalisation, optional activation (keys `conv`, `bn`).
 
     Args:
         in_channels: channels in.
         out_channels: channels out.
-        kernel: side of the convolution.
+        kernel: side of the convolution, odd.
         stride: of both directions, or (down, right).
         groups: groups of channels.
-        scale: the factor that the normalisation starts with; 0 makes a residual branch start as the identity.
+        scale: the factor that the normalisation starts with; 0 makes a residual block start as the identity.
+        activation: what follows, if anything.
     """
 
     def __init__(
@@ -226,10 +227,12 @@ class ConvBN(FoldableConv):
         stride: int | tuple[int, int] = 1,
         groups: int = 1,
         scale: float = 1.0,
+        activation: nn.Layer | None = None,
     ):
         super().__init__(
             conv2d(in_channels, out_channels, kernel, stride, (kernel - 1) // 2, groups),
             nn.BatchNorm2D(out_channels, weight_attr=ParamAttr(initializer=Constant(scale))),
+            activation,
         )
 
 

@@ -22,16 +22,8 @@ from scenetext.models.blocks.layers import FoldableConv, conv2d, freeze
 LEARNING_RATES = 6  # of the stem and of the stages 2 to 6
 
 
-def check_options(det: bool, lr_mult_list: Sequence[float]) -> None:
-    """Checks the options that both backbones have.
-
-    Args:
-        det: whether a config asks for the detector's form of the backbone.
-        lr_mult_list: factors on the learning rate.
-
-    Raises:
-        OptionError: `det` is true, or `lr_mult_list` has another length than 6.
-    """
+def _check(det: bool, lr_mult_list: Sequence[float]) -> None:
+    """Raises OptionError for a detector's backbone, and unless there are 6 factors on the learning rate."""
     if det:
         raise OptionError("det is true, which means a detector's backbone; set det: false for text recognition.")
     if len(lr_mult_list) != LEARNING_RATES:
@@ -80,19 +72,22 @@ class PPLCNet(nn.Layer):
 
     Args:
         stages: names of the stages, in order.
+        det: must be false; true means the detector's form of the backbone.
+        lr_mult_list: factors on the learning rate of the stem and of the stages 2 to 6.
+
+    Raises:
+        OptionError: `det` is true, or `lr_mult_list` has another length than 6.
     """
 
-    def __init__(self, stages: Sequence[str]):
+    def __init__(self, stages: Sequence[str], det: bool, lr_mult_list: Sequence[float]):
         super().__init__()
+        _check(det, lr_mult_list)
         self.stages = tuple(stages)
+        self.learning_rates = tuple(lr_mult_list)
 
-    def freeze_stages(self, lr_mult_list: Sequence[float]) -> None:
-        """Freezes the stem and the stages whose learning rate is 0, which spares their backward pass.
-
-        Args:
-            lr_mult_list: factors on the learning rate of the stem and of each stage; further ones have no effect.
-        """
-        for name, factor in zip(("conv1", *self.stages), lr_mult_list, strict=False):
+    def freeze_stages(self) -> None:
+        """Freezes the stem and the stages whose factor is 0, which spares their backward pass."""
+        for name, factor in zip(("conv1", *self.stages), self.learning_rates, strict=False):  # V4 has no stage 6
             if factor == 0.0:
                 freeze(getattr(self, name))
 

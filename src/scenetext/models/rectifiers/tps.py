@@ -21,18 +21,11 @@ from paddle.nn import functional as F
 from paddle.nn.initializer import Assign, Constant, Uniform
 
 from scenetext.config.options import Count, OptionError, Rate
-from scenetext.models.blocks.layers import FoldableConv, conv2d, exact_matmul, freeze
+from scenetext.models.blocks.layers import ConvBN, exact_matmul, freeze
 
 # channels of the localisation network's convolutions, width of its hidden layer
 SIZES = {"small": ((16, 32, 64, 128), 64), "large": ((64, 128, 256, 512), 256)}
 RADIUS_EPSILON = 1e-6  # the reference's, within the logarithm
-
-
-class ConvBNLayer(FoldableConv):
-    """3x3 convolution, batch normalisation, ReLU (keys `conv`, `bn`). (B, C, H, W) → (B, out, H, W)."""
-
-    def __init__(self, in_channels: int, out_channels: int):
-        super().__init__(conv2d(in_channels, out_channels, 3, padding=1), nn.BatchNorm2D(out_channels), nn.ReLU())
 
 
 class LocalizationNetwork(nn.Layer):
@@ -52,7 +45,7 @@ class LocalizationNetwork(nn.Layer):
         channels, hidden = SIZES[model_name]
         self.names = [f"loc_conv{index}" for index in range(len(channels))]
         for name, out_channels in zip(self.names, channels, strict=True):
-            self.add_sublayer(name, ConvBNLayer(in_channels, out_channels))
+            self.add_sublayer(name, ConvBN(in_channels, out_channels, 3, activation=nn.ReLU()))
             in_channels = out_channels
         bound = 1.0 / math.sqrt(in_channels)
         self.fc1 = nn.Linear(
