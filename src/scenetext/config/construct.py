@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import warnings
 from collections.abc import Mapping
 from typing import Any
 
 from scenetext.config.options import OptionError, checked
-from scenetext.errors import InputError
+from scenetext.errors import InputError, nearest_hint
 
 # what Python and Paddle raise on a value that got past the checks
 FAULTS = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
@@ -62,9 +61,7 @@ def check_options(cls: type, options: Mapping[str, Any], given: Mapping[str, Any
     known = {name: p for name, p in parameters.items() if p.kind is not inspect.Parameter.VAR_KEYWORD}
     for key in options:
         if key not in known and len(known) == len(parameters):
-            nearest = difflib.get_close_matches(str(key), known, 1, 0.0)
-            hint = f"; did you mean {nearest[0]!r}?" if nearest else "."
-            raise OptionError(f"{key} is not an argument of {cls.__name__}{hint}")
+            raise OptionError(f"{key} is not an argument of {cls.__name__}: {nearest_hint(key, known)}.")
     for name, parameter in known.items():
         if parameter.default is inspect.Parameter.empty and name not in options and name not in given:
             raise OptionError(f"{name} is missing, and {cls.__name__} needs it.")
@@ -80,7 +77,7 @@ def look_up(table: dict[str, type], name: str | None, place: str) -> type:
         InputError: `name` is not in the table; the message lists what is.
     """
     if name not in table:
-        nearest = difflib.get_close_matches(str(name), table, 1, 0.6)
-        hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
-        raise InputError(f"{place}.name is {name!r}; known are {', '.join(sorted(table))}.{hint}")
+        if name is None:
+            raise InputError(f"{place} needs a `name`, one of {', '.join(sorted(table))}.")
+        raise InputError(f"{place}.name is {name!r}, which is unknown: {nearest_hint(name, sorted(table))}.")
     return table[name]

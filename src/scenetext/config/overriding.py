@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from scenetext.config.checking import dotted, nearest
+from scenetext.config.schema import shape_at
+from scenetext.config.section import ByName, Path, dotted
 from scenetext.config.yaml_text import parse
-from scenetext.errors import InputError
+from scenetext.errors import InputError, nearest_hint
 
-Path = tuple[Any, ...]
+OPTION = "-o "  # what the place of an override begins with
 
 
 def merge(lower: Any, upper: Any) -> Any:
@@ -28,9 +29,11 @@ def apply_overrides(config: dict[str, Any], overrides: Sequence[str], places: di
     """Changes `config` in place by `KEY.KEY=VALUE` strings, in their order.
 
     The value is YAML, where `1e-3` is a number; it may hold further `=`. A mapping given for a whole section is joined
-    with it, any other value replaces what was there. A number in the key counts the items of a
-    list from 0, and a list of operations may be addressed by an operation's name: `Train.dataset.transforms.1.RecAug.
-    tia_prob=0.2` and `Train.dataset.transforms.RecAug.tia_prob=0.2` mean the same.
+    with it, any other value replaces what was there. A number in the key counts the items of a list from 0, and a list
+    of operations may be addressed by an operation's name: `Train.dataset.transforms.1.RecAug.tia_prob=0.2` and
+    `Train.dataset.transforms.RecAug.tia_prob=0.2` mean the same. The name of a data set, sampler, optimiser, schedule,
+    loss, metric or post-process chooses its class: settings that only the former class knows are dropped then, unless
+    an override gave them.
 
     Args:
         config: the configuration.
@@ -41,13 +44,32 @@ def apply_overrides(config: dict[str, Any], overrides: Sequence[str], places: di
         InputError: no `=`, a value that is no YAML, a path that leads nowhere.
     """
     for override in overrides:
-        place = f"-o {override}"
+        place = f"{OPTION}{override}"
         key, equals, text = override.partition("=")
         keys = key.strip().split(".")
         if not equals or not all(keys):
             raise InputError(f"{place}: write it as KEY.KEY=VALUE, for example Global.epoch_num=20.")
         value, _ = parse(text, place, first_line=None)
+        if keys[-1] == "name":
+            _drop_settings_of_former_class(config, tuple(keys[:-1]), value, places)
         _set(config, keys, value, place, places)
+
+
+def _drop_settings_of_former_class(config: dict[str, Any], path: Path, name: Any, places: dict[Path, str]) -> None:
+    """Drops what the class that `name` chooses does not know and the one chosen before did."""
+    choice, section = shape_at(path, config), config
+    for key in path:
+        section = section.get(key) if isinstance(section, dict) else None
+    if not isinstance(choice, ByName) or not isinstance(section, dict):
+        return
+    before, after = choice.class_of(section), choice.class_of({"name": name})
+    if before is None or after is None:
+        return
+    for key in before.model_fields.keys() - after.model_fields.keys():
+        here = (*path, key)
+        overridden = any(known[: len(here)] == here and place.startswith(OPTION) for known, place in places.items())
+        if not overridden:
+            section.pop(key, None)
 
 
 def _set(config: dict[str, Any], keys: list[str], value: Any, place: str, places: dict[Path, str]) -> None:
@@ -89,5 +111,5 @@ def _step(parent: Any, key: str, path: Path, place: str) -> Path:
         )
     if not found:
         names = [name for item in parent if isinstance(item, dict) for name in item]
-        raise InputError(f"{place}: {dotted(path)} holds no {key}: {nearest(key, names)}.")
+        raise InputError(f"{place}: {dotted(path)} holds no {key}: {nearest_hint(key, names)}.")
     return (found[0], key)
