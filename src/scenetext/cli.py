@@ -10,12 +10,15 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from scenetext import __version__
 from scenetext.errors import InputError, RunError
 from scenetext.system.process import prepare_process
 from scenetext.text.normalise import CHOICES
+
+if TYPE_CHECKING:
+    from scenetext.config import Config
 
 Arguments = argparse.Namespace
 ENGINES = ("paddle", "onnxruntime")  # the modules that define these import more than `--help` should wait for
@@ -213,14 +216,13 @@ def _share_or_count(text: str) -> float | int:
         raise InputError(f"--val {text}: give a share such as 0.1 or a count such as 500.") from None
 
 
-def _load_config(chosen: Arguments) -> dict[str, Any]:
+def _load_config(chosen: Arguments) -> Config:
     from scenetext.config import load_config
 
     return load_config(chosen.config, chosen.override)
 
 
 def _train(chosen: Arguments) -> None:
-    from scenetext.config import setting
     from scenetext.runs.folders import configured_run_folder
 
     config = _load_config(chosen)
@@ -233,7 +235,7 @@ def _train(chosen: Arguments) -> None:
         raise KeyboardInterrupt(f"go on with -o Global.checkpoints={result.latest}")
     if rank():
         return  # the first of several processes wrote the run, perhaps on another host
-    best = f"best {setting(config, 'Metric.main_indicator')} {result.best_score:.4f}"
+    best = f"best {config.Metric.main_indicator} {result.best_score:.4f}"
     print(f"{result.folder}: {best if result.best_score >= 0 else 'trained, and never evaluated'}")
 
 

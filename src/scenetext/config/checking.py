@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from scenetext.config.kinds import WRONG_KIND
-from scenetext.config.schema import Config, is_unread, section_at, shape_of, walk
+from scenetext.config.schema import Config, is_unread, section_at, walk
 from scenetext.config.section import Named, Path, Section, dotted, name_of
 from scenetext.errors import InputError, nearest_hint
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from scenetext.config.schema import shape_at
-from scenetext.config.section import ByName, Path, dotted
+from scenetext.config.section import ByName, Path, dotted, is_unread
 from scenetext.config.yaml_text import parse
 from scenetext.errors import InputError, nearest_hint
 
@@ -65,7 +65,8 @@ def _drop_settings_of_former_class(config: dict[str, Any], path: Path, name: Any
     before, after = choice.class_of(section), choice.class_of({"name": name})
     if before is None or after is None:
         return
-    for key in before.model_fields.keys() - after.model_fields.keys():
+    read = {key for key, field in after.model_fields.items() if not is_unread(field)}
+    for key in before.model_fields.keys() - read:
         here = (*path, key)
         overridden = any(known[: len(here)] == here and place.startswith(OPTION) for known, place in places.items())
         if not overridden:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scenetext.config import load_config
+from scenetext.config import Config, load_config
 from scenetext.data.pipeline import canvas_of
 from scenetext.data.transforms import Canvas
 from scenetext.errors import InputError, RunError
@@ -48,7 +48,7 @@ LISTED_TENSORS = 20  # in the report
 
 
 def export_model(
-    config: str | Path | Mapping[str, Any],
+    config: str | Path | Mapping[str, Any] | Config,
     weights: str | Path,
     out: str | Path,
     *,
@@ -138,7 +138,7 @@ class _Order:
     progress: bool
 
 
-def _export(config: dict[str, Any], weights: str | Path, order: _Order, tracer: Tracer) -> ExportReport:
+def _export(config: Config, weights: str | Path, order: _Order, tracer: Tracer) -> ExportReport:
     config, model, untrained = _load(config, weights)
     from scenetext.export.compress import slice_head, store_weights, tensor_sizes
 
@@ -278,7 +278,7 @@ def _check_arguments(
             raise InputError(f"{out} holds {strange[0]}, which no export wrote: give an empty or a new folder.")
 
 
-def _load(config: dict[str, Any], weights: str | Path) -> tuple[dict[str, Any], RecognitionModel, list[str]]:
+def _load(config: Config, weights: str | Path) -> tuple[Config, RecognitionModel, list[str]]:
     """The config of what reads, the trained network in evaluation mode, the characters its weights did not know."""
     from scenetext.models import build_model, reading_config
     from scenetext.weights.loading import load_weights

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scenetext.config import Config
 from scenetext.data.transforms import Canvas
 from scenetext.evaluate.metrics import score
 from scenetext.export.sample_lines import calibration_batches, endless_batches
@@ -34,7 +35,7 @@ class Fitting:
         source: where the lines come from that the fitter measured on; None while there is none.
     """
 
-    def __init__(self, model: RecognitionModel, config: Mapping[str, Any], canvas: Canvas, progress: bool):
+    def __init__(self, model: RecognitionModel, config: Config, canvas: Canvas, progress: bool):
         self.model, self.config, self.canvas, self.progress = model, config, canvas, progress
         self.source: str | None = None
         self._made: BitAllocator | None = None

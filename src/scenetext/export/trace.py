@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scenetext.config import Config
 from scenetext.system.subprocesses import JobProcess, serve_jobs
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Tracer:
     def trace(
         self,
         model: RecognitionModel,
-        config: Mapping[str, Any],
+        config: Config,
         stored: Mapping[str, StoredTensor],
         job: Path,
         canvas: Canvas,
@@ -75,7 +76,7 @@ class Tracer:
             arrays.update({f"coded/{key}/{name}": array for name, array in tensor.arrays.items()})
         np.savez(job / "weights.npz", **arrays)
         order = {
-            "architecture": config["Architecture"],
+            "architecture": config.Architecture.model_dump(),
             "classes": model.head.classifier.weight.shape[1],
             "height": canvas.height_px,
             "width": canvas.width_px if canvas.fixed else None,

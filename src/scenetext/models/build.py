@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from scenetext.config import load_config
+from scenetext.config import Config, load_config
 from scenetext.config.construct import construct, look_up
-from scenetext.config.resize import resize_options
-from scenetext.config.schema import ARCHITECTURE
+from scenetext.config.sections import architecture as settings
 from scenetext.models.backbones.mobilenet_v3 import MobileNetV3
 from scenetext.models.backbones.pplcnet_v3 import PPLCNetV3
 from scenetext.models.backbones.pplcnet_v4 import PPLCNetV4, todays_options
@@ -55,12 +55,12 @@ TRANSLATED = {"PPLCNetV4": todays_options}
 
 
 def build_model(
-    config: str | Path | dict[str, Any], num_classes: int | None = None
+    config: str | Path | Mapping[str, Any] | Config, num_classes: int | None = None
 ) -> RecognitionModel | DistillationModel:
     """Builds the recogniser of a config, or the recognisers, with freshly initialised weights.
 
     Args:
-        config: path of a YAML in PaddleOCR's schema, or the loaded dict.
+        config: path of a YAML in PaddleOCR's schema, the same as a dict, or the loaded configuration.
         num_classes: classes of the head, blank, or start and end, included; by default those of the config's
             dictionary.
 
@@ -71,80 +71,77 @@ def build_model(
         InputError: a part or key that is not known, or a dictionary that does not exist.
     """
     config = load_config(config)
-    architecture = config["Architecture"]
+    architecture = config.Architecture
     charset = load_charset(config) if num_classes is None else None
     size = _training_size(config)
-    if architecture.get("name") == "DistillationModel":
-        models = architecture.get("Models") or {}
+    if isinstance(architecture, settings.DistillationModel):
+        models = architecture.Models
         return DistillationModel(
             {
                 name: _recogniser(own, f"Architecture.Models.{name}", charset, num_classes, size)
                 for name, own in models.items()
             },
-            frozen={name for name, own in models.items() if own.get("freeze_params")},
-            pretrained={name: own["pretrained"] for name, own in models.items() if own.get("pretrained")},
+            frozen={name for name, own in models.items() if own.freeze_params},
+            pretrained={name: own.pretrained for name, own in models.items() if own.pretrained},
         )
     return _recogniser(architecture, "Architecture", charset, num_classes, size)
 
 
-def reading_config(config: dict[str, Any]) -> dict[str, Any]:
+def reading_config(config: Config) -> Config:
     """The config of what reads: of a distillation the student's, else the config itself."""
-    architecture = config["Architecture"]
-    if architecture.get("name") != "DistillationModel":
+    architecture = config.Architecture
+    if not isinstance(architecture, settings.DistillationModel):
         return config
-    models = architecture.get("Models") or {}
-    name = student_name(models, {name for name, own in models.items() if own.get("freeze_params")})
-    return {**config, "Architecture": {key: value for key, value in models[name].items() if key in ARCHITECTURE}}
+    models = architecture.Models
+    name = student_name(models, {name for name, own in models.items() if own.freeze_params})
+    return config.model_copy(update={"Architecture": models[name].alone()})
 
 
-def load_charset(config: dict[str, Any]) -> Charset:
+def load_charset(config: Config) -> Charset:
     """The characters of the config's dictionary; 0-9a-z, with labels in lower case, where it names none.
 
     Raises:
         InputError: the dictionary does not exist.
     """
-    settings = config["Global"]
-    path = settings.get("character_dict_path")
-    use_space_char = bool(settings.get("use_space_char", False))
+    path, use_space_char = config.Global.character_dict_path, config.Global.use_space_char
     if not path:
         return Charset.default(use_space_char)
     return Charset.from_file(charset_path(path), use_space_char)
 
 
-def _training_size(config: dict[str, Any]) -> dict[str, list[int]]:
+def _training_size(config: Config) -> dict[str, list[int]]:
     """The size of training's pictures, as an option of what works at one size."""
-    resize = resize_options(config, "Train")
-    return {"input_size": list(resize["image_shape"])[1:]} if resize else {}
+    resize = config.resize("Train")
+    return {"input_size": resize.image_shape[1:]} if resize else {}
 
 
 def _recogniser(
-    architecture: dict[str, Any],
+    architecture: settings.Network,
     place: str,
     charset: Charset | None,
     num_classes: int | None,
     size: dict[str, list[int]],
 ) -> RecognitionModel:
     if num_classes is None:
-        head = look_up(HEADS, (architecture.get("Head") or {}).get("name"), f"{place}.Head")
+        head = look_up(HEADS, (architecture.Head or {}).get("name"), f"{place}.Head")
         num_classes = charset.num_classes + CLASSES_BEYOND_CTC[head.DECODING]
-    in_channels, transform = architecture.get("in_channels", 3), None
-    if architecture.get("Transform"):
-        sized = architecture | {"Transform": size | architecture["Transform"]}
-        transform = _build(TRANSFORMS, sized, place, "Transform", in_channels=in_channels)
+    in_channels, transform = architecture.in_channels, None
+    if architecture.Transform:
+        options = size | architecture.Transform
+        transform = _build(TRANSFORMS, options, f"{place}.Transform", in_channels=in_channels)
         in_channels = transform.out_channels
-    backbone = _build(BACKBONES, architecture, place, "Backbone", in_channels=in_channels)
+    backbone = _build(BACKBONES, architecture.Backbone, f"{place}.Backbone", in_channels=in_channels)
     neck = None
     channels = backbone.out_channels
-    if architecture.get("Neck"):
-        neck = _build(NECKS, architecture, place, "Neck", in_channels=channels)
+    if architecture.Neck:
+        neck = _build(NECKS, architecture.Neck, f"{place}.Neck", in_channels=channels)
         channels = neck.out_channels
-    head = _build(HEADS, architecture, place, "Head", in_channels=channels, out_channels=num_classes)
+    head = _build(HEADS, architecture.Head, f"{place}.Head", in_channels=channels, out_channels=num_classes)
     return RecognitionModel(backbone, neck, head, charset, transform)
 
 
-def _build(table: dict[str, type], architecture: dict[str, Any], place: str, part: str, **given: int):
-    place = f"{place}.{part}"
-    options = dict(architecture.get(part) or {})
+def _build(table: dict[str, type], options: Mapping[str, Any] | None, place: str, **given: int) -> Any:
+    options = dict(options or {})
     name = options.pop("name", None)
     if name in MEANT:
         warnings.warn(f"{place}.name is {name!r}, which exists nowhere; building {MEANT[name]!r}.", stacklevel=4)

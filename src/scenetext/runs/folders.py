@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from scenetext.errors import InputError
 from scenetext.system.process import silence_noise
+
+if TYPE_CHECKING:
+    from scenetext.config import Config
 
 
 def project_root(start: str | Path | None = None) -> Path:
@@ -63,9 +65,9 @@ def run_folder(name: str) -> Path:
     return Path("runs") / name
 
 
-def configured_run_folder(config: Mapping[str, Any], source: str | Path) -> Path:
+def configured_run_folder(config: Config, source: str | Path) -> Path:
     """Where a run of `config` goes: Global.save_model_dir, or runs/ and the name of the file `source`."""
-    folder = config.get("Global", {}).get("save_model_dir")
+    folder = config.Global.save_model_dir
     return Path(folder) if folder else run_folder(Path(source).stem)
 
 

@@ -23,7 +23,7 @@ from paddle import Tensor, nn
 from paddle.base import core
 from paddle.optimizer import Optimizer
 
-from scenetext.config import setting
+from scenetext.config import Config
 from scenetext.errors import InputError
 from scenetext.models.rectifiers.stn import STN_ON
 from scenetext.models.rectifiers.tps import TPS
@@ -54,17 +54,17 @@ class Precision:
         InputError: an operation in a list is unknown, or stands in both lists.
     """
 
-    def __init__(self, config: Mapping[str, Any]):
+    def __init__(self, config: Config):
         lists = {f"custom_{colour}_list": _operations(config, colour) for colour in ("black", "white")}
         _check_disjoint(*lists.values())
         self.dtype, self.notes = _choose(config)
-        self.level = setting(config, "Global.amp_level")
+        self.level = config.Global.amp_level
         self.casting = {"level": self.level, "dtype": self.dtype, **lists}
         self.scaler = None
         self.left_out = 0  # steps in a row until now
         self.statistics: list[tuple[Tensor, Tensor]] = []  # of batch normalisations, and what they were before the step
         if self.dtype == FLOAT16:
-            first, moves = setting(config, "Global.scale_loss"), setting(config, "Global.use_dynamic_loss_scaling")
+            first, moves = config.Global.scale_loss, config.Global.use_dynamic_loss_scaling
             self.scaler = _LossScaler(init_loss_scaling=first, use_dynamic_loss_scaling=moves)
             if first == 1.0 and not moves:
                 self.notes.append(
@@ -176,10 +176,10 @@ class _LossScaler(paddle.amp.GradScaler):
         self._found_inf = paddle.to_tensor([self.overflowed])
 
 
-def _choose(config: Mapping[str, Any]) -> tuple[str, list[str]]:
+def _choose(config: Config) -> tuple[str, list[str]]:
     """What to compute in, and a note where that is not what the config asks for."""
-    dtype = setting(config, "Global.amp_dtype")
-    if not setting(config, "Global.use_amp"):
+    dtype = config.Global.amp_dtype
+    if not config.Global.use_amp:
         return FLOAT32, []
     lack = _lack(dtype)
     if lack is None:
@@ -197,10 +197,10 @@ def _lack(dtype: str) -> str | None:
     return None
 
 
-def _operations(config: Mapping[str, Any], colour: str) -> list[str]:
+def _operations(config: Config, colour: str) -> list[str]:
     """Global.amp_custom_black_list or its white counterpart, its names checked."""
     key = f"Global.amp_custom_{colour}_list"
-    names = setting(config, key) or []
+    names = getattr(config.Global, f"amp_custom_{colour}_list") or []
     known = _known_operations() if names else []
     for name in names:
         if name not in known:

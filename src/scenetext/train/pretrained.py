@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from scenetext.config import setting
+from scenetext.config import Config
 from scenetext.errors import InputError
 from scenetext.models.distillation import DistillationModel
 from scenetext.models.recognition_model import RecognitionModel
 from scenetext.weights.loading import load_weights
 
 
-def load_pretrained(config: Mapping[str, Any], model: RecognitionModel | DistillationModel) -> tuple[list[str], float]:
+def load_pretrained(config: Config, model: RecognitionModel | DistillationModel) -> tuple[list[str], float]:
     """Loads the weights that the config names, unless a checkpoint (Global.checkpoints) will take their place.
 
     Global.pretrained_model is loaded all the same where training ends in a blend of it and the trained weights.
@@ -23,9 +20,9 @@ def load_pretrained(config: Mapping[str, Any], model: RecognitionModel | Distill
     Raises:
         InputError: weights that do not fit, or a frozen network of a distillation that would teach noise.
     """
-    checkpoint = setting(config, "Global.checkpoints")
-    source = setting(config, "Global.pretrained_model")
-    share = setting(config, "Global.weight_interpolation") if source else 1.0
+    checkpoint = config.Global.checkpoints
+    source = config.Global.pretrained_model
+    share = config.Global.weight_interpolation if source else 1.0
     notes = []
     untrained = set() if checkpoint else set(getattr(model, "frozen", ()))
     if not checkpoint:

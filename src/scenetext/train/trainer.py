@@ -7,15 +7,13 @@ training that was stopped and resumed ends with the same weights as one that ran
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import paddle
 
-from scenetext.config import ignored_keys, setting, write_config
+from scenetext.config import Config, write_config
 from scenetext.data.batches import Batch, ctc_steps, load_ahead
 from scenetext.data.pipeline import canvas_of, evaluation_lines, training_lines, training_sampler
 from scenetext.data.transforms import decode_image
@@ -64,7 +62,7 @@ class TrainResult:
     stopped: str
 
 
-def train(config: Mapping[str, Any], folder: str | Path, *, progress: bool = True) -> TrainResult:
+def train(config: Config, folder: str | Path, *, progress: bool = True) -> TrainResult:
     """Trains the network of a config and leaves weights, curves and a manifest in `folder`.
 
     Args:
@@ -82,18 +80,18 @@ def train(config: Mapping[str, Any], folder: str | Path, *, progress: bool = Tru
 class Trainer:
     """One training: what `train` does, in steps."""
 
-    def __init__(self, config: Mapping[str, Any], folder: Path, progress: bool):
+    def __init__(self, config: Config, folder: Path, progress: bool):
         self.config = config
         self.folder = folder
         self.is_first = parallel.rank() == 0
-        self.seed = setting(config, "Global.seed")
-        self.epochs = setting(config, "Global.epoch_num")
-        choose_device(setting(config, "Global.use_gpu"))
+        self.seed = config.Global.seed
+        self.epochs = config.Global.epoch_num
+        choose_device(config.Global.use_gpu)
         seed_everything(self.seed)
         self.precision = Precision(config)
         self.model = build_model(config)
         self.progress = Progress()
-        self.notes = [f"known to PaddleOCR, without meaning here: {key}" for key in ignored_keys(config)]
+        self.notes = [f"known to PaddleOCR, without meaning here: {key}" for key in config.ignored]
         self.notes += self.precision.notes
         notes, share = load_pretrained(config, self.model)
         self.notes += notes
@@ -115,8 +113,8 @@ class Trainer:
         start = time.perf_counter()
         self._prepare_folder()
         total = self.epochs * self.steps_per_epoch
-        window = setting(self.config, "Global.log_smooth_window")
-        visualdl = setting(self.config, "Global.use_visualdl")
+        window = self.config.Global.log_smooth_window
+        visualdl = self.config.Global.use_visualdl
         folder = self.folder if self.is_first else None
         self.log = TrainingLog(folder, total, self.progress.global_step, window, visualdl, self.show_bar)
         try:
@@ -147,7 +145,7 @@ class Trainer:
         added_up = adds_up_lines(self.config)
         own = [parallel.own_part(plan, added_up) for plan in coming]
         parts, weights = zip(*own, strict=True) if own else ((), ())
-        workers = setting(self.config, "Train.loader.num_workers")
+        workers = self.config.Train.loader.num_workers
         batches = load_ahead(self.lines, parts, progress.epoch, workers, self.step_px)
         self.model.train()
         asked = time.perf_counter()
@@ -160,7 +158,7 @@ class Trainer:
             lr = self.optimiser.get_lr()
             self.log.step(**losses, lr=lr, lines=len(plan.indices), seconds=done - asked, reader_seconds=got - asked)
             self.optimiser._learning_rate.step()
-            if progress.global_step % setting(self.config, "Global.print_batch_step") == 0:
+            if progress.global_step % self.config.Global.print_batch_step == 0:
                 self._write_step()
             last = progress.step_in_epoch == len(plans)
             if self._evaluation_due(last):
@@ -210,11 +208,11 @@ class Trainer:
         )
 
     def _evaluation_due(self, last_of_epoch: bool) -> bool:
-        epochs = setting(self.config, "Global.eval_batch_epoch")
+        epochs = self.config.Global.eval_batch_epoch
         if epochs:
             final = self.progress.epoch + 1 == self.epochs
             return last_of_epoch and ((self.progress.epoch + 1) % epochs == 0 or final)
-        interval = setting(self.config, "Global.eval_batch_step")
+        interval = self.config.Global.eval_batch_step
         start, every = interval if isinstance(interval, (list, tuple)) else (0, interval)
         step = self.progress.global_step
         return step > start and (step - start) % every == 0
@@ -246,7 +244,7 @@ class Trainer:
             f"loss {self.log.smoothed()['loss']:.3f} {self.log.lines_per_second():.1f} lines/s"
             f"{' (best)' if better else ''}"
         )
-        patience = setting(self.config, "Global.early_stop_evals")
+        patience = self.config.Global.early_stop_evals
         if patience and progress.evaluations_since_best >= patience:
             self.stopped = "early stop"
 
@@ -258,7 +256,7 @@ class Trainer:
             pictures = [decode_image(self.eval_images.read(r.name), f"{r.name} ({r.place})") for r in part]
             texts += [text for text, _ in self.reader(pictures)]
         scores = score(texts, [record.text for record in self.eval_records])
-        by_distance = setting(self.config, "Metric.main_indicator") == "norm_edit_dis"
+        by_distance = self.config.Metric.main_indicator == "norm_edit_dis"
         return scores, scores.one_minus_ned.value if by_distance else scores.normalised.value
 
     def _write_step(self) -> None:
@@ -279,11 +277,11 @@ class Trainer:
         self.progress.loss_scaling = self.precision.state()
         save_checkpoint(self.model, self.optimiser, self.progress, self.folder / LATEST)
         epoch = self.progress.epoch
-        if self.progress.step_in_epoch == 0 and epoch % setting(self.config, "Global.save_epoch_step") == 0:
+        if self.progress.step_in_epoch == 0 and epoch % self.config.Global.save_epoch_step == 0:
             save_checkpoint(self.model, self.optimiser, self.progress, self.folder / f"iter_epoch_{epoch}")
 
     def _prepare_optimiser(self) -> None:
-        checkpoint = setting(self.config, "Global.checkpoints")
+        checkpoint = self.config.Global.checkpoints
         if checkpoint and _is_fused_checkpoint(checkpoint):
             self.model.fuse()
         self.optimiser = build_optimiser(self.config, self.model, self.epochs, self.steps_per_epoch)
@@ -302,8 +300,7 @@ class Trainer:
         self.model.charset.write(self.folder / DICTIONARY_BESIDE_WEIGHTS)
         files = [self.folder / DICTIONARY_BESIDE_WEIGHTS]
         for section in ("Train", "Eval"):
-            listed = self.config[section]["dataset"].get("label_file_list", [])
-            files += [listed] if isinstance(listed, str) else listed
+            files += getattr(self.config, section).dataset.label_files
         write_manifest(self.folder, self.config, files)
 
     def _show_pictures(self) -> None:
@@ -315,9 +312,11 @@ class Trainer:
         """Says which lines teach nothing: nothing fails silently."""
         if self.lines.too_long:
             first = self.lines.too_long[0]
+            by_network = self.lines.longest_label == self.model.longest_label
+            limit = "that the network can say" if by_network else "of Global.max_text_length"
             self.notes.append(
-                f"left out: {len(self.lines.too_long)} lines longer than the {self.model.longest_label} characters "
-                f"that the network can say, the first {first.name} ({first.place})"
+                f"left out: {len(self.lines.too_long)} lines longer than the {self.lines.longest_label} characters "
+                f"{limit}, the first {first.name} ({first.place})"
             )
         width_px = self.sampler.plan(0)[0].width_px
         if width_px is None or self.model.decoding != "ctc":

@@ -10,6 +10,7 @@ from scenetext.config.kinds import (
     EPOCHS,
     NOT_NEGATIVE,
     RATES,
+    UNREAD,
     Decay,
     Factor,
     Flag,
@@ -117,6 +118,7 @@ class AdamW(AdaptiveSettings):
         None, description="words, space between: parameters whose names hold one do not decay"
     )
     one_dim_param_no_weight_decay: Flag = Field(False, description="parameters of one dimension do not decay")
+    regularizer: Annotated[Regularizer | None, UNREAD] = Field(None, description="weight_decay takes its place")
 
 
 class Momentum(OptimizerSettings):

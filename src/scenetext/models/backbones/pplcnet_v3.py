@@ -21,7 +21,7 @@ from paddle.nn import functional as F
 from paddle.nn.initializer import Constant
 from paddle.regularizer import L2Decay
 
-from scenetext.config.options import Count, Factor, Rate
+from scenetext.config.kinds import Count, Factor, Rate
 from scenetext.models.blocks.layers import FoldableConv, SELayer, biased_conv, conv2d, fold_batch_norm, freeze
 from scenetext.models.blocks.pplcnet import LEARNING_RATES, check_recogniser
 

@@ -19,8 +19,7 @@ from paddle import ParamAttr, Tensor, nn
 from paddle.nn import functional as F
 from paddle.regularizer import L2Decay
 
-from scenetext.config.kinds import one_of
-from scenetext.config.options import Rate
+from scenetext.config.kinds import Rate, one_of
 from scenetext.errors import InputError
 from scenetext.models.blocks.layers import GELU, ConvBN, FoldableConv, SELayer, conv2d, freeze
 from scenetext.models.blocks.pplcnet import LEARNING_RATES, check_recogniser

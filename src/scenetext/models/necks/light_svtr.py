@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from paddle import Tensor, nn
 
-from scenetext.config.options import Count, Factor, Odd, Share, check_heads
+from scenetext.config.kinds import Count, Factor, Share
+from scenetext.config.options import Odd, check_heads
 from scenetext.models.blocks.layers import FoldableConv, conv2d, fold_batch_norm
 from scenetext.models.blocks.svtr_block import GlobalBlock
 

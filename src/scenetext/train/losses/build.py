@@ -11,6 +11,7 @@ from typing import Any
 
 from paddle import Tensor
 
+from scenetext.config import Config
 from scenetext.config.construct import construct, look_up
 from scenetext.errors import InputError
 from scenetext.models.targets import Targets, attention_targets, nrtr_targets
@@ -183,7 +184,7 @@ DISTILLATION_LOSSES = {
 SUMS = {"MultiLoss": MultiLoss, "CombinedLoss": CombinedLoss}
 
 
-def build_loss(config: Mapping[str, Any]) -> Loss:
+def build_loss(config: Config) -> Loss:
     """The function of the config's Loss section.
 
     Args:
@@ -196,20 +197,20 @@ def build_loss(config: Mapping[str, Any]) -> Loss:
     Raises:
         InputError: an unknown loss or key.
     """
-    options = dict(config.get("Loss") or {})
-    name = options.pop("name", None)
+    options = config.Loss.model_dump()
+    name = options.pop("name")
     if name in HEAD_LOSSES:
         if name == "AttentionLoss":  # a decoder that hears nothing but itself is trained to say all PaddleOCR's says
-            head = config.get("Architecture", {}).get("Head") or {}
-            options["start"] = not head.get("teacher_forcing", True)
+            head = config.Architecture.Head if config.has("Architecture") else None
+            options["start"] = not (head or {}).get("teacher_forcing", True)
         part = _part(HEAD_LOSSES, name, options, "Loss")
         return lambda outputs, targets: {"loss": part(outputs, targets)}
     return construct(look_up({**HEAD_LOSSES, **SUMS}, name, "Loss"), "Loss", options)
 
 
-def adds_up_lines(config: Mapping[str, Any]) -> bool:
+def adds_up_lines(config: Config) -> bool:
     """Whether the config's loss is a sum over the lines of a batch; the others are means."""
-    return (config.get("Loss") or {}).get("name") == "AttentionLoss"
+    return config.Loss.name == "AttentionLoss"
 
 
 def _listed(name: str, entries: Sequence[Mapping[str, Any]]):
