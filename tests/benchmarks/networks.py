@@ -23,7 +23,7 @@ import numpy as np  # noqa: E402
 import paddle  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
-from scenetext.config import load_config  # noqa: E402
+from scenetext.config import Config, load_config  # noqa: E402
 from scenetext.data.pipeline import canvas_of  # noqa: E402
 from scenetext.data.transforms import Canvas  # noqa: E402
 from scenetext.export import exporter as export
@@ -53,14 +53,11 @@ def configurations() -> list[Path]:
     return [path for path in found if not names.match(path.stem)]
 
 
-def settings(path: Path) -> dict:
+def settings(path: Path) -> Config:
     """The configuration with a dictionary that is always there."""
-    config = load_config(path)
-    own = config["Global"].get("character_dict_path") or ""
-    if "data/" in own:
-        config["Global"]["character_dict_path"] = "ppocr_keys_v1"
-    config["Global"]["pretrained_model"] = None
-    return config
+    config = load_config(path, ["Global.pretrained_model="])
+    prepared = "data/" in (config.Global.character_dict_path or "")
+    return load_config(config, ["Global.character_dict_path=ppocr_keys_v1"] if prepared else [])
 
 
 def draw(model: RecognitionModel, canvas: Canvas) -> None:

@@ -193,7 +193,7 @@ def test_a_label_of_any_length_has_nrtr_targets():
     "change, message",
     [
         ({"head_list": [{"CTCHead": {}}, {"SARHead": {}}]}, "names SARHead; known are"),  # a guide not there
-        ({"head_list": [{"CTCHead": {}}, {"NRTRHead": {"nrtr_dimm": 8}}]}, "did you mean 'nrtr_dim'"),  # a typo
+        ({"head_list": [{"CTCHead": {}}, {"NRTRHead": {"nrtr_dimm": 8}}]}, "the nearest is nrtr_dim"),  # a typo
     ],
 )
 def test_a_head_that_cannot_be_built_is_refused_with_a_hint(change, message):
@@ -257,6 +257,7 @@ def test_of_a_distillations_file_the_student_is_evaluated_and_exported(tmp_path)
     model.eval()
     save_weights(model, tmp_path / "both")
     pictures = [cv2.imread(str(folder / "images" / f"{number}.png")) for number in range(4)]
+    config = load_config(config)
     canvas = canvas_of(config, model.Student.input_size)
     assert load_reader(config, tmp_path / "both")(pictures) == ModelReader(model.Student, canvas)(pictures)
     report = export_model(config, tmp_path / "both", tmp_path / "out", storage="float32", progress=False)
@@ -286,8 +287,7 @@ def test_a_frozen_teacher_whose_weights_are_not_all_loaded_is_refused(tmp_path, 
 
 def test_a_guide_that_the_file_lacks_keeps_nobody_from_reading(tmp_path):
     folder = draw_digits(tmp_path / "digits", 4)
-    config = tiny_config(folder)
-    config["Architecture"] = network()
+    config = load_config(tiny_config(folder) | {"Architecture": network()})
     model = build_model(config)
     model.eval()
     arrays = {key: value.numpy() for key, value in model.state_dict().items()}

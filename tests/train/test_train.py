@@ -62,7 +62,7 @@ def test_a_run_leaves_weights_config_dictionary_manifest_and_history(digits, tmp
     assert sum(row["kind"] == "eval" for row in rows) == 2
     assert sum(row["kind"] == "train" for row in rows) == result.steps
     assert list((tmp_path / "run" / "vdl").glob("vdlrecords*"))
-    assert load_config(tmp_path / "run" / "config.yml")["Global"]["seed"] == 7
+    assert load_config(tmp_path / "run" / "config.yml").Global.seed == 7
 
 
 def test_one_seed_gives_the_same_weights_and_another_gives_others(digits, tmp_path):
