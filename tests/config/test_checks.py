@@ -57,17 +57,29 @@ COUNT = "must be a whole number of at least 1"
         ((EVALUATIONS, "  eval_batch_epoch: 0"), f"Global.eval_batch_epoch {COUNT} or nothing"),
         # samplers
         (scales(scales=[]), "Train.sampler.scales is empty: give at least one pair of width and height."),
-        (scales(scales=[[320, 32], [320, 8]]), "scales.1 is [320, 8], smaller than divided_factor, [8, 16]: enlarge it."),
+        (
+            scales(scales=[[320, 32], [320, 8]]),
+            "scales.1 is [320, 8], smaller than divided_factor, [8, 16]: enlarge it.",
+        ),
         (scales(scales=[[7, 32]]), "scales.0 is [7, 32], smaller than divided_factor, [8, 16]: enlarge it."),
         (scales(scales=[[0, 32]]), "Train.sampler.scales must be a list of pairs of whole numbers of at least 1"),
-        (scales(divided_factor=[0, 16]), "Train.sampler.divided_factor must be a list of 2 whole numbers of at least 1"),
+        (
+            scales(divided_factor=[0, 16]),
+            "Train.sampler.divided_factor must be a list of 2 whole numbers of at least 1",
+        ),
         (scales(first_bs=0), f"Train.sampler.first_bs {COUNT}"),
         (sampler("WidthBucketSampler", max_width=0), f"Train.sampler.max_width {COUNT}"),
         (sampler("WidthBucketSampler"), "Train.sampler.max_width is missing"),
         (sampler("WidthBucketSampler", max_width=9, pixels_per_batch=0), f"Train.sampler.pixels_per_batch {COUNT}"),
         # learning rates and the means of gradients
-        ((RATE, "lr: {name: Piecewise, decay_epochs: [3, 5], values: [1, 2]}"), "values has 2 values, but 2 decay_epochs"),
-        ((RATE, "lr: {name: Piecewise, decay_epochs: [5, 5], values: [1, 2, 3]}"), "Optimizer.lr.decay_epochs must rise"),
+        (
+            (RATE, "lr: {name: Piecewise, decay_epochs: [3, 5], values: [1, 2]}"),
+            "values has 2 values, but 2 decay_epochs",
+        ),
+        (
+            (RATE, "lr: {name: Piecewise, decay_epochs: [5, 5], values: [1, 2, 3]}"),
+            "Optimizer.lr.decay_epochs must rise",
+        ),
         ((RATE, "lr: {name: Piecewise, decay_epochs: [5]}"), "Optimizer.lr.values is missing"),
         ((RATE, "lr: {name: Piecewise, decay_epochs: [], values: [1], learning_rate: 0}"), "lr.learning_rate must be"),
         ((RATE, "lr: {name: Linear, learning_rate: 0}"), "Optimizer.lr.learning_rate must be a number above 0"),
@@ -101,7 +113,9 @@ def test_what_would_be_a_traceback_or_silence_is_a_sentence_when_the_file_is_rea
 
 
 def test_a_relation_that_an_override_breaks_is_named_with_the_override(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"^-o Train.dataset.ratio_list=\[1, 1\]: Train.dataset.ratio_list has 2 ratios"):
+    with pytest.raises(
+        InputError, match=r"^-o Train.dataset.ratio_list=\[1, 1\]: Train.dataset.ratio_list has 2 ratios"
+    ):
         load_config(config_file(tmp_path, CRNN), ["Train.dataset.ratio_list=[1, 1]"])
 
 

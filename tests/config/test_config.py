@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-
 from paddleocr_files import CRNN, TWO_HEADS, config_file, value_at, without_nothing
 
 from scenetext.config import Config, load_config, write_config
@@ -89,7 +88,7 @@ def test_the_crnn_configs_hold_paddleocrs_architectures(root: Path, ours: str, t
         ("  epoch_num: 500", "  epoch_num: 0", ["Global.epoch_num", "at least 1"]),
         ("  epoch_num: 500", "  epoch_num: true", ["Global.epoch_num", "a whole number", "True"]),
         ("  use_gpu: true", "  use_gpu: 1", ["config.yml:3", "Global.use_gpu", "true or false"]),
-        ("  epoch_num: 500", "  epoch_num: 5\n  epoch_num: 6", ["config.yml:5", "'epoch_num' already stands in", ":4"]),
+        ("  epoch_num: 500", "  epoch_num: 5\n  epoch_num: 6", ["config.yml:5", "'epoch_num' is also given at", ":4"]),
         ("  epoch_num: 500", "\tepoch_num: 500", ["config.yml:4", "tab"]),
         ("  epoch_num: 500", "  epoch_num:\t500", ["config.yml:4", "tab"]),
         ("  epoch_num: 500", "  epoch_num 500", ["config.yml:", "not valid YAML"]),
@@ -196,7 +195,7 @@ def test_an_override_leaves_everything_else_as_it_was(tmp_path: Path) -> None:
         ("Globl.epoch_num=3", "nearest is Global"),
         ("Train.dataset.transforms.9.RecAug=", "5 items"),
         ("Train.dataset.transforms.RecAgu.prob=1", "nearest is RecAug"),
-        ("Global.epoch_num.more=1", "nothing can stand below"),
+        ("Global.epoch_num.more=1", "which has no settings below it"),
         ("Global.epoch_num", "KEY.KEY=VALUE"),
         ("=3", "KEY.KEY=VALUE"),
         ("Global..epoch_num=3", "KEY.KEY=VALUE"),
@@ -213,7 +212,8 @@ def test_a_wrong_override_is_named_with_what_would_be_right(tmp_path: Path, over
 def test_a_file_extends_its_base_and_a_part_of_another_name_replaces_the_bases(tmp_path: Path) -> None:
     config_file(tmp_path, CRNN, "base.yml")
     (tmp_path / "sub").mkdir()
-    text = "base: ../base.yml\nGlobal: {epoch_num: 3}\nArchitecture: {Backbone: {name: ResNet, layers: 34}, Neck: {hidden_size: 256}}"
+    parts = "{Backbone: {name: ResNet, layers: 34}, Neck: {hidden_size: 256}}"
+    text = f"base: ../base.yml\nGlobal: {{epoch_num: 3}}\nArchitecture: {parts}"
     config = load_config(config_file(tmp_path / "sub", text))
     assert "base" not in config.model_dump()
     assert (config.Global.epoch_num, config.Global.max_text_length) == (3, 25)

@@ -147,6 +147,18 @@ def test_labels_that_the_dictionary_cannot_spell_are_an_error_before_the_first_s
         run(tiny_config(digits, character_dict_path=str(tmp_path / "charset.txt")), tmp_path / "run")
 
 
+def test_max_text_length_leaves_longer_lines_out_of_training_and_says_so_while_all_are_scored(digits, tmp_path):
+    config = load_config(tiny_config(digits, max_text_length=3))
+    trainer = Trainer(config, tmp_path / "run", progress=False)
+    texts = [line.split("\t") for line in (digits / "train.txt").read_text().splitlines()]
+    longer = [name for name, text in texts if len(text) > 3]
+    assert 0 < len(longer) == 24 - len(trainer.lines) and len(trainer.eval_records) == 24
+    told = [note for note in trainer.notes if note.startswith("left out")]
+    assert len(told) == 1 and told[0].startswith(
+        f"left out: {len(longer)} lines longer than the 3 characters of Global.max_text_length, the first {longer[0]} ("
+    )
+
+
 def test_an_unreadable_picture_is_named_and_not_replaced(tmp_path):
     draw_digits(tmp_path, 6)
     (tmp_path / "images" / "3.png").write_bytes(b"")

@@ -10,22 +10,22 @@ from typing import Any
 from pydantic import ValidationError
 
 from scenetext.config.kinds import WRONG_KIND
-from scenetext.config.schema import Config, is_unread, section_at, walk
-from scenetext.config.section import Named, Path, Section, dotted, name_of
-from scenetext.errors import InputError, nearest_hint
+from scenetext.config.schema import Config, section_at, shape_at, walk
+from scenetext.config.section import ByName, Named, Path, Section, dotted, is_unread, name_of
+from scenetext.errors import NEAREST_CUTOFF, InputError, nearest_hint
 
-UNKNOWN, MISSING = "extra_forbidden", "missing"  # pydantic's types of errors
+UNKNOWN, MISSING, NO_MAPPING = "extra_forbidden", "missing", "dict_type"  # pydantic's types of errors
 FURTHER = 0.65  # likeness, of difflib's ratio in [0, 1], from which a key of another section is worth naming
 CLEARLY_NEARER = 0.15  # how much nearer than the nearest key of the same section it must be
 
 
-def check(values: Mapping[str, Any], places: Mapping[Path, str], fallback: str) -> Config:
+def check(values: Mapping[str, Any], locations: Mapping[Path, str], fallback: str) -> Config:
     """The configuration that raw `values` describe.
 
     Args:
         values: as YAML has them.
-        places: where each of the values stands, for messages.
-        fallback: what to call the whole where no place is known.
+        locations: file and line, or override, of each value, for messages.
+        fallback: what messages call the whole if they know no location.
 
     Raises:
         InputError: an unknown key or name, a missing value, one of the wrong type or out of its range, or two values
@@ -36,14 +36,14 @@ def check(values: Mapping[str, Any], places: Mapping[Path, str], fallback: str) 
     except ValidationError as error:
         found = error.errors(include_url=False)
     first = min(found, key=lambda one: (one["type"] != UNKNOWN, one["type"] == MISSING))
-    raise InputError(f"{_place(first['loc'], places, fallback)}: {_sentence(first, values)}")
+    raise InputError(f"{_location(first['loc'], locations, fallback)}: {_sentence(first, values)}")
 
 
-def _place(path: Path, places: Mapping[Path, str], fallback: str) -> str:
-    """Where the value at `path` stands, or the nearest thing above it that stands anywhere."""
+def _location(path: Path, locations: Mapping[Path, str], fallback: str) -> str:
+    """The location of the value at `path`, or of the nearest one above it that has a location."""
     for end in range(len(path), -1, -1):
-        if path[:end] in places:
-            return places[path[:end]]
+        if path[:end] in locations:
+            return locations[path[:end]]
     return fallback
 
 
@@ -53,27 +53,40 @@ def _sentence(error: Mapping[str, Any], values: Mapping[str, Any]) -> str:
     section = section_at(path[:-1], values) if path else None
     if error["type"] == UNKNOWN:
         name = f" of {name_of(section)}" if name_of(section) else ""
-        return f"{subject} is no known setting{name}: {_hint(path[-1], section, path[:-1])}."
+        return f"{subject} is no known setting{name}: {_hint(path, section, values)}."
     if error["type"] == MISSING:
         return f"{subject} is missing: add it, or give it by -o {subject}=VALUE."
     if error["type"] == WRONG_KIND:
         field = section.model_fields.get(path[-1]) if section else None
         meaning = f" ({field.description})" if field and field.description and not is_unread(field) else ""
         return f"{subject} must be {error['ctx']['kind']}{meaning}, not {error['input']!r}."
+    if error["type"] == NO_MAPPING:
+        return f"{subject} must be a mapping of keys to values, not {error['input']!r}."
     return f"{subject} {error['msg']}"
 
 
-def _hint(key: str, section: type[Section], path: Path) -> str:
-    """The nearest key of the same section; unless its name chose it, also of another one that is clearly nearer."""
-    fields = section.model_fields
+def _hint(path: Path, section: type[Section], values: Mapping[str, Any]) -> str:
+    """Half a sentence that names what an unknown key may have been meant for.
+
+    That is the same key of a class that another `name` chooses, the nearest key of the same section, or one of another
+    section that is clearly nearer; if a name chose the section, the other one is below it.
+    """
+    *above, key = path
+    above, fields = tuple(above), section.model_fields
+    choice = shape_at(above, values)
+    if isinstance(choice, ByName):
+        others = [name for name, cls in choice.classes.items() if name and key in cls.model_fields]
+        if others:
+            return f"the name {' or '.join(others)} would choose it"
     here = max((_likeness(key, name) for name in fields), default=0.0)
-    if not issubclass(section, Named):
-        there = [other for other in _known_keys() if other[:-1] != path and _likeness(key, other[-1]) > FURTHER]
-        if there and max(_likeness(key, other[-1]) for other in there) > here + CLEARLY_NEARER:
-            best = min(there, key=lambda other: (-_likeness(key, other[-1]), len(other), "Eval" in other, other))
-            return f"the nearest is {dotted(best)}"
+    there = [other for other in _known_keys() if other[:-1] != above and _likeness(key, other[-1]) > FURTHER]
+    if issubclass(section, Named):
+        there = [other for other in there if other[: len(above)] == above]
+    if there and max(_likeness(key, other[-1]) for other in there) > here + CLEARLY_NEARER:
+        best = min(there, key=lambda other: (-_likeness(key, other[-1]), len(other), "Eval" in other, other))
+        return f"the nearest is {dotted(best)}"
     read = [name for name, field in fields.items() if not is_unread(field)]
-    return nearest_hint(key, read if here < 0.5 else fields)
+    return nearest_hint(key, read if here < NEAREST_CUTOFF else fields)
 
 
 def _likeness(one: str, other: str) -> float:

@@ -1,6 +1,6 @@
 """The kinds of value that a setting of a configuration, or an option of a network's part, can have.
 
-A kind stands in an annotation, `epoch_num: Annotated[int, COUNT]`. Pydantic (the sections) and `options` (the
+A kind is part of an annotation, `epoch_num: Annotated[int, COUNT]`. Pydantic (the sections) and `options` (the
 constructors of networks) both convert values by it. A number in quotes is a number, and true is never a number.
 """
 
@@ -140,7 +140,7 @@ TEXT = Kind("text", _text)
 TEXTS = Kind("a list of texts", _list_of(_text))
 TEXT_OR_TEXTS = Kind("text or a list of texts", _either(_text, _list_of(_text)))
 FLOAT_OR_FLOATS = Kind("a number or a list of numbers", _either(FLOAT.convert, _list_of(FLOAT.convert)))
-RATIO_OR_RATIOS = Kind(f"{RATIO.name}, or a list of such", _either(RATIO.convert, _list_of(RATIO.convert)))
+RATIO_OR_RATIOS = Kind(f"{RATIO.name}, or a list of them", _either(RATIO.convert, _list_of(RATIO.convert)))
 RATES = Kind("a list of numbers of at least 0", _list_of(NOT_NEGATIVE.convert))
 EPOCHS = Kind("a list of whole numbers of at least 0", _list_of(FROM_0.convert))
 SHAPE = Kind("a list of 3 whole numbers", _list_of(_whole, 3))

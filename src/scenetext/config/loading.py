@@ -34,12 +34,12 @@ def load_config(source: str | Path | Mapping[str, Any] | Config, overrides: Sequ
         return source
     if isinstance(source, (Config, Mapping)):
         given = source.model_dump() if isinstance(source, Config) else dict(source)
-        values, places, fallback = copy.deepcopy(given), {}, "the given configuration"
+        values, locations, fallback = copy.deepcopy(given), {}, "the given configuration"
     else:
-        values, places = _read(Path(source), ())
+        values, locations = _read(Path(source), ())
         fallback = str(source)
-    apply_overrides(values, overrides, places)
-    return check(values, places, fallback)
+    apply_overrides(values, overrides, locations)
+    return check(values, locations, fallback)
 
 
 def write_config(config: Config, path: str | Path) -> None:
@@ -59,15 +59,15 @@ def _read(path: Path, extending: tuple[Path, ...]) -> tuple[dict[str, Any], dict
         raise InputError(f"{path}: byte {error.start} is not UTF-8: save the file as UTF-8.") from None
     except OSError as error:
         raise InputError(f"The configuration {path} cannot be read: {error.strerror}.") from None
-    config, places = parse(text, str(path))
+    config, locations = parse(text, str(path))
     if not isinstance(config, dict):
         raise InputError(
             f"{path}: a configuration is a mapping of sections (Global, Architecture, ...), not {config!r}."
         )
     base = config.pop("base", None)
     if base is None:
-        return config, places
+        return config, locations
     if not isinstance(base, str):
-        raise InputError(f"{places[('base',)]}: base must be the name of a file, not {base!r}.")
-    lower, lower_places = _read(path.parent / base, (*extending, resolved))
-    return merge(lower, config), {**lower_places, **places}
+        raise InputError(f"{locations[('base',)]}: base must be the name of a file, not {base!r}.")
+    lower, lower_locations = _read(path.parent / base, (*extending, resolved))
+    return merge(lower, config), {**lower_locations, **locations}

@@ -1,7 +1,7 @@
 """What an option of a network's part may be: the annotation of the constructor's argument says it.
 
-`int`, `float | None` and `tuple[int, ...]` need nothing else; `Annotated` adds one of the kinds of `scenetext.config.kinds`,
-which the settings of a configuration use, too: `Annotated[str, one_of("small", "large")]`.
+`int`, `float | None` and `tuple[int, ...]` need nothing else; `Annotated` adds one of the kinds of
+`scenetext.config.kinds`, which the settings of a configuration use, too: `Annotated[str, one_of("small", "large")]`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from scenetext.errors import InputError
 
 
 class OptionError(InputError):
-    """A class refuses one of its options. The message opens with the option's key; `construct` puts the section before."""
+    """A class refuses one of its options. The message opens with the option's key; `construct` adds the section."""
 
 
 def multiple_of(divisor: int) -> Kind:

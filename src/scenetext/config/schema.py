@@ -104,7 +104,8 @@ class Config(Section):
 def _unread(section: Section, path: Path) -> Iterator[Path]:
     for key, value in section:
         here = (*path, key)
-        if value is not None and is_unread(type(section).model_fields[key]) or getattr(value, "UNREAD", False):
+        unread = is_unread(type(section).model_fields[key]) or getattr(value, "UNREAD", False)
+        if unread and value is not None:
             yield here
         elif isinstance(value, Section):
             yield from _unread(value, here)
@@ -120,7 +121,7 @@ def _unread(section: Section, path: Path) -> Iterator[Path]:
 
 
 def walk(cls: type[Section] = Config, path: Path = ()) -> Iterator[tuple[Path, FieldInfo]]:
-    """Every setting below a class of sections; operations stand by their names, networks side by side as `*`."""
+    """Every setting below a class of sections; paths name operations, and each network of a distillation is `*`."""
     for key, field in cls.model_fields.items():
         below = _classes_below(shape_of(field))
         if not below:
@@ -130,7 +131,7 @@ def walk(cls: type[Section] = Config, path: Path = ()) -> Iterator[tuple[Path, F
 
 
 def _classes_below(shape: Shape) -> list[tuple[Path, type[Section]]]:
-    """The classes that can stand below a field, and the keys between it and them."""
+    """The classes that a field can hold, and the keys between the field and each of them."""
     if shape is None:
         return []
     if isinstance(shape, Operations):
@@ -141,7 +142,7 @@ def _classes_below(shape: Shape) -> list[tuple[Path, type[Section]]]:
 
 
 def shape_at(path: Path, values: Any) -> Shape:
-    """What stands at `path` of a raw configuration: a class of sections, a choice by name, operations, or nothing."""
+    """The kind of section at `path` of a raw configuration: one class, a choice by name, operations, or None."""
     shape: Shape = Config
     for key in path:
         if isinstance(shape, ByName):
@@ -157,7 +158,7 @@ def shape_at(path: Path, values: Any) -> Shape:
 
 
 def section_at(path: Path, values: Any) -> type[Section] | None:
-    """The class of the section at `path` of a raw configuration, None where it is unknown or no section stands."""
+    """The class of the section at `path` of a raw configuration, None if its name is unknown or it is no section."""
     shape = shape_at(path, values)
     if isinstance(shape, ByName):
         for key in path:

@@ -62,9 +62,7 @@ class Section(BaseModel):
     @model_serializer(mode="wrap")
     def _without_unread(self, handler: Any) -> dict[str, Any]:
         fields = type(self).model_fields
-        return {
-            key: value for key, value in handler(self).items() if value is not None or not is_unread(fields[key])
-        }
+        return {key: value for key, value in handler(self).items() if value is not None or not is_unread(fields[key])}
 
 
 class Named(Section):
@@ -184,7 +182,7 @@ Shape = type[Section] | ByName | Operations | dict[str, type[Section]] | None
 
 
 def shape_of(field: FieldInfo) -> Shape:
-    """What stands below a field: a section, sections by name, operations, `{"*": section}` of any names, or nothing."""
+    """The kind of section that a field holds: one class, a choice by name, operations, `{"*": class}`, or None."""
     for mark in field.metadata:
         if isinstance(mark, (ByName, Operations)):
             return mark

@@ -19,6 +19,7 @@ from scenetext.data.pipeline import canvas_of, evaluation_lines, training_lines,
 from scenetext.data.transforms import decode_image
 from scenetext.evaluate.metrics import Scores, score
 from scenetext.models import build_model
+from scenetext.models.completion import complete_architecture
 from scenetext.models.device import choose_device, seed_everything
 from scenetext.models.targets import Targets
 from scenetext.predict.model_reader import ModelReader
@@ -296,12 +297,13 @@ class Trainer:
         if not self.is_first:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        write_config(self.config, self.folder / "config.yml")
+        config = complete_architecture(self.config)
+        write_config(config, self.folder / "config.yml")
         self.model.charset.write(self.folder / DICTIONARY_BESIDE_WEIGHTS)
         files = [self.folder / DICTIONARY_BESIDE_WEIGHTS]
         for section in ("Train", "Eval"):
             files += getattr(self.config, section).dataset.label_files
-        write_manifest(self.folder, self.config, files)
+        write_manifest(self.folder, config, files)
 
     def _show_pictures(self) -> None:
         if self.is_first:

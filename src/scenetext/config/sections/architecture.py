@@ -1,7 +1,7 @@
 """Architecture: the parts of the network, or of several side by side.
 
-What stands below Transform, Backbone, Neck and Head belongs to the classes named there, whose constructors check it
-when the network is built.
+The options of Transform, Backbone, Neck and Head belong to the classes named there, whose constructors check them when
+the network is built.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ class SimpleDataSet(DatasetSettings):
         [1.0], description="share of each file that is used, or one for all files"
     )
     ext_data_ratio_list: UnreadRatios = Field(None, description="lines to join are drawn from all files alike")
-    delimiter: Annotated[str, one_of("\t")] = Field("\t", description="what stands between name and text")
+    delimiter: Annotated[str, one_of("\t")] = Field("\t", description="what separates name and text")
 
     @property
     def label_files(self) -> list[str]:
@@ -125,7 +125,8 @@ class WidthBucketSampler(Named):
     name: Literal["WidthBucketSampler"] = "WidthBucketSampler"
     max_width: Count = Field(description="pixels; wider lines are squeezed to it")
     pixels_per_batch: Annotated[int | None, optional(COUNT)] = Field(
-        None, description="pixels a batch may hold, so that wide lines come in smaller batches; none = the fixed canvas's"
+        None,
+        description="pixels a batch may hold, so that wide lines come in smaller batches; none = the fixed canvas's",
     )
 
 
@@ -184,9 +185,9 @@ LOADER = Kind(f"a mapping of {', '.join(TrainLoader.model_fields)}", _checked_lo
 class TrainSettings(Section):
     """The section Train."""
 
-    dataset: Annotated[
-        DatasetSettings, ByName(TrainSimpleDataSet, TrainMultiScaleDataSet, TrainLMDBDataSet)
-    ] = Field({}, validate_default=True)
+    dataset: Annotated[DatasetSettings, ByName(TrainSimpleDataSet, TrainMultiScaleDataSet, TrainLMDBDataSet)] = Field(
+        {}, validate_default=True
+    )
     sampler: Annotated[Named | None, ByName(WidthBucketSampler, MultiScaleSampler)] = Field(
         None, description="which lines make a batch; none = as many as the loader says on one canvas"
     )

@@ -83,16 +83,12 @@ class GlobalSettings(Section):
     infer_img: UnreadText = Field(None, description="pictures to read: `scenetext predict --images` says which")
     infer_list: UnreadText = Field(None, description="pictures to read, by a list")
     save_res_path: UnreadText = Field(None, description="where to write texts: `scenetext predict --out` says where")
-    save_inference_dir: UnreadText = Field(
-        None, description="where to export to: `scenetext export --out` says where"
-    )
+    save_inference_dir: UnreadText = Field(None, description="where to export to: `scenetext export --out` says where")
     character_type: UnreadText = Field(None, description="the language, a leftover of version 1")
     distributed: UnreadFlag = Field(None, description="several processes: paddle.distributed.launch says so by itself")
     d2s_train_image_shape: UnreadShape = Field(None, description="image shape when a static graph is trained")
     to_static: UnreadFlag = Field(None, description="train a static graph")
-    export_with_pir: UnreadFlag = Field(
-        None, description="the exported format: `scenetext export --format` says which"
-    )
+    export_with_pir: UnreadFlag = Field(None, description="the exported format: `scenetext export --format` says which")
     uniform_output_enabled: UnreadFlag = Field(None, description="PaddleX's output folders")
     calc_epoch_interval: UnreadInt = Field(None, description="epochs between scores of the training batches")
     load_static_weights: UnreadFlag = Field(None, description="weights of Paddle 1")

@@ -31,7 +31,7 @@ class DistillationMetric(RecMetric):
     key: UnreadText = Field(None, description="the network that counts: always the student")
 
 
-AnyMetric = Annotated[RecMetric, ByName(RecMetric, DistillationMetric)]
+AnyMetric = Annotated[RecMetric, ByName(RecMetric, DistillationMetric, default="RecMetric")]
 
 
 class PostProcessSettings(Named):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -63,7 +64,7 @@ class Piecewise(Schedule):
     @model_validator(mode="after")
     def _check_pieces(self) -> Piecewise:
         epochs = self.decay_epochs
-        if any(later <= earlier for earlier, later in zip(epochs, epochs[1:], strict=False)):
+        if any(later <= earlier for earlier, later in itertools.pairwise(epochs)):
             raise wrong_below(f"must rise from epoch to epoch, not {epochs!r}.", "decay_epochs")
         if len(self.values) != len(epochs) + 1:
             raise wrong_below(

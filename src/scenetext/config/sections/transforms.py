@@ -58,7 +58,8 @@ class RecConAug(Section):
     prob: Share = Field(0.5, description="share of the lines joined with others")
     ext_data_num: Natural = Field(2, description="most others joined")
     image_shape: Annotated[list[int] | None, optional(JOINED_SHAPE)] = Field(
-        None, description="height, width in pixels and channels: of what shape a joined line is at most; none = the resize"
+        None,
+        description="height, width in pixels and channels: of what shape a joined line is at most; none = the resize",
     )
     max_text_length: UnreadInt = Field(None, description="Global.max_text_length counts")
 
