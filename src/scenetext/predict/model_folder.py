@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from scenetext.config import Config
 from scenetext.data.transforms import Canvas
 from scenetext.errors import InputError
 from scenetext.system.files import write_text
 from scenetext.text.charset import SPACE, Charset
+
+if TYPE_CHECKING:
+    from scenetext.config import Config
 
 FILE_NAME = "inference.yml"
 PROGRAMS = ("inference.json", "inference.pdmodel")  # where both are there, the first is read, as by PaddleX

@@ -90,9 +90,7 @@ def mean_over_processes(values: dict[str, float]) -> dict[str, float]:
     return dict(zip(values, (both / world_size()).tolist(), strict=True))
 
 
-def check_agreement(
-    config: Config, lines: Lines, sampler: Sampler, evaluation: RecordTable, step: int
-) -> None:
+def check_agreement(config: Config, lines: Lines, sampler: Sampler, evaluation: RecordTable, step: int) -> None:
     """Checks that all processes, perhaps of several hosts, train the same; each may have its data at other paths.
 
     Args:
