@@ -10,7 +10,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from scenetext import __version__
 from scenetext.errors import InputError, RunError
@@ -18,6 +18,9 @@ from scenetext.export.choices import FORMATS, STORAGES
 from scenetext.predict.choices import AUTO, ENGINE_NAMES
 from scenetext.system.process import prepare_process, silence_noise
 from scenetext.text.normalise import CHOICES
+
+if TYPE_CHECKING:
+    from scenetext.config import Config
 
 Arguments = argparse.Namespace
 Verbs = Any  # what ArgumentParser.add_subparsers returns; argparse does not export the class
@@ -226,14 +229,13 @@ def _fraction_or_count(text: str) -> float | int:
         raise InputError(f"--val {text}: give a fraction such as 0.1 or a count such as 500.") from None
 
 
-def _load_config(chosen: Arguments) -> dict[str, Any]:
+def _load_config(chosen: Arguments) -> Config:
     from scenetext.config import load_config
 
     return load_config(chosen.config, chosen.override)
 
 
 def _train(chosen: Arguments) -> None:
-    from scenetext.config import setting
     from scenetext.runs.folders import configured_run_folder
 
     config = _load_config(chosen)
@@ -246,7 +248,7 @@ def _train(chosen: Arguments) -> None:
         raise KeyboardInterrupt(f"resume with -o Global.checkpoints={result.latest}")
     if rank():
         return  # the first of several processes wrote the run, perhaps on another host
-    best = f"best {setting(config, 'Metric.main_indicator')} {result.best_score:.4f}"
+    best = f"best {config.Metric.main_indicator} {result.best_score:.4f}"
     print(f"{result.folder}: {best if result.best_score >= 0 else 'trained, but never evaluated'}")
 
 

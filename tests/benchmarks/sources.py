@@ -23,6 +23,7 @@ CHILD = """
 import json, random, re, sys, threading, time
 from pathlib import Path
 from types import SimpleNamespace
+from scenetext.config import load_config
 from scenetext.text.charset import Charset
 from scenetext.data.sources.images import open_images
 from scenetext.data.dataset import Lines
@@ -45,7 +46,7 @@ watching = threading.Thread(target=watch)
 watching.start()
 started = time.perf_counter()
 if sys.argv[2] == "LMDB":
-    config = {"Eval": {"dataset": {"name": "LMDBDataSet", "data_dir": sys.argv[1]}}}
+    config = load_config({"Eval": {"dataset": {"name": "LMDBDataSet", "data_dir": sys.argv[1]}}})
     records, images = evaluation_lines(config)
     names = records.names
 else:

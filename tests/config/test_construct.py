@@ -1,4 +1,4 @@
-"""Options of a network's parts: what cannot be built is refused where the config says it, and nothing is passed over."""
+"""Options of a network's parts: what cannot be built is refused where the config says it, and nothing is ignored."""
 
 from __future__ import annotations
 

@@ -75,15 +75,15 @@ def test_any_dictionary_survives_the_settings_file(tmp_path: Path, characters: t
 @pytest.mark.parametrize(
     ("changes", "name"),
     [
-        ({}, "PP-OCRv6_small_rec"),
-        ({"Global": {}}, "PP-OCRv6_small_rec"),
-        ({"Global": {"model_name": "PP-OCRv5_mobile_rec"}}, "PP-OCRv5_mobile_rec"),
-        ({"Global": {}, "Architecture": {"Backbone": {"name": "RepSVTR"}}}, "ch_RepSVTR_rec"),
-        ({"Global": {}, "Architecture": {"Backbone": {"name": "ResNet", "layers": 34}}}, "PP-OCRv4_mobile_rec"),
+        ([], "PP-OCRv6_small_rec"),
+        (["Global.model_name="], "PP-OCRv6_small_rec"),
+        (["Global.model_name=PP-OCRv5_mobile_rec"], "PP-OCRv5_mobile_rec"),
+        (["Global.model_name=", "Architecture.Backbone={name: RepSVTR}"], "ch_RepSVTR_rec"),
+        (["Global.model_name=", "Architecture.Backbone={name: ResNet, layers: 34}"], "PP-OCRv4_mobile_rec"),
     ],
 )
-def test_model_name_is_the_configs_or_one_that_paddlex_knows(root: Path, changes: dict, name: str) -> None:
-    assert model_name({**load_config(root / "configs" / "ppocrv6_small.yml"), **changes}) == name
+def test_model_name_is_the_configs_or_one_that_paddlex_knows(root: Path, changes: list[str], name: str) -> None:
+    assert model_name(load_config(root / "configs" / "ppocrv6_small.yml", changes)) == name
 
 
 @pytest.mark.parametrize(

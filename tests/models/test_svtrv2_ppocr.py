@@ -115,7 +115,7 @@ def test_repsvtrs_channel_mixers_start_as_the_identity():
         ({"mixer": [["Conv"], ["Global", "Conv"], ["Global"]]}, "Conv before Global"),
         ({"mixer": [["Conv"], ["Conv", "Local"], ["Global"]]}, "of Conv and Global"),
         ({"num_heads": [1, 2]}, "num_heads lists 2 stages and depths 3"),
-        ({"depth": [1, 2, 1]}, "did you mean 'depths'"),  # SVTRNet's word
+        ({"depth": [1, 2, 1]}, "the nearest is depths"),  # SVTRNet's word
     ],
 )
 def test_values_that_no_known_network_has_are_refused(change, message):

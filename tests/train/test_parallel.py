@@ -160,7 +160,7 @@ def test_processes_that_would_not_train_the_same_are_refused_and_the_difference_
         records = RecordTable.of_pairs(zip("ab", case["texts"], strict=True), lambda name, number: name)
         lines = Lines(records, None, Charset(tuple(case["characters"])), 32, 100)
         sampler = WidthBucketSampler(np.array(case["widths"]), 32, 4000, True, 0)
-        parallel.check_agreement(case["config"], lines, sampler, records, case["step"])
+        parallel.check_agreement(load_config(case["config"]), lines, sampler, records, case["step"])
 
     def case() -> dict:
         config = tiny_config(Path("data"))

@@ -17,6 +17,7 @@ import yaml
 from drawn import PP_OCRV6_TINY, draw_digits, tiny_config
 
 from scenetext.config import load_config
+from scenetext.data import evaluation_lines, training_lines
 from scenetext.errors import InputError, RunError
 from scenetext.models import build_model
 from scenetext.train.checkpoint import load_checkpoint, save_checkpoint, save_weights
@@ -78,7 +79,7 @@ def test_a_run_leaves_weights_config_dictionary_manifest_and_history(digits, tmp
     assert sum(row["kind"] == "eval" for row in rows) == 2
     assert sum(row["kind"] == "train" for row in rows) == result.steps
     assert list((tmp_path / "run" / "vdl").glob("vdlrecords*"))
-    assert load_config(tmp_path / "run" / "config.yml")["Global"]["seed"] == 7
+    assert load_config(tmp_path / "run" / "config.yml").Global.seed == 7
 
 
 def test_one_seed_gives_the_same_weights_and_another_gives_others(digits, tmp_path):
@@ -172,6 +173,19 @@ def test_labels_that_the_dictionary_cannot_spell_are_an_error_before_the_first_s
     (tmp_path / "charset.txt").write_text("0\n1\n2\n")
     with pytest.raises(InputError, match=r"lacks 7 characters .*train.txt:\d+"):
         run(tiny_config(digits, character_dict_path=str(tmp_path / "charset.txt")), tmp_path / "run")
+
+
+def test_max_text_length_leaves_longer_lines_out_of_training_and_says_so_while_all_are_scored(digits, tmp_path):
+    config = load_config(tiny_config(digits, max_text_length=3, epoch_num=1))
+    texts = [line.split("\t") for line in (digits / "train.txt").read_text().splitlines()]
+    longer = [name for name, text in texts if len(text) > 3]
+    assert 0 < len(longer) == 24 - len(training_lines(config, build_model(config), 0))
+    assert len(evaluation_lines(config)[0]) == 24
+    run(config, tmp_path / "run")
+    said = (
+        f"left out: {len(longer)} lines longer than the 3 characters of Global.max_text_length, the first {longer[0]} ("
+    )
+    assert (tmp_path / "run" / "train.log").read_text(encoding="utf-8").count(said) == 1
 
 
 def test_an_unreadable_picture_is_named_and_not_replaced(tmp_path):

@@ -218,8 +218,8 @@ def test_training_trains_exactly_what_the_configuration_notebook_wrote(walked: P
     (cell,) = (cell for cell in executed.cells if cell.id == "end")
     assert "runs/tiny/config.yml" in cell.outputs[0].text
     trained = load_config(walked / "config.yml")
-    assert (trained["Global"]["epoch_num"], trained["Train"]["loader"]["batch_size_per_card"]) == (1, 8)
-    assert trained["Train"]["sampler"]["max_width"] == 320
+    assert (trained.Global.epoch_num, trained.Train.loader.batch_size_per_card) == (1, 8)
+    assert trained.Train.sampler.max_width == 320
 
 
 def test_papermill_runs_a_single_notebook_from_its_folder_and_training_goes_on(project: Path, walked: Path) -> None:
@@ -264,9 +264,9 @@ def test_parameters_left_alone_keep_what_the_run_s_own_file_says(tmp_path: Path,
     )  # fmt: skip
     write_config(first, "runs/first/config.yml")
     assert configure(None, "first") == first
-    assert configure(None, "first", epochs=9)["Global"] == {**first["Global"], "epoch_num": 9}
-    assert first["Eval"]["dataset"]["label_file_list"] == ["data/a b/val.txt"]
-    assert configure("configs/crnn_mobile.yml", "other", prepared="")["Eval"]["dataset"]["data_dir"].startswith("./")
+    assert configure(None, "first", epochs=9).Global == first.Global.model_copy(update={"epoch_num": 9})
+    assert first.Eval.dataset.label_file_list == ["data/a b/val.txt"]
+    assert configure("configs/crnn_mobile.yml", "other", prepared="").Eval.dataset.data_dir.startswith("./")
 
 
 def test_resuming_without_a_checkpoint_is_an_error_that_says_what_to_do(tmp_path: Path, monkeypatch) -> None:

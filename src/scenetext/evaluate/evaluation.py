@@ -10,7 +10,7 @@ import csv
 import io
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,7 @@ from scenetext.text.label_files import read_label_table
 from scenetext.text.records import Record
 
 if TYPE_CHECKING:
-    pass
+    from scenetext.config import Config
 
 Reader = Callable[[Sequence[np.ndarray]], Sequence[tuple[str, float]]]
 """A list of (H, W, 3) uint8 BGR pictures to (text, confidence) each: `ModelReader` or `Recognizer`."""
@@ -174,7 +174,7 @@ def evaluate(
 
 def evaluate_command(
     *,
-    config: Mapping[str, Any] | None,
+    config: Config | None,
     weights: str | None,
     model: str | None,
     labels: str,

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scenetext.config import load_config
+from scenetext.config import Config, load_config
 from scenetext.data.pipeline import canvas_of
 from scenetext.data.transforms import Canvas
 from scenetext.errors import InputError, RunError
@@ -41,7 +41,7 @@ LISTED_TENSORS = 20  # in the report
 
 
 def export_model(
-    config: str | Path | Mapping[str, Any],
+    config: str | Path | Mapping[str, Any] | Config,
     weights: str | Path,
     out: str | Path,
     *,
@@ -104,7 +104,7 @@ def report_path(out: str | Path) -> Path:
     return out.with_name(f"{out.name}.report.json")
 
 
-def _export(config: dict[str, Any], weights: str | Path, options: ExportOptions, tracer: Tracer) -> ExportReport:
+def _export(config: Config, weights: str | Path, options: ExportOptions, tracer: Tracer) -> ExportReport:
     """Loads the network, reads the labelled lines with it, writes and checks the folder, and fills in the report."""
     from scenetext.export.compress import tensor_sizes
 
@@ -146,7 +146,7 @@ def _export(config: dict[str, Any], weights: str | Path, options: ExportOptions,
     return report
 
 
-def _load(config: dict[str, Any], weights: str | Path) -> tuple[dict[str, Any], RecognitionModel, list[str]]:
+def _load(config: Config, weights: str | Path) -> tuple[Config, RecognitionModel, list[str]]:
     """The config of what reads, the trained network in evaluation mode, the characters its weights do not know."""
     from scenetext.models import build_model, reading_config
     from scenetext.weights.loading import load_weights
@@ -195,7 +195,7 @@ class _WrittenFolder:
 
 def _write_folder(
     model: RecognitionModel,
-    config: dict[str, Any],
+    config: Config,
     canvas: Canvas,
     records: list[Record],
     options: ExportOptions,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm.auto import tqdm
 
+from scenetext.config import Config
 from scenetext.data.transforms import Canvas
 from scenetext.evaluate.metrics import score
 from scenetext.export.sample_lines import calibration_batches, endless_batches
@@ -36,7 +37,7 @@ class Fitting:
         source: where the lines come from that the bit allocator measured on; None as long as there is no allocator.
     """
 
-    def __init__(self, model: RecognitionModel, config: Mapping[str, Any], canvas: Canvas, progress: bool):
+    def __init__(self, model: RecognitionModel, config: Config, canvas: Canvas, progress: bool):
         self.model, self.config, self.canvas, self.progress = model, config, canvas, progress
         self.source: str | None = None
         self._allocator: BitAllocator | None = None

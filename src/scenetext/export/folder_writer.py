@@ -6,8 +6,9 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from scenetext.config import Config
 from scenetext.data.transforms import Canvas
 from scenetext.export.trace import Tracer
 from scenetext.predict.model_folder import FILE_NAME, ONNX
@@ -34,7 +35,7 @@ class FolderWriter:
     def __init__(
         self,
         model: RecognitionModel,
-        config: Mapping[str, Any],
+        config: Config,
         canvas: Canvas,
         tracer: Tracer,
         format: str,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
+from scenetext.config import Config
 from scenetext.data.pipeline import training_records
 from scenetext.data.sources.images import open_images
 from scenetext.data.transforms import decode_image, to_canvas
@@ -41,7 +42,7 @@ def labelled_lines(images: str | Path | None, records: list[Record]) -> list[np.
     return list(_readable(open_images(images), records[:REAL_LINES_CHECKED])) if records else []
 
 
-def calibration_batches(config: Mapping[str, Any], reader: LineReader) -> tuple[list[np.ndarray], str]:
+def calibration_batches(config: Config, reader: LineReader) -> tuple[list[np.ndarray], str]:
     """Lines as the network sees them, to measure on.
 
     Args:
@@ -61,7 +62,7 @@ def calibration_batches(config: Mapping[str, Any], reader: LineReader) -> tuple[
     return _batches(pictures, reader), f"{len(pictures)} lines of the training set"
 
 
-def endless_batches(config: Mapping[str, Any], reader: LineReader) -> Iterator[np.ndarray]:
+def endless_batches(config: Config, reader: LineReader) -> Iterator[np.ndarray]:
     """Endless batches (B, 3, H, W) float32 of the training set, not augmented, drawn anew; see calibration_batches."""
     try:
         records, images = training_records(config)

@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scenetext.config import Config
 from scenetext.system.subprocesses import JobProcess, serve_jobs
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Tracer:
     def trace(
         self,
         model: RecognitionModel,
-        config: Mapping[str, Any],
+        config: Config,
         quantised: Mapping[str, QuantisedTensor],
         job: Path,
         canvas: Canvas,
@@ -77,7 +78,7 @@ class Tracer:
             arrays.update({f"quantised/{key}/{name}": array for name, array in tensor.arrays.items()})
         np.savez(job / "weights.npz", **arrays)
         description = {
-            "architecture": config["Architecture"],
+            "architecture": config.Architecture.model_dump(),
             "classes": model.head.classifier.weight.shape[1],
             "height": canvas.height_px,
             "width": canvas.width_px if canvas.fixed else None,

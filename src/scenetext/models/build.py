@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from paddle import nn
 
-from scenetext.config import load_config
+from scenetext.config import Config, load_config
 from scenetext.config.construct import construct, look_up
-from scenetext.config.resize import resize_options
-from scenetext.config.schema import ARCHITECTURE
+from scenetext.config.sections import architecture as settings
 from scenetext.models.backbones.mobilenet_v3 import MobileNetV3
 from scenetext.models.backbones.pplcnet_v3 import PPLCNetV3
 from scenetext.models.backbones.pplcnet_v4 import PPLCNetV4, current_options
@@ -57,12 +57,12 @@ TRANSLATED = {"PPLCNetV4": current_options}
 
 
 def build_model(
-    config: str | Path | dict[str, Any], num_classes: int | None = None
+    config: str | Path | Mapping[str, Any] | Config, num_classes: int | None = None
 ) -> RecognitionModel | DistillationModel:
     """Builds the network of a config, or the networks of a distillation, with freshly initialised weights.
 
     Args:
-        config: path of a YAML in PaddleOCR's schema, or the loaded dict.
+        config: path of a YAML in PaddleOCR's schema, the same as a dict, or the loaded configuration.
         num_classes: classes of the head, including the blank, or start and end; by default as many as the config's
             dictionary needs.
 
@@ -73,23 +73,23 @@ def build_model(
         InputError: the config names a part, a key or a dictionary that does not exist.
     """
     config = load_config(config)
-    architecture = config["Architecture"]
+    architecture = config.Architecture
     charset = load_charset(config) if num_classes is None else None
     size = _training_size(config)
-    if architecture.get("name") == "DistillationModel":
-        models = architecture.get("Models") or {}
+    if isinstance(architecture, settings.DistillationModel):
+        models = architecture.Models
         return DistillationModel(
             {
                 name: _recognition_model(section, f"Architecture.Models.{name}", charset, num_classes, size)
                 for name, section in models.items()
             },
-            frozen={name for name, section in models.items() if section.get("freeze_params")},
-            pretrained={name: section["pretrained"] for name, section in models.items() if section.get("pretrained")},
+            frozen={name for name, section in models.items() if section.freeze_params},
+            pretrained={name: section.pretrained for name, section in models.items() if section.pretrained},
         )
     return _recognition_model(architecture, "Architecture", charset, num_classes, size)
 
 
-def reading_config(config: dict[str, Any]) -> dict[str, Any]:
+def reading_config(config: Config) -> Config:
     """The config of the network that reads: for a distillation that of the student, else the config itself.
 
     Args:
@@ -98,15 +98,15 @@ def reading_config(config: dict[str, Any]) -> dict[str, Any]:
     Returns:
         A config whose Architecture is one network.
     """
-    architecture = config["Architecture"]
-    if architecture.get("name") != "DistillationModel":
+    architecture = config.Architecture
+    if not isinstance(architecture, settings.DistillationModel):
         return config
-    models = architecture.get("Models") or {}
-    name = student_name(models, {name for name, section in models.items() if section.get("freeze_params")})
-    return {**config, "Architecture": {key: value for key, value in models[name].items() if key in ARCHITECTURE}}
+    models = architecture.Models
+    name = student_name(models, {name for name, section in models.items() if section.freeze_params})
+    return config.model_copy(update={"Architecture": models[name].alone()})
 
 
-def load_charset(config: dict[str, Any]) -> Charset:
+def load_charset(config: Config) -> Charset:
     """The characters of the config's dictionary; without a dictionary 0-9a-z, with labels in lower case.
 
     Args:
@@ -115,49 +115,46 @@ def load_charset(config: dict[str, Any]) -> Charset:
     Raises:
         InputError: the dictionary does not exist.
     """
-    settings = config["Global"]
-    path = settings.get("character_dict_path")
-    use_space_char = bool(settings.get("use_space_char", False))
+    path, use_space_char = config.Global.character_dict_path, config.Global.use_space_char
     if not path:
         return Charset.default(use_space_char)
     return Charset.from_file(charset_path(path), use_space_char)
 
 
-def _training_size(config: dict[str, Any]) -> dict[str, list[int]]:
+def _training_size(config: Config) -> dict[str, list[int]]:
     """The size of training images, as the option `input_size` of parts that work at one size only."""
-    resize = resize_options(config, "Train")
-    return {"input_size": list(resize["image_shape"])[1:]} if resize else {}
+    resize = config.resize("Train")
+    return {"input_size": resize.image_shape[1:]} if resize else {}
 
 
 def _recognition_model(
-    architecture: dict[str, Any],
+    architecture: settings.Network,
     location: str,
     charset: Charset | None,
     num_classes: int | None,
     size: dict[str, list[int]],
 ) -> RecognitionModel:
     if num_classes is None:
-        head = look_up(HEADS, (architecture.get("Head") or {}).get("name"), f"{location}.Head")
+        head = look_up(HEADS, (architecture.Head or {}).get("name"), f"{location}.Head")
         num_classes = charset.num_classes + CLASSES_BEYOND_CTC[head.DECODING]
-    in_channels, transform = architecture.get("in_channels", 3), None
-    if architecture.get("Transform"):
-        sized = architecture | {"Transform": size | architecture["Transform"]}
-        transform = _build(TRANSFORMS, sized, location, "Transform", in_channels=in_channels)
+    in_channels, transform = architecture.in_channels, None
+    if architecture.Transform:
+        options = size | architecture.Transform
+        transform = _build(TRANSFORMS, options, f"{location}.Transform", in_channels=in_channels)
         in_channels = transform.out_channels
-    backbone = _build(BACKBONES, architecture, location, "Backbone", in_channels=in_channels)
+    backbone = _build(BACKBONES, architecture.Backbone, f"{location}.Backbone", in_channels=in_channels)
     neck = None
     channels = backbone.out_channels
-    if architecture.get("Neck"):
-        neck = _build(NECKS, architecture, location, "Neck", in_channels=channels)
+    if architecture.Neck:
+        neck = _build(NECKS, architecture.Neck, f"{location}.Neck", in_channels=channels)
         channels = neck.out_channels
-    head = _build(HEADS, architecture, location, "Head", in_channels=channels, out_channels=num_classes)
+    head = _build(HEADS, architecture.Head, f"{location}.Head", in_channels=channels, out_channels=num_classes)
     return RecognitionModel(backbone, neck, head, charset, transform)
 
 
-def _build(table: dict[str, type], architecture: dict[str, Any], location: str, part: str, **given: int) -> nn.Layer:
+def _build(table: dict[str, type], options: Mapping[str, Any] | None, location: str, **given: int) -> nn.Layer:
     """Builds one part of a network from its section of the config; `given` are the channel counts of its neighbours."""
-    location = f"{location}.{part}"
-    options = dict(architecture.get(part) or {})
+    options = dict(options or {})
     name = options.pop("name", None)
     if name in MEANT:
         warnings.warn(f"{location}.name is {name!r}, which exists nowhere; building {MEANT[name]!r}.", stacklevel=4)

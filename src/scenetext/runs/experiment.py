@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from scenetext.config import load_config
+from scenetext.config import Config, load_config
 from scenetext.errors import InputError
 from scenetext.runs.folders import LATEST, RESOLVED, run_folder
 
@@ -35,7 +35,7 @@ def configure(
     seed: int | None = None,
     resume: bool = False,
     overrides: Sequence[str] = (),
-) -> dict[str, Any]:
+) -> Config:
     """The resolved configuration of a run; arguments that are None leave the file's settings unchanged.
 
     The same values give the same configuration. So two notebooks with the same parameters agree, and a notebook with

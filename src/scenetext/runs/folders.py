@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from scenetext.errors import InputError
 from scenetext.system.process import prepare_process, silence_noise
@@ -15,6 +14,9 @@ from scenetext.system.process import prepare_process, silence_noise
 BEST = "best_accuracy"  # prefix of the best checkpoint's files
 LATEST = "latest"  # prefix of the last checkpoint's files
 RESOLVED = "config.yml"  # a run's own configuration
+
+if TYPE_CHECKING:
+    from scenetext.config import Config
 
 
 def project_root(start: str | Path | None = None) -> Path:
@@ -65,7 +67,7 @@ def run_folder(name: str) -> Path:
     return Path("runs") / name
 
 
-def configured_run_folder(config: Mapping[str, Any], source: str | Path) -> Path:
+def configured_run_folder(config: Config, source: str | Path) -> Path:
     """Where a run of `config` goes: Global.save_model_dir, or runs/ and the name of the file `source`."""
-    folder = config.get("Global", {}).get("save_model_dir")
+    folder = config.Global.save_model_dir
     return Path(folder) if folder else run_folder(Path(source).stem)

@@ -6,11 +6,12 @@ import importlib.metadata
 import platform
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from scenetext.config import Config
 from scenetext.errors import InputError
 from scenetext.runs.folders import project_root
 from scenetext.system.files import sha256_bytes, sha256_file, write_json
@@ -52,7 +53,7 @@ def _command() -> list[str]:
     return [name] if name.startswith("ipykernel") else [name, *sys.argv[1:]]
 
 
-def write_manifest(folder: str | Path, config: Mapping[str, Any], data_files: Iterable[str | Path] = ()) -> Path:
+def write_manifest(folder: str | Path, config: Config, data_files: Iterable[str | Path] = ()) -> Path:
     """Writes `manifest.json` into a run's folder: environment, seed, and hashes of the configuration and the data.
 
     Args:
@@ -66,7 +67,6 @@ def write_manifest(folder: str | Path, config: Mapping[str, Any], data_files: It
     Raises:
         InputError: one of the data files does not exist.
     """
-    from scenetext.config import setting
     from scenetext.config.yaml_text import dump
 
     hashes = {}
@@ -79,8 +79,8 @@ def write_manifest(folder: str | Path, config: Mapping[str, Any], data_files: It
         path,
         {
             "written": datetime.now(UTC).isoformat(timespec="seconds"),
-            "seed": setting(config, "Global.seed"),
-            "config_sha256": sha256_bytes(dump(dict(config)).encode()),
+            "seed": config.Global.seed,
+            "config_sha256": sha256_bytes(dump(config.model_dump()).encode()),
             "data": hashes,
             **environment(),
         },

@@ -14,7 +14,7 @@ from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from scenetext.config import load_config
+from scenetext.config import Config, load_config
 from scenetext.data.sources.images import open_images
 from scenetext.errors import InputError
 from scenetext.predict.images import Prediction, PredictionSummary, predict_images, warn_of_unreadable
@@ -36,7 +36,7 @@ def submit(
     images: str | Path,
     out: str | Path,
     *,
-    config: str | Path | Mapping[str, Any] | None = None,
+    config: str | Path | Mapping[str, Any] | Config | None = None,
     run_manifest: str | Path | None = None,
     scores: Mapping[str, Any] | str | Path | None = None,
     max_mb: float | None = 10.0,
@@ -79,7 +79,7 @@ def submit(
         "images": {"path": str(images), "count": len(rows), "names_sha256": names_hash(name for name, _ in rows)},
         "model": _model_facts(model_dir, size_bytes, engine),
         "scores": read_json(scores) if isinstance(scores, (str, Path)) else scores,
-        "config": None if config is None else load_config(config),
+        "config": None if config is None else load_config(config).model_dump(),
         "run": None if run_manifest is None else read_json(run_manifest),
         "environment": environment(),
     }

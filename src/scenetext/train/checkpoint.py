@@ -18,7 +18,7 @@ import paddle
 from paddle import nn
 from paddle.optimizer import Optimizer
 
-from scenetext.config import setting
+from scenetext.config import Config
 from scenetext.errors import InputError, RunError
 from scenetext.models.distillation import DistillationModel
 from scenetext.models.recognition_model import RecognitionModel
@@ -67,7 +67,7 @@ def save_checkpoint(model: nn.Layer, optimiser: Optimizer, state: TrainingState,
 
 
 def start_or_resume(
-    config: Mapping[str, Any], model: RecognitionModel | DistillationModel, epochs: int, steps_per_epoch: int
+    config: Config, model: RecognitionModel | DistillationModel, epochs: int, steps_per_epoch: int
 ) -> tuple[Optimizer, TrainingState]:
     """Makes the optimiser, and restores network, optimiser and state from Global.checkpoints if it is given.
 
@@ -80,7 +80,7 @@ def start_or_resume(
     Raises:
         InputError: a file of the checkpoint is missing, or belongs to another network.
     """
-    prefix = setting(config, "Global.checkpoints")
+    prefix = config.Global.checkpoints
     if not prefix:
         return build_optimiser(config, model, epochs, steps_per_epoch), TrainingState()
     if not has_statistics(read_pdparams(_checked_prefix(prefix))) and has_statistics(model.state_dict()):

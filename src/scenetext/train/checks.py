@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import paddle
 from paddle.optimizer import Optimizer
 
-from scenetext.config import ignored_keys, setting
+from scenetext.config import Config
 from scenetext.data.batches import Sampler, ctc_steps
 from scenetext.data.dataset import Lines
 from scenetext.data.pipeline import canvas_of
@@ -24,7 +22,7 @@ from scenetext.train.state import TrainingState
 Network = RecognitionModel | DistillationModel
 
 
-def pixels_per_step(config: Mapping[str, Any], model: Network) -> int:
+def pixels_per_step(config: Config, model: Network) -> int:
     """Pixels of a picture's width per time step of CTC, found by running the network once.
 
     Decoders other than CTC need no minimal width: for them it is 1.
@@ -41,10 +39,10 @@ def pixels_per_step(config: Mapping[str, Any], model: Network) -> int:
     return max(1, canvas.width_px // steps)
 
 
-def notes_on_settings(config: Mapping[str, Any], state: TrainingState) -> list[str]:
+def notes_on_settings(config: Config, state: TrainingState) -> list[str]:
     """Says which settings have no effect, and from where the training resumes if it does."""
-    notes = [f"known to PaddleOCR, without meaning here: {key}" for key in ignored_keys(config)]
-    checkpoint = setting(config, "Global.checkpoints")
+    notes = [f"known to PaddleOCR, without meaning here: {key}" for key in config.ignored]
+    checkpoint = config.Global.checkpoints
     return [*notes, f"resumes from {checkpoint} at step {state.global_step}"] if checkpoint else notes
 
 
@@ -60,9 +58,11 @@ def notes_on_lines(model: Network, lines: Lines, sampler: Sampler, step_px: int)
     notes = []
     if lines.too_long:
         first = lines.too_long[0]
+        by_network = lines.longest_label == model.longest_label
+        limit = "that the network can output" if by_network else "of Global.max_text_length"
         notes.append(
-            f"left out: {len(lines.too_long)} lines longer than the {model.longest_label} characters that the network "
-            f"can output, the first {first.name} ({first.place})"
+            f"left out: {len(lines.too_long)} lines longer than the {lines.longest_label} characters {limit}, the first "
+            f"{first.name} ({first.place})"
         )
     width_px = sampler.plan(0)[0].width_px
     if width_px is None or model.decoding != "ctc":

@@ -7,16 +7,16 @@ import logging
 import math
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from statistics import median
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 import numpy as np
 from tqdm.auto import tqdm
 
-from scenetext.config import setting
+from scenetext.config import Config
 from scenetext.data.dataset import Lines
 from scenetext.data.transforms import to_canvas
 from scenetext.evaluate.metrics import Scores
@@ -43,13 +43,13 @@ class TrainingLog:
         progress: show the bar.
     """
 
-    def __init__(self, folder: Path, config: Mapping[str, Any], total_steps: int, state: TrainingState, progress: bool):
+    def __init__(self, folder: Path, config: Config, total_steps: int, state: TrainingState, progress: bool):
         self.folder = folder
         self.state = state
         self.writes = parallel.is_first()
-        self.epochs = setting(config, "Global.epoch_num")
-        self.steps_between_rows = setting(config, "Global.print_batch_step")
-        self.window = setting(config, "Global.log_smooth_window")
+        self.epochs = config.Global.epoch_num
+        self.steps_between_rows = config.Global.print_batch_step
+        self.window = config.Global.log_smooth_window
         self.recent: dict[str, deque[float]] = {}
         self.asked_s = self.got_s = 0.0  # when the loop asked for the batch under way, and when it got it
         self.steps = 0  # of this call
@@ -70,7 +70,7 @@ class TrainingLog:
             self.handler = logging.FileHandler(folder / "train.log", encoding="utf-8")
             self.handler.setFormatter(logging.Formatter("[%(asctime)s] %(message)s", "%Y/%m/%d %H:%M:%S"))
             self.logger.addHandler(self.handler)
-            if setting(config, "Global.use_visualdl"):
+            if config.Global.use_visualdl:
                 from visualdl import LogWriter
 
                 self.writer = LogWriter(logdir=str(folder / "vdl"))

@@ -23,6 +23,7 @@ from paddle import Tensor, nn
 from paddle.autograd import PyLayer, PyLayerContext
 from paddle.distributed.communication.group import Group
 
+from scenetext.config import Config
 from scenetext.config.yaml_text import dump
 from scenetext.data.batches import BatchPlan, Sampler
 from scenetext.data.dataset import Lines
@@ -98,9 +99,7 @@ def mean_over_processes(values: dict[str, float]) -> dict[str, float]:
     return dict(zip(values, (sums / world_size()).tolist(), strict=True))
 
 
-def check_agreement(
-    config: Mapping[str, Any], lines: Lines, sampler: Sampler, evaluation: RecordTable, step: int
-) -> None:
+def check_agreement(config: Config, lines: Lines, sampler: Sampler, evaluation: RecordTable, step: int) -> None:
     """Checks that all processes, perhaps of several hosts, train the same; each may have its data at other paths.
 
     Args:
@@ -115,7 +114,10 @@ def check_agreement(
     if world_size() == 1:
         return
     facts = {
-        **{section: dump(_without_host_settings(settings)).encode() for section, settings in config.items()},
+        **{
+            section: dump(_without_host_settings(settings)).encode()
+            for section, settings in config.model_dump().items()
+        },
         "the dictionary": "".join(lines.charset.characters).encode(),
         "the lines of Train": lines.records.digest(),
         "the widths of their pictures": getattr(sampler, "widths_px", np.empty(0)).tobytes(),

@@ -23,7 +23,7 @@ from paddle import Tensor, nn
 from paddle.base import core
 from paddle.optimizer import Optimizer
 
-from scenetext.config import setting
+from scenetext.config import Config
 from scenetext.errors import InputError, nearest_hint
 from scenetext.models.rectifiers.stn import STN_ON
 from scenetext.models.rectifiers.tps import TPS
@@ -54,22 +54,22 @@ class Precision:
         InputError: an operation in a list is unknown, or is in both lists.
     """
 
-    def __init__(self, config: Mapping[str, Any]):
-        black = setting(config, "Global.amp_custom_black_list") or []
-        white = setting(config, "Global.amp_custom_white_list") or []
+    def __init__(self, config: Config):
+        black = config.Global.amp_custom_black_list or []
+        white = config.Global.amp_custom_white_list or []
         _check_operations("Global.amp_custom_black_list", black)
         _check_operations("Global.amp_custom_white_list", white)
         _check_disjoint(black, white)
         self.dtype, self.notes = _choose(config)
-        self.level = setting(config, "Global.amp_level")
+        self.level = config.Global.amp_level
         lists = {"custom_black_list": black, "custom_white_list": white}
         self.casting = {"level": self.level, "dtype": self.dtype, **lists}
         self.scaler = None
         self.left_out = 0  # steps in a row, the last one included
         self.statistics: list[tuple[Tensor, Tensor]] = []  # of batch normalisations, each with its copy before the step
         if self.dtype == FLOAT16:
-            scale = setting(config, "Global.scale_loss")
-            dynamic = setting(config, "Global.use_dynamic_loss_scaling")
+            scale = config.Global.scale_loss
+            dynamic = config.Global.use_dynamic_loss_scaling
             self.scaler = _LossScaler(init_loss_scaling=scale, use_dynamic_loss_scaling=dynamic)
             if scale == 1.0 and not dynamic:
                 self.notes.append(
@@ -184,10 +184,10 @@ class _LossScaler(paddle.amp.GradScaler):
         self._found_inf = paddle.to_tensor([self.overflowed])
 
 
-def _choose(config: Mapping[str, Any]) -> tuple[str, list[str]]:
+def _choose(config: Config) -> tuple[str, list[str]]:
     """The type to compute in, and a note if it is not the one that the config asks for."""
-    dtype = setting(config, "Global.amp_dtype")
-    if not setting(config, "Global.use_amp"):
+    dtype = config.Global.amp_dtype
+    if not config.Global.use_amp:
         return FLOAT32, []
     reason = _why_unsupported(dtype)
     if reason is None:

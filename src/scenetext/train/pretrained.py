@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from scenetext.config import setting
+from scenetext.config import Config
 from scenetext.errors import InputError
 from scenetext.models.distillation import DistillationModel
 from scenetext.models.recognition_model import RecognitionModel
@@ -14,7 +11,7 @@ from scenetext.weights.loading import load_weights
 
 
 def load_pretrained(
-    config: Mapping[str, Any], model: RecognitionModel | DistillationModel
+    config: Config, model: RecognitionModel | DistillationModel
 ) -> tuple[list[str], WeightInterpolation]:
     """Loads the weights that the config names, unless a checkpoint (Global.checkpoints) will replace them.
 
@@ -27,9 +24,9 @@ def load_pretrained(
     Raises:
         InputError: weights that do not fit, or a frozen network of a distillation that lacks some of its weights.
     """
-    checkpoint = setting(config, "Global.checkpoints")
-    source = setting(config, "Global.pretrained_model")
-    alpha = setting(config, "Global.weight_interpolation") if source else 1.0
+    checkpoint = config.Global.checkpoints
+    source = config.Global.pretrained_model
+    alpha = config.Global.weight_interpolation if source else 1.0
     notes = []
     incomplete = set() if checkpoint else set(getattr(model, "frozen", ()))
     if not checkpoint:

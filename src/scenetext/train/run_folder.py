@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from paddle import nn
 from paddle.optimizer import Optimizer
 
-from scenetext.config import setting, write_config
+from scenetext.config import Config, write_config
+from scenetext.models.completion import complete_architecture
 from scenetext.runs.folders import LATEST, RESOLVED
 from scenetext.runs.manifest import write_manifest
 from scenetext.text.charset import Charset
@@ -20,8 +19,8 @@ from scenetext.train.state import TrainingState
 from scenetext.weights.sources import DICTIONARY_BESIDE_WEIGHTS
 
 
-def write_run_folder(folder: Path, config: Mapping[str, Any], charset: Charset) -> None:
-    """Writes the resolved configuration, the dictionary and the manifest; only the first process does.
+def write_run_folder(folder: Path, config: Config, charset: Charset) -> None:
+    """Writes the complete configuration, the dictionary and the manifest; only the first process does.
 
     Args:
         folder: the run's folder; it is made when missing.
@@ -31,18 +30,18 @@ def write_run_folder(folder: Path, config: Mapping[str, Any], charset: Charset) 
     if not parallel.is_first():
         return
     folder.mkdir(parents=True, exist_ok=True)
+    config = complete_architecture(config)
     write_config(config, folder / RESOLVED)
     charset.write(folder / DICTIONARY_BESIDE_WEIGHTS)
     files = [folder / DICTIONARY_BESIDE_WEIGHTS]
     for section in ("Train", "Eval"):
-        listed = config[section]["dataset"].get("label_file_list", [])
-        files += [listed] if isinstance(listed, str) else listed
+        files += getattr(config, section).dataset.label_files
     write_manifest(folder, config, files)
 
 
 def save_latest(
     folder: Path,
-    config: Mapping[str, Any],
+    config: Config,
     model: nn.Layer,
     optimiser: Optimizer,
     precision: Precision,
@@ -66,5 +65,5 @@ def save_latest(
         return
     state.loss_scaling = precision.state()
     save_checkpoint(model, optimiser, state, folder / LATEST)
-    if state.step_in_epoch == 0 and state.epoch % setting(config, "Global.save_epoch_step") == 0:
+    if state.step_in_epoch == 0 and state.epoch % config.Global.save_epoch_step == 0:
         save_checkpoint(model, optimiser, state, folder / f"iter_epoch_{state.epoch}")

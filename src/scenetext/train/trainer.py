@@ -8,15 +8,14 @@ that ran through.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import paddle
 from paddle import Tensor
 
-from scenetext.config import setting
+from scenetext.config import Config
 from scenetext.data.batches import Batch, BatchPlan, load_ahead
 from scenetext.data.dataset import Lines
 from scenetext.data.pipeline import training_lines, training_sampler
@@ -65,7 +64,7 @@ class TrainResult:
     stopped: str
 
 
-def train(config: Mapping[str, Any], folder: str | Path, *, progress: bool = True) -> TrainResult:
+def train(config: Config, folder: str | Path, *, progress: bool = True) -> TrainResult:
     """Trains the network of a config and leaves weights, curves and a manifest in `folder`.
 
     Args:
@@ -77,8 +76,8 @@ def train(config: Mapping[str, Any], folder: str | Path, *, progress: bool = Tru
         InputError: unusable data, dictionary or weights, found before the first step.
         RunError: a file could not be written, or the loss is no longer a number.
     """
-    started, folder, seed = time.perf_counter(), Path(folder), setting(config, "Global.seed")
-    choose_device(setting(config, "Global.use_gpu"))
+    started, folder, seed = time.perf_counter(), Path(folder), config.Global.seed
+    choose_device(config.Global.use_gpu)
     seed_everything(seed)
 
     precision = Precision(config)
@@ -90,7 +89,7 @@ def train(config: Mapping[str, Any], folder: str | Path, *, progress: bool = Tru
     line_notes = notes_on_lines(model, lines, sampler, step_px)
 
     loss_of = build_loss(config)
-    epochs, steps_per_epoch = setting(config, "Global.epoch_num"), len(sampler.plan(0))
+    epochs, steps_per_epoch = config.Global.epoch_num, len(sampler.plan(0))
     optimiser, state = start_or_resume(config, model, epochs, steps_per_epoch)
     precision.restore(state.loss_scaling)
     validation = Validation(config, model, interpolation, state)
@@ -128,7 +127,7 @@ def train(config: Mapping[str, Any], folder: str | Path, *, progress: bool = Tru
 
 
 def own_batches(
-    config: Mapping[str, Any], lines: Lines, plans: Sequence[BatchPlan], state: TrainingState, step_px: int
+    config: Config, lines: Lines, plans: Sequence[BatchPlan], state: TrainingState, step_px: int
 ) -> Iterator[tuple[int, float, Batch]]:
     """Yields what this process trains on in the epoch under way, loaded ahead of its use.
 
@@ -145,7 +144,7 @@ def own_batches(
     """
     plans = plans[state.step_in_epoch :]
     own = [parallel.own_part(plan, sums_over_lines(config)) for plan in plans]
-    workers = setting(config, "Train.loader.num_workers")
+    workers = config.Train.loader.num_workers
     batches = load_ahead(lines, [part for part, _ in own], state.epoch, workers, step_px)
     for plan, (_, weight), batch in zip(plans, own, batches, strict=True):
         yield len(plan.indices), weight, batch

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from scenetext.config import setting
+from scenetext.config import Config
 from scenetext.data.pipeline import canvas_of, evaluation_lines
 from scenetext.data.transforms import decode_image
 from scenetext.evaluate.metrics import Scores, score
@@ -38,7 +36,7 @@ class Validation:
 
     def __init__(
         self,
-        config: Mapping[str, Any],
+        config: Config,
         model: RecognitionModel | DistillationModel,
         interpolation: WeightInterpolation,
         state: TrainingState,
@@ -57,11 +55,11 @@ class Validation:
             steps_in_epoch: batches of the epoch under way.
         """
         state = self.state
-        epochs = setting(self.config, "Global.eval_batch_epoch")
+        epochs = self.config.Global.eval_batch_epoch
         if epochs:
-            last_epoch = state.epoch + 1 == setting(self.config, "Global.epoch_num")
+            last_epoch = state.epoch + 1 == self.config.Global.epoch_num
             return state.step_in_epoch == steps_in_epoch and ((state.epoch + 1) % epochs == 0 or last_epoch)
-        interval = setting(self.config, "Global.eval_batch_step")
+        interval = self.config.Global.eval_batch_step
         start, every = interval if isinstance(interval, (list, tuple)) else (0, interval)
         return state.global_step > start and (state.global_step - start) % every == 0
 
@@ -87,13 +85,13 @@ class Validation:
         state.evaluations_since_best = 0 if better else state.evaluations_since_best + 1
         state.best = max(state.best, indicator)
         log.evaluation(scores, better, time.perf_counter() - started)
-        patience = setting(self.config, "Global.early_stop_evals")
+        patience = self.config.Global.early_stop_evals
         return bool(patience) and state.evaluations_since_best >= patience
 
     def scores(self) -> tuple[Scores, float]:
         """The scores on the Eval section, and the main indicator among them, in [0, 1]."""
         scores = score(self._read(), [record.text for record in self.records])
-        by_distance = setting(self.config, "Metric.main_indicator") == "norm_edit_dis"
+        by_distance = self.config.Metric.main_indicator == "norm_edit_dis"
         return scores, scores.one_minus_ned.value if by_distance else scores.normalised.value
 
     def _read(self) -> list[str]:

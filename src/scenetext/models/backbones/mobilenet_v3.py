@@ -14,8 +14,7 @@ from typing import Annotated
 from paddle import Tensor, nn
 from paddle.nn import functional as F
 
-from scenetext.config.kinds import one_of
-from scenetext.config.options import Count, Factor
+from scenetext.config.kinds import Count, Factor, one_of
 from scenetext.models.blocks.layers import ConvBN, SELayer
 
 ACTIVATIONS = {"relu": nn.ReLU, "hardswish": nn.Hardswish}

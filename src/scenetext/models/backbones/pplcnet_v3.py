@@ -19,7 +19,7 @@ from paddle import ParamAttr, Tensor, nn
 from paddle.nn import functional as F
 from paddle.nn.initializer import Constant
 
-from scenetext.config.options import Count, Factor, Rate
+from scenetext.config.kinds import Count, Factor, Rate
 from scenetext.models.blocks.layers import SELayer, biased_conv, conv2d, fold_batch_norm
 from scenetext.models.blocks.pplcnet import LEARNING_RATES, PPLCNet, UndecayedConvBN
 

@@ -16,8 +16,7 @@ from typing import Annotated, Any
 import paddle
 from paddle import Tensor, nn
 
-from scenetext.config.kinds import one_of
-from scenetext.config.options import Rate
+from scenetext.config.kinds import Rate, one_of
 from scenetext.errors import InputError
 from scenetext.models.blocks.layers import GELU, ConvBN, SELayer
 from scenetext.models.blocks.pplcnet import LEARNING_RATES, PPLCNet, UndecayedConvBN

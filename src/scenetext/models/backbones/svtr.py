@@ -27,7 +27,8 @@ import paddle
 from paddle import Tensor, nn
 from paddle.nn.initializer import TruncatedNormal
 
-from scenetext.config.options import Count, Factor, Odd, OptionError, Rate, Share, check_heads
+from scenetext.config.kinds import Count, Factor, Rate, Share
+from scenetext.config.options import Odd, OptionError, check_heads
 from scenetext.errors import InputError
 from scenetext.models.blocks.layers import GELU, FoldableConv, conv2d
 from scenetext.models.blocks.svtr_block import Attention, Block, ConvMixer, LocalAttention, linear, to_sequence

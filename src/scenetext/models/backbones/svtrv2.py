@@ -16,7 +16,8 @@ import numpy as np
 from paddle import Tensor, nn
 from paddle.nn import functional as F
 
-from scenetext.config.options import Count, Factor, Odd, OptionError, Share, check_heads
+from scenetext.config.kinds import Count, Factor, Share
+from scenetext.config.options import Odd, OptionError, check_heads
 from scenetext.models.backbones.svtr import ConvBNLayer
 from scenetext.models.blocks.layers import GELU, conv2d
 from scenetext.models.blocks.svtr_block import Attention, Block, to_sequence

@@ -14,7 +14,7 @@ import paddle
 from paddle import Tensor, nn
 from paddle.nn import functional as F
 
-from scenetext.config.options import Count
+from scenetext.config.kinds import Count
 from scenetext.models.heads.class_tensors import ClassTensor
 from scenetext.models.targets import Targets, attention_targets
 

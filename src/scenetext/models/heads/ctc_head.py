@@ -12,7 +12,7 @@ from paddle import ParamAttr, Tensor, nn
 from paddle.nn.initializer import Uniform
 from paddle.regularizer import L2Decay
 
-from scenetext.config.options import Count, Rate
+from scenetext.config.kinds import Count, Rate
 from scenetext.models.blocks.layers import Linear
 from scenetext.models.blocks.separable_conv import SeparableConv1D
 from scenetext.models.heads.class_tensors import ClassTensor

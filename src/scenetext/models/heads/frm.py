@@ -16,7 +16,8 @@ from paddle import ParamAttr, Tensor, nn
 from paddle.nn import functional as F
 from paddle.nn.initializer import TruncatedNormal
 
-from scenetext.config.options import OptionError, Rate
+from scenetext.config.kinds import Rate
+from scenetext.config.options import OptionError
 from scenetext.errors import InputError
 from scenetext.models.blocks.layers import GELU
 from scenetext.models.blocks.svtr_block import GlobalBlock, linear

@@ -17,7 +17,8 @@ from paddle import ParamAttr, Tensor, nn
 from paddle.nn.initializer import TruncatedNormal
 
 from scenetext.config.construct import construct
-from scenetext.config.options import Count, OptionError
+from scenetext.config.kinds import Count
+from scenetext.config.options import OptionError
 from scenetext.errors import InputError
 from scenetext.models.heads.auxiliary_branch import HeadWithAuxiliaryBranch
 from scenetext.models.heads.ctc_head import CTCHead

@@ -18,7 +18,8 @@ from paddle import ParamAttr, Tensor, nn
 from paddle.nn import functional as F
 from paddle.nn.initializer import Normal, XavierUniform
 
-from scenetext.config.options import Count, multiple_of
+from scenetext.config.kinds import Count
+from scenetext.config.options import multiple_of
 from scenetext.models.blocks.svtr_block import FAR, Mlp
 from scenetext.models.heads.class_tensors import ClassTensor
 from scenetext.text.charset import NRTR_PAD, NRTR_SHIFT

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 from paddle import Tensor, nn
 
-from scenetext.config.options import Count, Factor, Odd, Share, check_heads
+from scenetext.config.kinds import Count, Factor, Share
+from scenetext.config.options import Odd, check_heads
 from scenetext.models.blocks.layers import FoldableConv, conv2d, fold_batch_norm
 from scenetext.models.blocks.svtr_block import GlobalBlock, mix_row
 

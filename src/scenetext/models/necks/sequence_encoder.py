@@ -10,7 +10,8 @@ from typing import Any
 from paddle import Tensor, nn
 
 from scenetext.config.construct import check_options
-from scenetext.config.options import Count, OptionError
+from scenetext.config.kinds import Count
+from scenetext.config.options import OptionError
 from scenetext.errors import InputError
 from scenetext.models.necks.light_svtr import EncoderWithLightSVTR
 from scenetext.models.necks.svtr_neck import EncoderWithSVTR

@@ -9,7 +9,8 @@ from __future__ import annotations
 import paddle
 from paddle import Tensor, nn
 
-from scenetext.config.options import Count, Factor, Odd, Share, check_heads
+from scenetext.config.kinds import Count, Factor, Share
+from scenetext.config.options import Odd, check_heads
 from scenetext.models.blocks.svtr_block import GlobalBlock, mix_row
 from scenetext.models.necks.light_svtr import ConvBNLayer
 

@@ -20,8 +20,8 @@ from paddle import Tensor, nn
 from paddle.nn import functional as F
 from paddle.nn.initializer import Assign, Constant, Normal
 
-from scenetext.config.kinds import INT, at_least
-from scenetext.config.options import Count, OptionError
+from scenetext.config.kinds import INT, Count, at_least
+from scenetext.config.options import OptionError
 from scenetext.models.blocks.layers import FoldableConv, conv2d, exact_matmul
 
 CONV_CHANNELS = (32, 64, 128, 256, 256, 256)  # a 2x2 pool stands between each two

@@ -20,7 +20,8 @@ from paddle import ParamAttr, Tensor, nn
 from paddle.nn import functional as F
 from paddle.nn.initializer import Assign, Constant, Uniform
 
-from scenetext.config.options import Count, OptionError, Rate
+from scenetext.config.kinds import Count, Rate
+from scenetext.config.options import OptionError
 from scenetext.models.blocks.layers import ConvBN, exact_matmul, freeze
 
 # channels of the localisation network's convolutions, width of its hidden layer

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 from paddle import Tensor
 
+from scenetext.config import Config
 from scenetext.config.construct import construct, look_up
 from scenetext.errors import InputError
 from scenetext.models.targets import Targets, attention_targets, nrtr_targets
@@ -215,7 +216,7 @@ DISTILLATION_LOSSES = {
 SUMS = {"MultiLoss": MultiLoss, "CombinedLoss": CombinedLoss}
 
 
-def build_loss(config: Mapping[str, Any]) -> Loss:
+def build_loss(config: Config) -> Loss:
     """Builds the loss of the config's Loss section.
 
     Args:
@@ -228,20 +229,20 @@ def build_loss(config: Mapping[str, Any]) -> Loss:
     Raises:
         InputError: an unknown loss or key.
     """
-    options = dict(config.get("Loss") or {})
-    name = options.pop("name", None)
+    options = config.Loss.model_dump()
+    name = options.pop("name")
     if name in HEAD_LOSSES:
         if name == "AttentionLoss":  # without teacher forcing PaddleOCR trains the decoder to output the start token
-            head = config.get("Architecture", {}).get("Head") or {}
-            options["start"] = not head.get("teacher_forcing", True)
+            head = config.Architecture.Head if config.has("Architecture") else None
+            options["start"] = not (head or {}).get("teacher_forcing", True)
         part = _build_part(HEAD_LOSSES, name, options, "Loss")
         return lambda outputs, targets: {"loss": part(outputs, targets)}
     return construct(look_up({**HEAD_LOSSES, **SUMS}, name, "Loss"), "Loss", options)
 
 
-def sums_over_lines(config: Mapping[str, Any]) -> bool:
+def sums_over_lines(config: Config) -> bool:
     """Whether the config's loss is a sum over the lines of a batch; the others are means."""
-    return getattr(HEAD_LOSSES.get((config.get("Loss") or {}).get("name")), "sums_over_lines", False)
+    return getattr(HEAD_LOSSES.get(config.Loss.name), "sums_over_lines", False)
 
 
 def _entries(name: str, entries: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str, dict[str, Any]]]:
