@@ -93,10 +93,10 @@ def test_pp_ocrv6_has_a_time_step_for_every_8_pixels_at_every_training_height(si
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"Backbone": {"name": "MobileNetV2"}}, "did you mean 'MobileNetV3'"),  # a class that does not exist
-        ({"Backbone": {"name": "MobileNetV3", "scal": 0.5}}, "did you mean 'scale'"),  # a typo in a key
+        ({"Backbone": {"name": "MobileNetV2"}}, "the nearest is MobileNetV3"),  # a class that does not exist
+        ({"Backbone": {"name": "MobileNetV3", "scal": 0.5}}, "the nearest is scale"),  # a typo in a key
         ({"Neck": {"name": "SequenceEncoder", "encoder_type": "gru"}}, "known are"),  # an encoder that does not exist
-        ({"Transform": {"name": "TSP"}}, "Transform.name .* did you mean 'TPS'"),  # a rectifier that does not exist
+        ({"Transform": {"name": "TSP"}}, "Transform.name .* the nearest is TPS"),  # a rectifier that does not exist
         ({"Head": {"name": "MultiHead", "head_list": []}}, "no CTCHead"),  # no branch that reads
     ],
 )
