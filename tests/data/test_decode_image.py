@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import struct
 
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
+from scenetext.data.image_size import image_size
 from scenetext.data.transforms import decode_image
 from scenetext.errors import InputError
 
@@ -73,23 +75,87 @@ def test_16_bit_png_is_scaled_to_8_bits():
     assert np.abs(row - np.linspace(0, 255, 60)).max() <= 1
 
 
-@pytest.mark.parametrize("palette", [False, True])
-def test_transparent_pixels_lie_on_white(palette):
+def lies_beneath() -> Image.Image:
+    """The picture whose left third is fully transparent, with black beneath it, as drawing programs leave it."""
     rgba = np.dstack([RGB, np.full(RGB.shape[:2], 255, np.uint8)])
-    rgba[:, :20] = 0  # black beneath full transparency, as drawing programs leave it
-    picture = Image.fromarray(rgba)
-    data = encoded(picture.quantize(8) if palette else picture, "PNG")
-    image = decode_image(data, "x")
-    assert (image[:, :20] >= 254).all() and np.abs(image[:, 20:].astype(int) - BGR[:, 20:]).max() <= 2
+    rgba[:, :20] = 0
+    return Image.fromarray(rgba)
 
 
-def test_exif_rotation_is_applied():
+def bmp_with_alpha() -> bytes:
+    """A bitmap of 32 bits with a mask for its alpha channel (BITMAPV4HEADER)."""
+    pixels = np.asarray(lies_beneath())[::-1, :, [2, 1, 0, 3]].tobytes()
+    header = struct.pack("<IiiHHIIiiII", 108, 60, 24, 1, 32, 3, len(pixels), 0, 0, 0, 0)
+    header += struct.pack("<IIII", 0xFF0000, 0xFF00, 0xFF, 0xFF000000) + b"BGRs" + bytes(48)
+    return b"BM" + struct.pack("<IHHI", 14 + len(header) + len(pixels), 0, 0, 14 + len(header)) + header + pixels
+
+
+TRANSPARENT = {
+    "png": encoded(lies_beneath(), "PNG"),
+    "png, palette": encoded(lies_beneath().quantize(8), "PNG"),
+    "png, grey": encoded(lies_beneath().convert("LA"), "PNG"),
+    "png, a transparent colour": encoded(lies_beneath().convert("RGB"), "PNG", transparency=(0, 0, 0)),
+    "png, a transparent grey": encoded(lies_beneath().convert("RGB").convert("L"), "PNG", transparency=0),
+    "webp": encoded(lies_beneath(), "WEBP", lossless=True),
+    "webp, grey": encoded(lies_beneath().convert("LA"), "WEBP", lossless=True),
+    "tiff": encoded(lies_beneath(), "TIFF"),
+    "tiff, grey": encoded(lies_beneath().convert("LA"), "TIFF"),
+    "tiff, palette": encoded(lies_beneath().convert("PA"), "TIFF"),
+    "gif": encoded(lies_beneath(), "GIF"),
+    "bmp": bmp_with_alpha(),
+}
+
+
+@pytest.mark.parametrize("kind", TRANSPARENT)
+def test_transparent_pixels_of_every_format_lie_on_white(kind):
+    image = decode_image(TRANSPARENT[kind], "x")
+    expected = np.repeat(GREY[:, :, None], 3, 2) if "grey" in kind else BGR
+    assert (image[:, :20] >= 254).all() and np.abs(image[:, 20:].astype(int) - expected[:, 20:]).max() <= 2
+
+
+@pytest.mark.parametrize("form", ["PNG", "WEBP", "GIF"])
+@pytest.mark.parametrize(("shade", "background"), [(255, 0), (240, 0), (120, 255), (0, 255)])
+def test_a_picture_that_would_vanish_on_white_lies_on_black(form, shade, background):
+    ink = np.arange(60) % 10 < 4
+    alpha = np.broadcast_to(np.where(ink, 255, 0).astype(np.uint8), (24, 60))
+    image = decode_image(
+        encoded(Image.fromarray(np.dstack([np.full((24, 60, 3), shade, np.uint8), alpha])), form, lossless=True), "x"
+    )
+    assert np.abs(image[:, ink].astype(int) - shade).max() <= 1 and (image[:, ~ink] == background).all()
+
+
+def test_a_picture_without_anything_visible_is_white():
+    assert (decode_image(encoded(Image.fromarray(np.zeros((24, 60, 4), np.uint8)), "PNG"), "x") == 255).all()
+
+
+def test_the_first_frame_of_an_animation_is_read():
+    frames = [Image.fromarray(RGB), Image.fromarray(255 - RGB)]
+    for form in ("GIF", "WEBP"):
+        data = encoded(frames[0], form, save_all=True, append_images=frames[1:], lossless=True)
+        assert np.abs(decode_image(data, "x").astype(int) - BGR).max() <= 2
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize(
+    ("form", "mode"),
+    [("JPEG", "RGB"), *((form, mode) for form in ("PNG", "WEBP", "TIFF") for mode in ("RGB", "RGBA"))],
+)
+def test_every_orientation_is_applied_in_every_format_that_has_one(form, mode, orientation):
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be shown turned by 90 degrees clockwise
-    data = encoded(Image.fromarray(RGB), "JPEG", quality=98, subsampling=0, exif=exif)
+    exif[0x0112] = orientation
+    picture = lies_beneath() if mode == "RGBA" else Image.fromarray(RGB)
+    options = {"JPEG": {"quality": 98, "subsampling": 0}, "WEBP": {"lossless": True}}.get(form, {})
+    data = encoded(picture, form, exif=exif, **options)
+    shown = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture.convert("RGBA")).convert("RGB")
+    turns = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_90,
+    }  # fmt: skip
+    shown = shown.transpose(turns[orientation]) if orientation > 1 else shown
     image = decode_image(data, "x")
-    assert image.shape == (60, 24, 3)
-    assert np.abs(image.astype(int) - np.rot90(BGR, -1)).max() <= 6
+    assert image.shape[:2] == shown.size[::-1] and image_size(data) == shown.size
+    assert np.abs(image[:, :, ::-1].astype(int) - np.asarray(shown)).max() <= 6
 
 
 def noisy_jpeg(**options) -> bytes:
@@ -117,8 +183,10 @@ def with_thumbnail() -> bytes:
         (noisy_jpeg()[:-1], r"a\.jpg is a truncated image"),  # only the end marker is torn
         (encoded(Image.fromarray(RGB), "PNG")[:-20], r"a\.jpg is a truncated image"),
         (b"\xff\xd8\xff\xd9", r"a\.jpg is "),
+        (encoded(Image.fromarray(RGB), "GIF")[:-30], r"a\.jpg is no image"),
+        (b"GIF89a", r"a\.jpg is no image"),
     ],
-    ids=["empty", "text", "jpeg", "progressive", "header only", "thumbnail", "end", "png", "markers only"],
+    ids=["empty", "text", "jpeg", "progressive", "header", "thumbnail", "end", "png", "markers", "gif", "gif's header"],
 )
 def test_what_is_no_whole_picture_is_an_error_that_names_it(data, message):
     with pytest.raises(InputError, match=message):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from scenetext.predict.ngram import NGramModel
 from scenetext.predict.recognizer import Recognizer, predict_to_file
 from scenetext.system.resumable import ResumableLines
 from scenetext.text.charset import Charset
+from scenetext.text.natural_order import natural_order
 
 RNG = np.random.default_rng(0)
 CHARSET = Charset(("a", "b"))
@@ -37,8 +39,8 @@ def folder() -> Path:
 
 @pytest.fixture(scope="module")
 def lines() -> list[np.ndarray]:
-    names = sorted((tiny_folder() / "images").iterdir())
-    return [cv2.imread(str(name)) for name in names]
+    folder = tiny_folder() / "images"
+    return [cv2.imread(str(folder / name)) for name in natural_order(os.listdir(folder))]
 
 
 @pytest.mark.parametrize(
@@ -79,8 +81,8 @@ def test_wide_lines_come_in_smaller_batches() -> None:
             return np.zeros((len(batch), 4, 3), np.float32)
 
     done = []
-    LineReader(Engine(), CHARSET, Canvas(32, 100), batch_size=8)([picture(32, w) for w in [50] * 9 + [150] * 8 + [3000] * 3],
-                                                        done.append)  # fmt: skip
+    lines = [picture(32, width) for width in [50] * 9 + [150] * 8 + [3000] * 3]
+    LineReader(Engine(), CHARSET, Canvas(32, 100), batch_size=8)(lines, done.append)
     assert sizes == [(1, 3000), (1, 3000), (1, 3000), (8, 150), (8, 100), (1, 100)]
     assert done == [size for size, _ in sizes]
 
@@ -117,7 +119,7 @@ def test_folder_zip_and_single_file_are_read_alike(folder: Path, tmp_path: Path,
             archive.write(path, f"images/{path.name}")
     reader = Recognizer(folder)
     read = list(predict_images(reader, images, progress=False))
-    assert [p.name for p in read] == sorted(p.name for p in images.iterdir())
+    assert [p.name for p in read] == natural_order(os.listdir(images))
     assert [(p.text, p.confidence) for p in read] == reader(lines)
     assert list(predict_images(reader, tmp_path / "images.zip", progress=False)) == read
     (single,) = predict_images(reader, images / read[3].name, progress=False)
@@ -164,7 +166,7 @@ def test_command_writes_every_image_and_names_those_it_cannot_read(folder: Path,
     done = subprocess.run([sys.executable, "-m", "scenetext", *command], capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stderr
     rows = [line.split("\t") for line in (tmp_path / "p.txt").read_text(encoding="utf-8").splitlines()]
-    assert [name for name, _, _ in rows] == sorted(path.name for path in images.iterdir())
+    assert [name for name, _, _ in rows] == natural_order(os.listdir(images))
     assert [row for row in rows if row[0].startswith("5a") or row[0].startswith("5b")] == [
         ["5a.png", "", "0.000000"],
         ["5b.jpg", "", "0.000000"],

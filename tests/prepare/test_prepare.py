@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from scenetext.data.sources.images import open_images
 from scenetext.errors import InputError
 from scenetext.prepare.preparation import prepare, summary
-from scenetext.prepare.raw_files import natural_key
+from scenetext.prepare.raw_pictures import RawPictures, shared_label_folders
 from scenetext.text.label_files import read_label_file
 
 
@@ -179,7 +180,7 @@ def test_an_entry_whose_bytes_are_damaged_is_an_unreadable_picture(tmp_path):
     (raw / "train_images.zip").write_bytes(data[:at] + bytes(40) + data[at + 40 :])
     report = run(raw, tmp_path / "out")
     assert report["problem_counts"] == {"unreadable image": 1}
-    assert "train_images.zip/3.png is broken in the zip" in report["problems"][0]["detail"]
+    assert report["problems"][0]["detail"].startswith("train_images.zip:train_images/3.png is broken in the zip")
 
 
 def test_an_unreadable_test_picture_is_reported_and_stays_in_the_test_list(tmp_path):
@@ -334,6 +335,113 @@ def test_a_missing_raw_folder_is_an_error(tmp_path):
         run(tmp_path / "nothing", tmp_path / "out")
 
 
+BATCHES = {f"batch_a/{i}.png": picture(i) for i in range(6)}
+MATCHES = [  # pictures of the zip, labels' names, and the pictures that they mean
+    (["0.png", "1.png"], ["0.png", "1.png"], ["0.png", "1.png"]),
+    (["train/0.png", "train/1.png"], ["0.png", "train/1.png"], ["0.png", "1.png"]),
+    (["x/train/0.png", "x/train/1.png"], ["train/0.png", "x/train/1.png"], ["0.png", "1.png"]),
+    (["0.png", "1.png"], ["train/0.png", "train/1.png"], ["0.png", "1.png"]),  # what all labels share says nothing
+    (["train/0.png", "train/1.png"], ["./data/train/0.png", "data/train/1.png"], ["0.png", "1.png"]),
+    (["a/0.png", "a/1.png"], ["b/0.png", "b/1.png"], ["0.png", "1.png"]),
+    (["a/0.png", "b/0.png"], ["data/a/0.png", "data/b/0.png"], ["a/0.png", "b/0.png"]),
+    (["a/0.png", "b/1.png"], ["0.png", "1.png"], ["a/0.png", "b/1.png"]),  # the only ones of these file names
+    (["a/0.png", "b/0.png"], ["0.png", "a/0.png"], [None, "a/0.png"]),
+    (["a/0.png", "a/4.png"], ["a/0.png", "b/4.png"], ["0.png", None]),  # the folder contradicts
+    (["0.png", "4.png"], ["a/0.png", "b/4.png"], [None, None]),
+    (["a/0.png", "b/1.png"], ["c/0.png", "c/1.png"], [None, None]),
+    (["a/b/0.png", "a/b/1.png"], ["b/0.png", "a/b/1.png", "a/c/1.png"], ["0.png", "1.png", None]),
+    (["a/0.png", "a/a/0.png"], ["a/0.png", "a/a/0.png"], ["0.png", "a/0.png"]),  # labels with whole paths
+    (["a/0.png", "a/a/0.png"], ["0.png", "a/0.png"], ["0.png", "a/0.png"]),  # and without the shared folder
+    (["train/0.png"], ["train\\0.png"], ["0.png"]),
+    (["train/0.png"], ["/home/me/train/0.png"], ["0.png"]),
+]
+
+
+@pytest.mark.parametrize(("pictures", "labels", "meant"), MATCHES)
+def test_a_label_means_the_picture_whose_folders_agree(pictures, labels, meant, tmp_path):
+    make_zip(tmp_path / "images.zip", {name: picture() for name in pictures})
+    source = RawPictures(tmp_path / "images.zip")
+    shared = shared_label_folders(labels)
+    assert [source.find(label, shared) for label in labels] == meant
+
+
+def test_labels_of_another_folder_do_not_stand_on_this_folders_pictures(tmp_path):
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    make_zip(raw / "train_images.zip", BATCHES)
+    (raw / "train.txt").write_text("batch_a/0.png\tA\nbatch_a/1.png\tB\nbatch_b/4.png\tC\nbatch_b/5.png\tD\n")
+    report = run(raw, tmp_path / "out", val=0)
+    assert (tmp_path / "out" / "train.txt").read_text() == "train/0.png\tA\ntrain/1.png\tB\n"
+    assert report["problem_counts"] == {"label without image": 2}
+    assert "4.png has the same file name but lies in another folder" in report["problems"][0]["detail"]
+
+
+def test_what_is_passed_over_is_counted_and_said(tmp_path):
+    junk = {"__MACOSX/train_images/._0.png": b"x", "train_images/.ipynb_checkpoints/0-checkpoint.png": picture()}
+    raw = make_raw(tmp_path / "raw", TEXTS, junk | {"train_images/readme.txt": b"x"})
+    report = run(raw, tmp_path / "out")
+    assert report["counts"]["files_ignored"] == 3 and report["counts"]["train_images"] == len(TEXTS)
+    told = (
+        "train_images.zip: passed over: 2 junk files (__MACOSX/train_images/._0.png, …), "
+        "1 file that is no picture (train_images/readme.txt)."
+    )
+    assert told in summary(report).splitlines()
+    assert [entry["count"] for entry in report["passed_over"]["train_images.zip"]] == [2, 1]
+
+
+def test_linked_pictures_are_copied_and_what_is_no_picture_is_not(tmp_path):
+    raw = make_raw(tmp_path / "raw", TEXTS)
+    unpack(raw / "train_images.zip", raw)
+    secret = tmp_path / "passwords"
+    secret.write_text("secret")
+    (tmp_path / "store").mkdir()
+    for number, target in ((3, tmp_path / "store" / "3.png"), (4, secret)):
+        path = raw / "train_images" / f"{number}.png"
+        path.replace(tmp_path / "store" / path.name)
+        path.symlink_to(target)
+    (tmp_path / "more").mkdir()
+    shutil.move(raw / "train_images" / "5.png", tmp_path / "more" / "5.png")
+    (raw / "train_images" / "linked").symlink_to(tmp_path / "more")
+    report = run(raw, tmp_path / "out", val=0)
+    assert [p["name"] for p in report["problems"]] == ["4.png"] and "train/linked/5.png" in names(
+        tmp_path / "out" / "train.txt"
+    )
+    copied = tmp_path / "out" / "images" / "train"
+    assert (copied / "3.png").read_bytes() == picture(3) and not (copied / "3.png").is_symlink()
+    assert (copied / "linked" / "5.png").read_bytes() == picture(5)
+    assert not any(path.read_bytes() == b"secret" for path in copied.rglob("*.png"))
+
+
+def test_a_gif_is_prepared_and_read(tmp_path):
+    raw = make_raw(tmp_path / "raw", ["a"], {"train_images/0.png": None, "train_images/0.gif": picture(0, "GIF")})
+    (raw / "train_label.csv").write_text("name,value\n0.gif,a\n")
+    report = run(raw, tmp_path / "out", val=0)
+    assert names(tmp_path / "out" / "train.txt") == ["train/0.gif"] and report["problems"] == []
+    assert list(open_images(tmp_path / "out" / "images").names()) == [
+        "test/0.png", "test/1.png", "test/2.png", "train/0.gif",
+    ]  # fmt: skip
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are text there")
+@pytest.mark.parametrize(
+    ("raw_name", "shown"),
+    [("店招.png".encode("gbk"), "店招.png"), (b"\xff.png", "\\xff.png"), (b"a\tb.png", "a\\x09b.png")],
+)
+def test_files_whose_names_are_no_text_are_prepared_under_the_shown_name(raw_name, shown, tmp_path):
+    raw = make_raw(tmp_path / "raw", TEXTS)
+    for part in ("train_images", "test_images"):
+        unpack(raw / f"{part}.zip", raw)
+        with open(os.path.join(os.fsencode(raw / part), raw_name), "wb") as file:
+            file.write(picture(99))
+    with open(raw / "train_label.csv", "ab") as file:
+        file.write(f"{shown},店招\n".encode("gb18030"))
+    report = run(raw, tmp_path / "out", val=0)
+    assert report["problems"] == []
+    assert f"train/{shown}" in names(tmp_path / "out" / "train.txt")
+    assert f"test/{shown}" in (tmp_path / "out" / "test.txt").read_text(encoding="utf-8").split("\n")
+    assert open_images(tmp_path / "out" / "images").read(f"test/{shown}") == picture(99)
+
+
 def test_chinese_names_from_windows_zips_are_read(tmp_path):
     raw = make_raw(tmp_path / "raw", ["a"])
     make_zip(raw / "train_images.zip", {"XXXX.png": picture()})
@@ -342,12 +450,6 @@ def test_chinese_names_from_windows_zips_are_read(tmp_path):
     (raw / "train_label.csv").write_bytes("name,value\n店招.png,店\n".encode("gb18030"))
     run(raw, tmp_path / "out", val=0)
     assert names(tmp_path / "out" / "train.txt") == ["train/店招.png"]
-
-
-def test_names_are_in_natural_order():
-    ordered = ["1.jpg", "2.jpg", "10.jpg", "a1b2.jpg", "a1b10.jpg", "a2.jpg", "img_9.png", "img_10.png"]
-    assert sorted(reversed(ordered), key=natural_key) == ordered
-    assert natural_key("01.jpg") != natural_key("1.jpg")
 
 
 def test_real_competition_plates_and_words_are_prepared(shared, tmp_path):

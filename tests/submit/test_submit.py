@@ -14,24 +14,8 @@ from scenetext.predict.images import predict_images
 from scenetext.predict.recognizer import Recognizer
 from scenetext.submit.submission import submit, validate_submission
 from scenetext.system.files import read_json, sha256_file
-from scenetext.text.natural_order import natural_order
 
 NAMES = ["1.jpg", "2.jpg", "10.jpg"]
-
-
-@pytest.mark.parametrize(
-    "ordered",
-    [
-        ["1.jpg", "2.jpg", "10.jpg", "100.jpg"],
-        ["a1b2", "a1b10", "a2b1"],
-        ["img_9.png", "img_10.png"],
-        ["007.jpg", "7.jpg", "8.jpg"],  # equal numbers: by their digits
-        ["1", "1.jpg", "a"],
-        ["12345678901234567890.jpg", "12345678901234567891.jpg"],
-    ],
-)
-def test_names_are_ordered_as_people_count(ordered: list[str]) -> None:
-    assert natural_order(reversed(ordered)) == ordered
 
 
 @pytest.fixture(scope="module")

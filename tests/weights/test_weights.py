@@ -14,6 +14,7 @@ from scenetext.models import build_model
 from scenetext.text.charset import Charset
 from scenetext.train.checkpoint import save_weights
 from scenetext.weights.loading import load_weights
+from scenetext.weights.onnx import name_tensors
 from scenetext.weights.pdparams import read_pdparams
 
 V6 = "rapidocr:PP-OCRv6_rec_small"
@@ -167,6 +168,58 @@ def test_a_file_without_statistics_fuses_no_network_that_it_does_not_hold_fused(
     save_weights(saved[0], tmp_path / "fused")
     report = load_weights(model, tmp_path / "fused", strict=True)
     assert report.fused and model.fused and not report.random_backbone
+
+
+def snapshot(model):
+    """Everything of a network that loading may change."""
+    return {key: value.numpy().copy() for key, value in model.state_dict().items()}, model.fused, model.training
+
+
+def assert_unchanged(model, before):
+    arrays, fused, training = before
+    assert (model.fused, model.training) == (fused, training)
+    assert list(model.state_dict()) == list(arrays)
+    for key, value in model.state_dict().items():
+        np.testing.assert_array_equal(value.numpy(), arrays[key], err_msg=key)
+
+
+@pytest.mark.parametrize("kind", ["another graph", "part of a fused file, strict", "another fused network", "no file"])
+def test_a_failed_load_leaves_the_network_as_it_was(kind, saved, tmp_path):
+    other = saved[0]
+    other.fuse()
+    save_weights(other, tmp_path / "fused")
+    arrays = read_pdparams(tmp_path / "fused")
+    source, strict = tmp_path / "w.pdparams", False
+    if kind == "another graph":
+        source = V6
+    elif kind == "part of a fused file, strict":
+        strict = True
+        del arrays["head.fc.bias"]
+    elif kind == "another fused network":
+        arrays = {f"other.{key}": value for key, value in arrays.items()}
+    if kind != "no file":
+        with open(tmp_path / "w.pdparams", "wb") as file:
+            pickle.dump(arrays, file, 2)
+    model = model_with(tmp_path, "abc")
+    before = snapshot(model)
+    with pytest.raises(InputError):
+        load_weights(model, source, strict=strict)
+    assert_unchanged(model, before)
+
+
+def test_a_graph_is_loaded_at_the_size_of_the_networks_pictures(tmp_path):
+    model = model_with(tmp_path, "abc")
+    assert model.image_size == (32, 128)
+    model.fuse()
+    sizes = []
+    model.register_forward_pre_hook(lambda _layer, inputs: sizes.append(tuple(inputs[0].shape)))
+    for size in ((32, 128), (32, 160)):
+        with pytest.raises(InputError, match="holds 0 tensors"):
+            name_tensors([], model, size if size != model.image_size else None)
+    assert sizes == [(1, 3, 32, 128), (1, 3, 32, 160)]
+    model.image_size = None
+    with pytest.raises(InputError, match="give image_shape in RecResizeImg"):
+        name_tensors([], model)
 
 
 def test_a_cut_off_weight_file_is_named(saved):

@@ -1,11 +1,11 @@
-"""RecAug: the geometric and photometric changes that PaddleOCR trains its recognisers with.
+"""RecAug: the geometric and photometric augmentations that PaddleOCR trains its recognisers with.
 
 Reference: ppocr/data/imaug/rec_img_aug.py; the warps are those of Luo et al., Learn to Augment, CVPR 2020
-(arXiv:2003.06606). Order and shares are PaddleOCR's. Different here: every draw comes from the generator that the
-caller passes, so that a line's changes depend on the seed, the epoch and the line alone; the warps move a grid of
-points and interpolate between them linearly instead of solving moving least squares, at a tenth of the cost; a line
-with rows cropped keeps the width that it had (`Lines.load`); and the brightness change is one that can be seen
-(PaddleOCR's is at most 0.1 %).
+(arXiv:2003.06606). Order and probabilities are PaddleOCR's. Different here: every draw comes from the generator that
+the caller passes, so that a line's augmentation depends on the seed, the epoch and the line alone; the warps move a
+grid of points and interpolate between them linearly instead of solving moving least squares, at a tenth of the cost;
+a line with cropped rows keeps its width (`Lines.load`); and the change of brightness is visible (PaddleOCR's is at
+most 0.1 %).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ NOISE_DEVIATION = 8.0  # grey levels
 
 @dataclass(frozen=True)
 class RecAug:
-    """Changes one line picture, each step with its own probability in [0, 1].
+    """Augments the picture of a line, each step with its own probability in [0, 1].
 
     Attributes:
         tia_prob: distort, stretch and perspective, all three together.
@@ -106,7 +106,7 @@ def crop_rows(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def shift(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Shifts the picture right and down by up to 1 % of its shorter side, at least possibly one pixel."""
+    """Shifts the picture right and down by up to 1 % of its shorter side, or by up to one pixel if that is more."""
     reach = max(1.0, min(image.shape[:2]) * 0.01)
     dx, dy = rng.uniform(0, reach, 2).round()
     matrix = np.array([[1, 0, dx], [0, 1, dy]], np.float32)

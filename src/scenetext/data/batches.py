@@ -1,4 +1,4 @@
-"""Which lines travel together, and how a batch is put together ahead of the network.
+"""Samplers, which decide on the lines of each batch, and the loading of batches ahead of the network.
 
 Every sampler plans one epoch at a time from the seed and the epoch's number, so that the members of a batch change
 with each epoch and any epoch can be planned again after a restart.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -17,7 +18,7 @@ from scenetext.data.prefetch import ahead
 from scenetext.data.transforms import canvas_width, resize_line, to_canvas
 from scenetext.text.charset import BLANK
 
-LENGTH_SPREAD = 0.05  # widths are jittered by this share before sorting, so that buckets change; more wastes pixels
+LENGTH_SPREAD = 0.05  # widths are jittered by this ratio before sorting, so that buckets change; more wastes pixels
 BATCHES_AHEAD = 4
 
 
@@ -49,7 +50,7 @@ class Sampler(Protocol):
     """Plans the batches of an epoch."""
 
     def plan(self, epoch: int) -> list[BatchPlan]:
-        """The epoch's batches in their order."""
+        """The epoch's batches in order."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class FixedSampler:
 
 @dataclass(frozen=True)
 class WidthBucketSampler:
-    """Lines of like width travel together, as many as fill a steady number of pixels.
+    """Lines of similar width share a batch, as many as fill a constant number of pixels.
 
     Attributes:
         widths_px: (N,) width of every line at `height_px`.
@@ -148,7 +149,7 @@ def make_batch(lines: Lines, plan: BatchPlan, epoch: int, step_px_per_class: int
 
     Args:
         step_px_per_class: pixels of width per time step of the network: a canvas is widened where a label needs
-            more steps than the line's own width gives (CTC can't spell it otherwise).
+            more steps than the line's own width gives, since CTC cannot produce it otherwise.
     """
     loaded = [lines.load(int(index), epoch, plan.height_px) for index in plan.indices]
     if plan.width_px is None:
@@ -165,8 +166,8 @@ def make_batch(lines: Lines, plan: BatchPlan, epoch: int, step_px_per_class: int
 
 
 def ctc_steps(ids: Sequence[int]) -> int:
-    """Time steps that CTC needs at least to spell a label: one a character and one between equal neighbours."""
-    return len(ids) + sum(a == b for a, b in zip(ids, ids[1:], strict=False))
+    """The fewest time steps in which CTC can produce a label: one a character and one between equal neighbours."""
+    return len(ids) + sum(a == b for a, b in pairwise(ids))
 
 
 def load_ahead(

@@ -1,10 +1,10 @@
 """A memory-mapped cache of decoded lines: a training decodes every picture once, not once an epoch.
 
 Two files make a cache. `<key>.pixels` holds the lines one after the other, each (height_px, w, 3) uint8 BGR, in the
-order in which the list of names first has them; `<key>.widths` holds their widths, int32, little-endian, and is
-written last, so that pixels without widths count for nothing. The key says of which pictures and which size they are,
-so a changed picture or setting makes another cache and the old one stays: the folder may be deleted at any time when
-no training reads from it.
+order in which their names first occur in the list; `<key>.widths` holds their widths, int32, little-endian. It is
+written last, so pixels without widths are not used. The key is a hash of the pictures, their order and their size, so a
+changed picture or setting makes another cache and the old one stays. The folder may be deleted at any time when no
+training reads from it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from scenetext.system.files import replacing
 from scenetext.system.locks import one_process
 from scenetext.system.process import usable_cores
 
-FORMAT = 1  # another number, other keys: raise it when the same picture would be cached as other pixels
+FORMAT = 2  # part of every key: raise it when the same picture would be cached as other pixels
 CHANNELS = 3
 SAMPLE = 1000  # pictures whose headers give the estimate of the size
 AHEAD_PER_THREAD = 16  # lines decoded ahead of their writing; bounds the memory
@@ -45,7 +45,7 @@ class LineCache:
 
     Attributes:
         height_px: height of every line.
-        rows: (N,) int32, which of the M lines a name has.
+        rows: (N,) int32, the line of each name among the M lines.
         widths: (M,) int32, pixels.
         starts: (M,) int64, where in `pixels` a line begins.
         pixels: the mapped file, flat, uint8, read-only.
@@ -82,22 +82,22 @@ def open_cache(
     progress: bool = True,
     say: Callable[[str], None] = print,
 ) -> LineCache:
-    """Opens the cache of some pictures, and builds it first when there is none that fits.
+    """Opens the cache of some pictures; builds it first if it is missing.
 
-    Of several processes that ask for one cache, one builds it and the others wait.
+    When several processes open one cache, one of them builds it and the others wait.
 
     Args:
-        folder: where caches lie; made when missing.
-        images: where the names are found.
-        names: pictures, in the order in which the cache is asked for them; they may repeat, each is cached once.
+        folder: the folder of caches; made when missing.
+        images: the source in which the names are found.
+        names: pictures, in the order of the lines; they may repeat, and each is cached once.
         height_px: the height that lines are resized to, their proportions kept.
-        max_width_px: wider lines are squeezed to it.
+        max_width_px: wider lines are squeezed to this width.
         progress: show a bar while building.
-        say: is told the size before building.
+        say: called with a sentence on the size before building.
 
     Raises:
-        InputError: no names, a picture that is missing or cannot be decoded, or too little free space. Nothing that
-            would be taken for a cache is left.
+        InputError: no names, a picture that is missing or cannot be decoded, or too little free space. No half-built
+            cache is left.
     """
     folder = Path(folder)
     if not names:
@@ -123,7 +123,7 @@ def _digest(name: str) -> bytes:
 
 
 def _distinct(digests: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Digests of N names, M of them distinct → (M,) where each is first, rising, and (N,) int32 which one a name is."""
+    """Digests of N names, M of them distinct → (M,) rising positions of their first uses, (N,) int32 in 0 to M - 1."""
     _, first, kinds = np.unique(digests, return_index=True, return_inverse=True)
     order = np.argsort(first)
     rank = np.empty(len(order), np.int32)
@@ -148,7 +148,7 @@ def _widths(folder: Path, key: str) -> Path:
 
 
 def _finished(folder: Path, key: str, height_px: int, count: int) -> np.ndarray | None:
-    """(M,) int32 widths of a whole cache; None when there is none, or when one of its files was cut short."""
+    """(M,) int32 widths of a complete cache; None when it is missing, or one of its files is cut short."""
     pixels, index = _pixels(folder, key), _widths(folder, key)
     if not index.is_file() or not pixels.is_file():
         return None
@@ -168,7 +168,7 @@ def _build(
     say: Callable[[str], None],
 ) -> np.ndarray:
     pixels, index = _pixels(folder, key), _widths(folder, key)
-    for path in (pixels, index):  # what builds that were killed left, and files cut short; this process has the lock
+    for path in (pixels, index):  # remains of killed builds, and files cut short; this process has the lock
         for left_over in (path, *folder.glob(f".{path.name}.*")):
             left_over.unlink(missing_ok=True)
     _check_room(folder, _estimated_bytes(images, names, height_px, max_width_px), len(names), height_px, say)
@@ -215,11 +215,11 @@ def _estimated_bytes(images: ImageSource, names: Sequence[str], height_px: int, 
 
 
 def _header_shape(images: ImageSource, name: str) -> tuple[int, ...]:
-    """(H, W, ...) as the file's header says, before any rotation that its EXIF part asks for."""
+    """(H, W, ...) of the picture once decoded, by the file's header."""
     data = images.read(name)
     try:
         return image_size(data)[::-1]
-    except UnidentifiedImageError:  # OpenCV may read it all the same; else its error says what is wrong and where
+    except UnidentifiedImageError:  # OpenCV may read it; else its error names the fault and the file
         return decode_image(data, images.place(name)).shape
 
 

@@ -27,8 +27,8 @@ class JoinLines:
     """RecConAug: appends other lines to the right of a line, their labels to its label.
 
     Attributes:
-        prob: share of lines that are joined.
-        ext_data_num: most lines appended.
+        prob: probability that a line is joined with others.
+        ext_data_num: the largest number of lines appended.
         max_ratio: a joined line is at most this many times wider than high.
     """
 
@@ -38,7 +38,7 @@ class JoinLines:
 
 
 class _Ids(Sequence[list[int]]):
-    """The classes of every text, spelt when asked for: lists of them would be larger than the label file."""
+    """The classes of every text, encoded when asked for: lists of them would be larger than the label file."""
 
     def __init__(self, records: RecordTable, charset: Charset):
         self._records = records
@@ -56,21 +56,21 @@ class _Ids(Sequence[list[int]]):
 
 @dataclass
 class Lines:
-    """Labelled lines; `load` gives one, changed as training asks.
+    """Labelled lines; `load` gives one with training's augmentations.
 
     Attributes:
-        records: names and texts, kept as a RecordTable whatever is given.
-        images: where the names are found.
+        records: names and texts, kept as a RecordTable.
+        images: the source in which the names are found.
         charset: the classes.
-        height_px: the height every line is resized to when the sampler does not say another.
-        max_width_px: wider lines are squeezed to it.
-        stretched: all lines are stretched to it, whatever their proportions.
+        height_px: the height of every line, unless the sampler gives another.
+        max_width_px: wider lines are squeezed to this width.
+        stretched: all lines are stretched to `max_width_px`, whatever their proportions.
         longest_label: lines with more characters are left out, and no joined label has more; None = no limit.
-        too_long: the lines left out.
-        augment, join: changes in training; None leaves them out.
-        seed: with the epoch and the line's number it decides every draw.
-        progress: show a bar while the widths of many lines are looked up.
-        cache: where pictures come from instead of `images`, after `use_cache`.
+        too_long: the lines that were left out.
+        augment, join: augmentations in training; None for none.
+        seed: with the epoch and the line's number it determines every random draw.
+        progress: show a bar while the widths of many lines are read.
+        cache: the source of pictures in place of `images`, after `use_cache`.
     """
 
     records: Sequence[Record]
@@ -99,22 +99,23 @@ class Lines:
             self._check_characters()
 
     def _label_lengths(self) -> np.ndarray:
-        """(N,) int64: the number of characters of every label as the charset spells it."""
+        """(N,) int64: the number of characters of every label once the charset has folded its case."""
         folded = self.charset.folded
         if all(len(folded(character)) == 1 for character in self.records.characters()):
             return self.records.text_lengths()
         return np.fromiter((len(folded(text)) for text in self.records.texts()), np.int64, len(self))  # İ becomes two
 
     def _check_characters(self) -> None:
-        """Raises InputError with the places of the characters that the charset lacks, where there are any."""
+        """Raises InputError with the locations of the characters that the charset lacks."""
         lacking: dict[str, str] = {}
         for record in self.records:
             for character in self.charset.unknown(record.text):
                 lacking.setdefault(character, record.place)
         if lacking:
             some = ", ".join(f"{c!r} ({place})" for c, place in list(lacking.items())[:5])
+            more = "…" if len(lacking) > 5 else ""
             raise InputError(
-                f"The dictionary lacks {len(lacking)} characters of the labels: {some}{'…' if len(lacking) > 5 else ''}."
+                f"The dictionary lacks {len(lacking)} characters of the labels: {some}{more}."
                 " Build it from the labels with `scenetext prepare`, or add them to it, one a line."
             )
 
@@ -127,14 +128,14 @@ class Lines:
         return len(self.records)
 
     def use_cache(self, folder: str | Path, progress: bool = True) -> None:
-        """Takes the pictures from a cache of decoded lines in `folder` from now on, and builds it where it is missing.
+        """Takes the pictures from a cache of decoded lines in `folder` from now on, and builds it if it is missing.
 
-        Cached lines have been resized to `height_px` with their shape kept, and squeezed to `max_width_px`. Without
-        changes in training `load` gives the same pixels as before; RecAug and RecConAug work on resized lines, and
+        Cached lines have been resized to `height_px` with their proportions kept, and squeezed to `max_width_px`.
+        Without augmentation `load` gives the same pixels as before; RecAug and RecConAug work on resized lines, and
         lines that are `stretched` or loaded at another height are resized twice.
 
         Args:
-            folder: where caches lie; made when missing.
+            folder: the folder of caches; made when missing.
             progress: show a bar while building.
         """
         self.cache = open_cache(folder, self.images, self.records.names, self.height_px, self.max_width_px, progress)
@@ -160,7 +161,7 @@ class Lines:
         image, ids = self._decode(index), self.ids[index]
         if self.join is not None and rng.random() < self.join.prob:
             image, ids = self._joined(image, ids, rng)
-        # before rows are cropped: a cropped line wider than its like would widen the canvas of a whole batch
+        # computed before rows are cropped: the cropped line would come out wider and widen the canvas of a whole batch
         width_px = self.max_width_px if self.stretched else resized_width(image.shape, height_px, self.max_width_px)
         if self.augment is not None:
             image = self.augment(image, rng)

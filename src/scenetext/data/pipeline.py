@@ -25,21 +25,21 @@ UNSQUEEZED_PX = 3200  # evaluation keeps lines up to this width, as PaddleOCR's 
 
 
 def image_shape(config: Config, section: str = "Eval") -> tuple[int, int, int]:
-    """(channels, height, width) in pixels of the section's resize, of the other section's when it has none.
+    """(channels, height, width) in pixels of the section's resize, or of the other section's if it has none.
 
     Raises:
-        InputError: neither section says it.
+        InputError: neither section has a resize.
     """
     return tuple(_resize(config, section).image_shape)
 
 
 def canvas_of(config: Config, input_size: tuple[int, int | None] | None, section: str = "Eval") -> Canvas:
-    """What the section lays lines on.
+    """The canvas of a section.
 
     Args:
         config: the configuration.
-        input_size: (height, width) in pixels of a network that works at one size only (its width may be free, None),
-            else None; see RecognitionModel.input_size.
+        input_size: (height, width) in pixels of a network that works at one size only (the width is None if it is
+            free), else None; see RecognitionModel.input_size.
         section: "Train" or "Eval".
 
     Raises:
@@ -67,12 +67,12 @@ def _resize(config: Config, section: str) -> Resize:
 
 
 class Network(Protocol):
-    """What lines have to fit.
+    """The properties of a network that lines have to fit.
 
     Attributes:
         charset: the network's classes.
         input_size: see canvas_of.
-        longest_label: characters that the network can say, where there is a limit.
+        longest_label: the largest number of characters that the network can read, None for no limit.
     """
 
     charset: Charset
@@ -81,14 +81,14 @@ class Network(Protocol):
 
 
 def training_lines(config: Config, network: Network, seed: int, progress: bool = True) -> Lines:
-    """The training set with the changes that its transforms ask for.
+    """The training set with the augmentations of its transforms.
 
     Args:
         config: the configuration.
-        network: what the lines have to fit; those with more characters than it can say, or than Global.max_text_length,
-            are left out and listed in `Lines.too_long`.
-        seed: of every draw.
-        progress: show a bar while a cache is built or pictures' sizes are looked up.
+        network: the network that reads the lines; lines with more characters than it can read, or than
+            Global.max_text_length, are left out and listed in `Lines.too_long`.
+        seed: of every random draw.
+        progress: show a bar while a cache is built or pictures' sizes are read.
     """
     dataset, sampler = config.Train.dataset, config.Train.sampler
     canvas = canvas_of(config, network.input_size, "Train")
@@ -121,23 +121,23 @@ def training_lines(config: Config, network: Network, seed: int, progress: bool =
 
 
 def training_records(config: Config) -> tuple[RecordTable, Any]:
-    """Records and images of the Train section as they are, before any choice or change."""
+    """Records and images of the Train section, before selection and augmentation."""
     return _records_and_images(config.Train.dataset, "Train", config.Global.seed)
 
 
-def evaluation_lines(config: Config, charset: Charset | None = None) -> tuple[RecordTable, Any]:
-    """Records and images of the Eval section; labels are the original ones, whatever the dictionary holds."""
+def evaluation_lines(config: Config) -> tuple[RecordTable, Any]:
+    """Records and images of the Eval section; labels are the original ones and may hold any character."""
     return _records_and_images(config.Eval.dataset, "Eval", config.Global.seed)
 
 
 def training_sampler(config: Config, lines: Lines, seed: int, processes: int = 1) -> Sampler:
-    """The sampler of the Train section; without one, PaddleOCR's fixed canvas and batch size.
+    """The sampler of the Train section; PaddleOCR's fixed canvas and batch size if it has none.
 
     Args:
         config: the configuration.
         lines: the training set.
         seed: of the order.
-        processes: that share every batch: batches are so many times larger.
+        processes: the number of processes that share every batch; batches are that many times larger.
     """
     sampler, loader = config.Train.sampler, config.Train.loader
     _, height, width = image_shape(config, "Train")

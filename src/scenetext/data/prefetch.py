@@ -1,7 +1,7 @@
-"""Work done by threads a little ahead of its use.
+"""Work that threads do a little ahead of its use.
 
-Threads, not processes: decoding and resizing leave Python's lock, nothing travels through /dev/shm, and an error is
-raised where its result is asked for.
+Threads suffice, because decoding and resizing release Python's lock. They need no /dev/shm, and an error is raised
+where the result is taken.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ def ahead(work: Callable[[Item], Result], items: Iterable[Item], threads: int, c
     """Yields `work` of every item, in order.
 
     Args:
-        work: called by the threads.
-        items: taken one by one.
-        threads: that work.
-        count: results at most that wait or are worked on; bounds the memory.
+        work: the function that the threads call.
+        items: its arguments, taken one by one.
+        threads: the number of threads.
+        count: the largest number of results that wait or are in work; bounds the memory.
     """
     with ThreadPoolExecutor(threads) as pool:
         waiting: deque = deque()

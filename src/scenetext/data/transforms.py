@@ -1,4 +1,4 @@
-"""From the bytes of an image file to the array that a network reads."""
+"""From the bytes of an image file to the array that a network takes."""
 
 from __future__ import annotations
 
@@ -8,20 +8,18 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from scenetext.data.decoding import decoded, is_truncated
 from scenetext.errors import InputError
-
-_JPEG = b"\xff\xd8"
-_PNG = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Canvas:
-    """What a line is laid on before a network reads it.
+    """The canvas that a line is laid on before a network reads it.
 
     Attributes:
         height_px: the height.
-        width_px: the least width, or the only one where `fixed`.
-        fixed: wider lines are squeezed to the width, because the network works at this one.
+        width_px: the smallest width, or the only one if `fixed`.
+        fixed: wider lines are squeezed to the width, because the network works at this width only.
         stretched: lines fill the width instead of keeping their proportions and being padded; only with `fixed`.
     """
 
@@ -32,15 +30,15 @@ class Canvas:
 
 
 def decode_image(data: bytes, place: str) -> np.ndarray:
-    """Decodes an image file as OpenCV's colour mode does: 8 bits, BGR, EXIF rotation applied.
+    """Decodes an image file to 8 bits and BGR, as OpenCV's colour mode does, with its EXIF orientation applied.
 
-    Grey, palette, 16-bit and CMYK files are converted. Transparent pixels are laid on white, where OpenCV would show
-    whatever colour lies beneath them. OpenCV fills up the missing part of a truncated file with grey and says nothing;
-    here it is an error.
+    Grey, palette, 16-bit and CMYK files are converted. Transparent pixels of any format are laid on white; OpenCV would
+    show the hidden colour beneath them. A picture that would vanish on white, such as white text, is laid on black. Of
+    an animation the first frame is taken. A truncated file is an error; OpenCV would fill its missing part with grey.
 
     Args:
         data: the file's bytes.
-        place: what an error message calls the file.
+        place: the file's name in error messages.
 
     Returns:
         (H, W, 3) uint8, blue first.
@@ -50,56 +48,21 @@ def decode_image(data: bytes, place: str) -> np.ndarray:
     """
     if not data:
         raise InputError(f"{place} is empty (0 bytes).")
-    if _is_truncated(data):
+    if is_truncated(data):
         raise InputError(f"{place} is a truncated image ({len(data)} bytes).")
-    buffer = np.frombuffer(data, np.uint8)
-    try:
-        image = cv2.imdecode(buffer, cv2.IMREAD_COLOR)
-    except cv2.error:  # larger than OpenCV's limit of pixels
-        image = None
+    image = decoded(data)
     if image is None:
         raise InputError(f"{place} is no image that can be read ({len(data)} bytes).")
-    if data.startswith(_PNG) and (data[25:26] in (b"\4", b"\6") or b"tRNS" in data):
-        image = _on_white(image, cv2.imdecode(buffer, cv2.IMREAD_UNCHANGED))
     return image
 
 
-def _on_white(image: np.ndarray, unchanged: np.ndarray | None) -> np.ndarray:
-    """Lays `image` (H, W, 3) on white by the alpha channel of `unchanged` (H, W, 4), uint8 or uint16."""
-    if unchanged is None or unchanged.ndim != 3 or unchanged.shape[2] != 4 or unchanged.shape[:2] != image.shape[:2]:
-        return image
-    alpha = unchanged[:, :, 3:].astype(np.float32) / np.iinfo(unchanged.dtype).max  # (H, W, 1), 1 = opaque
-    return np.rint(image * alpha + 255.0 * (1.0 - alpha)).astype(np.uint8)
-
-
-def _is_truncated(data: bytes) -> bool:
-    """Whether a JPEG or PNG file stops before its end; other formats are left to the decoder."""
-    if data.startswith(_PNG):
-        return data.rfind(b"IEND") < 0
-    return data.startswith(_JPEG) and data.rfind(b"\xff\xd9", _scan_start(data)) < 0
-
-
-def _scan_start(data: bytes) -> int:
-    """Where a JPEG's first scan begins; a thumbnail in its EXIF part has an end marker of its own before that."""
-    position = 2
-    while position + 4 <= len(data) and data[position] == 0xFF:
-        marker = data[position + 1]
-        if marker == 0xDA:
-            return position
-        if marker == 0xFF:  # a fill byte
-            position += 1
-            continue
-        position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
-    return len(data)
-
-
 def resized_width(shape: tuple[int, ...], height_px: int, max_width_px: int | None = None) -> int:
-    """The width of an image resized to a height with its shape kept: ceil(height * w / h), at least 1.
+    """The width of an image resized to a height with its proportions kept: ceil(height * w / h), at least 1.
 
     Args:
         shape: (H, W, ...) of the image.
         height_px: the new height.
-        max_width_px: wider lines are squeezed to this, when given.
+        max_width_px: the largest width; None for no limit.
     """
     width = max(1, math.ceil(height_px * shape[1] / shape[0]))
     return width if max_width_px is None else min(width, max_width_px)
@@ -121,9 +84,9 @@ def resize_line(image: np.ndarray, height_px: int, width_px: int) -> np.ndarray:
 
 
 def to_canvas(images: list[np.ndarray], width_px: int) -> np.ndarray:
-    """Normalises resized lines and pads them on the right to one width.
+    """Standardises resized lines and pads them on the right to one width.
 
-    x / 255, minus 0.5, over 0.5; the padding is 0, mid-grey, after that (RecResizeImg of PaddleOCR).
+    Pixels become (x / 255 - 0.5) / 0.5; the padding is 0 afterwards, mid-grey (RecResizeImg of PaddleOCR).
 
     Args:
         images: N arrays (H, w, 3) uint8 of one height, w at most `width_px`.
@@ -134,11 +97,11 @@ def to_canvas(images: list[np.ndarray], width_px: int) -> np.ndarray:
     """
     batch = np.zeros((len(images), 3, images[0].shape[0], width_px), np.float32)
     for row, image in zip(batch, images, strict=True):
-        row[:, :, : image.shape[1]] = normalise(image)
+        row[:, :, : image.shape[1]] = standardise(image)
     return batch
 
 
-def normalise(image: np.ndarray) -> np.ndarray:
+def standardise(image: np.ndarray) -> np.ndarray:
     """(H, W, 3) uint8 → (3, H, W) float32 in [-1, 1], by PaddleOCR's order of operations."""
     x = image.astype(np.float32).transpose(2, 0, 1) / 255
     x -= 0.5
@@ -154,17 +117,17 @@ def resize_norm_img(
     Args:
         image: (H, W, 3) uint8, BGR.
         image_shape: (3, height, width) of the canvas.
-        infer: widens the canvas for lines longer than its shape, where training squeezes them.
+        infer: widens the canvas for lines wider than its shape; training squeezes them.
         padding: False stretches the line over the whole canvas.
 
     Returns:
-        (3, height, canvas width) float32 in [-1, 1], and the share of the canvas that the line fills, at most 1.
+        (3, height, canvas width) float32 in [-1, 1], and the ratio of the line's width to the canvas's, at most 1.
     """
     _, height, width = image_shape
     ratio = image.shape[1] / image.shape[0]
     if infer:
         width = int(height * max(width / height, ratio))
     if not padding:
-        return normalise(resize_line(image, height, width)), 1.0
-    line = width if math.ceil(height * ratio) > width else int(math.ceil(height * ratio))
+        return standardise(resize_line(image, height, width)), 1.0
+    line = width if math.ceil(height * ratio) > width else math.ceil(height * ratio)
     return to_canvas([resize_line(image, height, line)], width)[0], min(1.0, line / width)

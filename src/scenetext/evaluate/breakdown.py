@@ -1,4 +1,4 @@
-"""Where a recogniser errs: scores by label length and by picture width, and the characters that it confuses."""
+"""Errors of a recogniser: scores by label length and by picture width, and confused characters."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Group:
     Attributes:
         group: the range as text, "3-4" or "640+".
         lines: how many lines it holds.
-        raw: share of lines that equal their label exactly.
+        raw: ratio of lines that equal their label exactly.
         normalised: the same after `normalise_for_score` on both sides.
         low, high: 95 % bootstrap interval of `normalised`.
     """
@@ -41,8 +41,8 @@ class Confusion:
     """One kind of wrong character.
 
     Attributes:
-        expected: the character of the label, "" where one was read that is not there.
-        read: the character that was read, "" where one was missed.
+        expected: the character of the label, "" for a character that was read and is not in the label.
+        read: the character that was read, "" for one that was missed.
         count: how often.
         forgiven: the normalised score does not count it (case, width, white space).
     """
@@ -61,7 +61,7 @@ def group_scores(
     Args:
         predictions, targets: texts read and original labels.
         values: the quantity of each line, a whole number from `starts[0]` on.
-        starts: where each range begins, rising; it ends before the next one, the last has no end.
+        starts: the first value of each range, rising; a range ends before the next one, the last has no end.
         seed: of the bootstrap.
     """
     member = np.searchsorted(starts, values, side="right") - 1
@@ -84,7 +84,7 @@ def group_scores(
 
 
 def range_name(starts: Sequence[int], index: int) -> str:
-    """How a table calls a range: "2", "3-4", or "33+" for the last."""
+    """The name of a range in tables: "2", "3-4", or "33+" for the last."""
     if index + 1 == len(starts):
         return f"{starts[index]}+"
     last = starts[index + 1] - 1
@@ -94,8 +94,8 @@ def range_name(starts: Sequence[int], index: int) -> str:
 def confusions(predictions: Sequence[str], targets: Sequence[str]) -> list[Confusion]:
     """Counts the single-character edits that turn labels into what was read, the most frequent first.
 
-    Each pair is aligned with the fewest insertions, deletions and replacements (Levenshtein 1966); where several
-    alignments are as short, one of them is counted.
+    Each pair is aligned with the fewest insertions, deletions and replacements (Levenshtein 1966); of several shortest
+    alignments one is counted.
     """
     counts: Counter[tuple[str, str]] = Counter()
     for prediction, target in zip(predictions, targets, strict=True):

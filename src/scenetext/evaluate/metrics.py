@@ -37,7 +37,7 @@ class Scores:
     Attributes:
         lines: number of lines.
         empty: predictions without any character.
-        raw: share of lines that equal their label exactly.
+        raw: ratio of lines that equal their label exactly.
         normalised: the same after NFKC, without white space, in lower case, on both sides.
         one_minus_ned: mean of 1 - Levenshtein distance / longer length, on the raw texts.
     """
@@ -62,7 +62,7 @@ def score(predictions: Sequence[str], targets: Sequence[str], seed: int = 0) -> 
         seed: of the bootstrap.
 
     Raises:
-        InputError: the numbers of lines differ, or there are none.
+        InputError: the numbers of lines differ, or are 0.
     """
     if len(predictions) != len(targets) or not targets:
         raise InputError(f"{len(predictions)} predictions for {len(targets)} labels: both must be equal and not 0.")

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scenetext.config import Config, load_config
-from scenetext.data.pipeline import canvas_of
 from scenetext.data.transforms import Canvas
 from scenetext.errors import InputError, RunError
 from scenetext.export.budget import Storage, store_within
@@ -29,6 +28,7 @@ from scenetext.export.verify import TOLERANCE, Verification, take_samples, verif
 from scenetext.predict.images import predict_images
 from scenetext.predict.model_folder import InferenceSettings, model_name
 from scenetext.predict.model_reader import ModelReader
+from scenetext.predict.trained_model import TrainedModel, load_trained_model
 from scenetext.system.files import replacing_folder, write_json
 from scenetext.system.process import prepare_process
 from scenetext.text.label_files import read_label_table
@@ -109,8 +109,8 @@ def _export(config: Config, weights: str | Path, options: ExportOptions, tracer:
     from scenetext.export.compress import tensor_sizes
 
     records = [] if options.labels is None else read_label_table(options.labels).records
-    config, model, untrained = _load(config, weights)
-    canvas = canvas_of(config, model.input_size)
+    trained = _load(config, weights)
+    config, model, canvas, untrained = trained.config, trained.model, trained.canvas, trained.report.added
     texts = {"trained": _read(model, canvas, records, options)}
     unknown = []
     if options.characters is not None:
@@ -146,22 +146,20 @@ def _export(config: Config, weights: str | Path, options: ExportOptions, tracer:
     return report
 
 
-def _load(config: Config, weights: str | Path) -> tuple[Config, RecognitionModel, list[str]]:
-    """The config of what reads, the trained network in evaluation mode, the characters its weights do not know."""
-    from scenetext.models import build_model, reading_config
-    from scenetext.weights.loading import load_weights
+def _load(config: Config, weights: str | Path) -> TrainedModel:
+    """The trained network in evaluation mode.
 
-    config = reading_config(config)
-    model = build_model(config)
-    model.drop_auxiliary_branch()
-    loaded = load_weights(model, weights)
-    if loaded.missing:
+    Raises:
+        InputError: the weights lack parameters of the network.
+    """
+    trained = load_trained_model(config, weights, strict=False)
+    missing = trained.report.missing
+    if missing:
         raise InputError(
-            f"{weights} lacks {len(loaded.missing)} of the network's parameters, the first {loaded.missing[0]}, so the "
-            "export would hold untrained numbers: give the weights and the configuration of one training."
+            f"{weights} lacks {len(missing)} of the network's parameters, the first {missing[0]}, so the export would "
+            "hold untrained numbers: give the weights and the configuration of one training."
         )
-    model.eval()
-    return config, model, loaded.added
+    return trained
 
 
 def _read(model: RecognitionModel, canvas: Canvas, records: Sequence[Record], options: ExportOptions) -> list[str]:

@@ -149,7 +149,8 @@ def _recognition_model(
         neck = _build(NECKS, architecture.Neck, f"{location}.Neck", in_channels=channels)
         channels = neck.out_channels
     head = _build(HEADS, architecture.Head, f"{location}.Head", in_channels=channels, out_channels=num_classes)
-    return RecognitionModel(backbone, neck, head, charset, transform)
+    image_size = tuple(size["input_size"]) if size else None
+    return RecognitionModel(backbone, neck, head, charset, transform, image_size)
 
 
 def _build(table: dict[str, type], options: Mapping[str, Any] | None, location: str, **given: int) -> nn.Layer:

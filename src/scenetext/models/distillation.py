@@ -104,6 +104,11 @@ class DistillationModel(nn.Layer):
         return next((size for size in sizes if size), None)
 
     @property
+    def image_size(self) -> tuple[int, int] | None:
+        """(height, width) in pixels of the pictures that the config lays lines on, where it says so."""
+        return self.student.image_size
+
+    @property
     def longest_label(self) -> int | None:
         """Characters of the longest line that the student's head can spell, if it has such a limit, else None."""
         return self.student.longest_label

@@ -19,7 +19,8 @@ class RecognitionModel(nn.Layer):
     Attributes:
         transform, backbone, neck, head: the parts, as in the state_dict's keys.
         charset: the characters of the classes.
-        fused: whether normalisations and branches are folded into the convolutions.
+        fused: whether normalisations and branches have been folded into the convolutions.
+        image_size: (height, width) in pixels of the pictures that the config lays lines on, where it says so.
     """
 
     def __init__(
@@ -29,6 +30,7 @@ class RecognitionModel(nn.Layer):
         head: nn.Layer,
         charset: Charset | None = None,
         transform: nn.Layer | None = None,
+        image_size: tuple[int, int] | None = None,
     ):
         super().__init__()
         self.transform = transform
@@ -37,6 +39,7 @@ class RecognitionModel(nn.Layer):
         self.head = head
         self.charset = charset
         self.fused = False
+        self.image_size = image_size
 
     @property
     def decoding(self) -> str:

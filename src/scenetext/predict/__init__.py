@@ -8,6 +8,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "images": ["predict_images"],
         "ngram": ["NGramModel"],
         "recognizer": ["Recognizer", "predict_to_file"],
-        "trained_model": ["load_reader", "load_pretrained_reader"],
+        "trained_model": ["load_pretrained_reader", "load_reader", "load_trained_model"],
     },
 )

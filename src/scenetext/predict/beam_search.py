@@ -1,9 +1,9 @@
-"""CTC decoding that follows several texts at once, and may weigh them with a language model.
+"""CTC beam search, with or without a trained character n-gram language model.
 
 Paper: Hannun et al., First-Pass Large Vocabulary Continuous Speech Recognition using Bi-Directional Recurrent DNNs,
 arXiv:1408.2873, algorithm 1 (prefix beam search).
-Best path decoding (`decode.ctc_greedy`) takes the likeliest path; a text's probability is the sum over all paths that
-spell it, which is what is computed here, exactly so where the beam holds every prefix. Texts are ranked by
+Best path decoding (`decode.ctc_greedy`) takes the likeliest path. A text's probability is the sum over all paths that
+give it; this search computes that sum, exactly if the beam holds every prefix. It ranks texts by
 
     log p(text | line) + lm_weight * log p(text) + length_bonus * characters.
 """
@@ -24,7 +24,7 @@ Prefix = tuple[int, ...]  # classes
 
 @dataclass(slots=True)
 class _Paths:
-    """Logarithms of the summed probability of all paths so far that spell a prefix, by how they end."""
+    """Logarithms of the summed probability of all paths so far that give a prefix, by whether they end in a blank."""
 
     blank: float = -math.inf
     character: float = -math.inf
@@ -35,7 +35,7 @@ class _Paths:
 
 
 def ctc_beam(
-    scores: np.ndarray,
+    logits: np.ndarray,
     charset: Charset,
     width: int,
     language_model: NGramModel | None = None,
@@ -48,56 +48,56 @@ def ctc_beam(
     """Prefix beam search.
 
     Args:
-        scores: (B, T, C) float; raw logits, or probabilities when `probabilities` is true.
+        logits: (B, T, C) float raw logits, or probabilities when `probabilities` is true.
         charset: the characters of the classes.
-        width: prefixes kept after each step.
-        language_model: of characters; without one the line alone decides.
-        lm_weight: how much its logarithm counts.
-        length_bonus: added for each character, against the model's liking for short texts.
-        min_probability: a class less likely than this at a step is not tried there, unless it is the likeliest.
-        probabilities: the scores are already probabilities.
+        width: the number of prefixes kept after each step.
+        language_model: of characters; None ranks by the network alone.
+        lm_weight: weight of its logarithm.
+        length_bonus: added for each character, because a language model prefers short texts.
+        min_probability: a class less likely than this at a step is pruned there, unless it is the likeliest.
+        probabilities: `logits` are already probabilities.
 
     Returns:
-        Per line the text and its probability given the line, which is what the network alone says of it.
+        Per line the text and its probability under the network alone.
 
     Raises:
         InputError: the width is below 1.
     """
     if width < 1:
         raise InputError(f"The width {width} of a beam must be at least 1.")
-    scores = scores.astype(np.float64)
+    logits = logits.astype(np.float64)
     if probabilities:
         with np.errstate(divide="ignore"):
-            logs = np.log(scores)
+            logs = np.log(logits)
     else:
-        logs = scores - np.logaddexp.reduce(scores, axis=2, keepdims=True)
+        logs = logits - np.logaddexp.reduce(logits, axis=2, keepdims=True)
     ranking = _Ranking(charset, language_model, lm_weight, length_bonus)
     least = math.log(min_probability) if min_probability > 0 else -math.inf
     return [_search(line, ranking, width, least) for line in logs]
 
 
 class _Ranking:
-    """What is added to a prefix's own logarithm to rank it; remembered, since it depends on nothing else."""
+    """The terms that rank a prefix beside the network's own logarithm, computed once a prefix."""
 
     def __init__(self, charset: Charset, model: NGramModel | None, weight: float, bonus: float):
         self.charset = charset
         self.model = model
         self.weight = weight
         self.bonus = bonus
-        self._known: dict[Prefix, tuple[str, float]] = {(): ("", 0.0)}  # text and what the model says of it
+        self._known: dict[Prefix, tuple[str, float]] = {(): ("", 0.0)}  # text and its log probability under the model
 
     def of(self, prefix: Prefix) -> float:
         value = self.bonus * len(prefix)
-        return value if self.model is None else value + self.weight * self._said(prefix)[1]
+        return value if self.model is None else value + self.weight * self._text_and_log(prefix)[1]
 
     def at_end(self, prefix: Prefix) -> float:
         if self.model is None:
             return self.of(prefix)
-        return self.of(prefix) + self.weight * self.model.log_probability(EDGE, self._said(prefix)[0])
+        return self.of(prefix) + self.weight * self.model.log_probability(EDGE, self._text_and_log(prefix)[0])
 
-    def _said(self, prefix: Prefix) -> tuple[str, float]:
+    def _text_and_log(self, prefix: Prefix) -> tuple[str, float]:
         if prefix not in self._known:
-            text, value = self._said(prefix[:-1])
+            text, value = self._text_and_log(prefix[:-1])
             for character in self.charset.decode(prefix[-1:]):  # an entry may have several code points, or none
                 value += self.model.log_probability(character, text)
                 text += character
@@ -117,7 +117,7 @@ def _search(logs: np.ndarray, ranking: _Ranking, width: int, least: float) -> tu
             same = grown.setdefault(prefix, _Paths())
             same.blank = _log_add(same.blank, total + float(step[BLANK]))
             last = prefix[-1] if prefix else BLANK
-            if prefix:  # the last character goes on
+            if prefix:  # the last character is repeated
                 same.character = _log_add(same.character, paths.character + float(step[last]))
             for character, log in tried:
                 longer = grown.setdefault((*prefix, character), _Paths())

@@ -1,8 +1,8 @@
-"""From logits to text, greedily: CTC by PaddleOCR's rule, and decoders that end a line themselves.
+"""From logits to text, greedily: CTC by PaddleOCR's rule, and attention decoders.
 
 Paper: Graves et al., Connectionist Temporal Classification, ICML 2006, section 3.2 (best path decoding).
-PaddleOCR's attention decoding never stops at the end of the line and gives an empty text the confidence nan; here the
-text ends where the network says so, and the confidence of an empty one is 0. See `beam_search` for a wider search.
+PaddleOCR's attention decoding never stops at the end of the line and gives an empty text the confidence nan. Here the
+text ends at the network's end class, and an empty text has the confidence 0. See `beam_search` for a wider search.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ import numpy as np
 from scenetext.text.charset import BLANK, SOS, Charset
 
 
-def ctc_greedy(scores: np.ndarray, charset: Charset, probabilities: bool = False) -> list[tuple[str, float]]:
+def ctc_greedy(logits: np.ndarray, charset: Charset, probabilities: bool = False) -> list[tuple[str, float]]:
     """Best path decoding: the best class per step, repeats merged, blanks dropped.
 
     Args:
-        scores: (B, T, C) float; raw logits, or probabilities when `probabilities` is true.
+        logits: (B, T, C) float raw logits, or probabilities when `probabilities` is true.
         charset: the characters of the classes.
-        probabilities: the scores are already probabilities.
+        probabilities: `logits` are already probabilities.
 
     Returns:
         Per line the text and its confidence, the mean of the best probability over the first step of each kept
         character (0.0 for an empty text), as PaddleOCR reports it.
     """
-    best, peak = _best_classes(scores, probabilities)
+    best, peak = _best_classes(logits, probabilities)
     return decode_best(best, peak, charset)
 
 
@@ -35,32 +35,32 @@ def decode_best(best: np.ndarray, peak: np.ndarray, charset: Charset) -> list[tu
     return _texts(best, peak, kept, charset)
 
 
-def attention_greedy(scores: np.ndarray, charset: Charset, probabilities: bool = False) -> list[tuple[str, float]]:
+def attention_greedy(logits: np.ndarray, charset: Charset, probabilities: bool = False) -> list[tuple[str, float]]:
     """The best class per step, up to the first that ends the line.
 
     Args:
-        scores: (B, T, C) float; raw logits, or probabilities when `probabilities` is true. The last class ends a line.
+        logits: (B, T, C) float raw logits, or probabilities when `probabilities` is true. The last class ends a line.
         charset: the characters of the classes.
-        probabilities: the scores are already probabilities.
+        probabilities: `logits` are already probabilities.
 
     Returns:
         Per line the text and its confidence, the mean of the best probability over the characters kept (0.0 for an
-        empty text). A class that starts a line stands for no character, wherever it comes.
+        empty text). The class that starts a line gives no character at any step.
     """
-    best, peak = _best_classes(scores, probabilities)
-    ended = np.logical_or.accumulate(best == scores.shape[2] - 1, axis=1)
+    best, peak = _best_classes(logits, probabilities)
+    ended = np.logical_or.accumulate(best == logits.shape[2] - 1, axis=1)
     return _texts(best, peak, ~ended & (best != SOS), charset)
 
 
-# by the name that a head goes by
+# by the heads' DECODING
 GREEDY_DECODERS = {"ctc": ctc_greedy, "attention": attention_greedy}
 
 
-def _best_classes(scores: np.ndarray, probabilities: bool) -> tuple[np.ndarray, np.ndarray]:
+def _best_classes(logits: np.ndarray, probabilities: bool) -> tuple[np.ndarray, np.ndarray]:
     """The best class of every step, (B, T) int, and its probability, (B, T)."""
-    best = scores.argmax(axis=2)
-    peak = np.take_along_axis(scores, best[:, :, None], axis=2)[:, :, 0]
-    return best, peak if probabilities else 1.0 / np.exp(scores - peak[:, :, None]).sum(axis=2)
+    best = logits.argmax(axis=2)
+    peak = np.take_along_axis(logits, best[:, :, None], axis=2)[:, :, 0]
+    return best, peak if probabilities else 1.0 / np.exp(logits - peak[:, :, None]).sum(axis=2)
 
 
 def _texts(best: np.ndarray, peak: np.ndarray, kept: np.ndarray, charset: Charset) -> list[tuple[str, float]]:

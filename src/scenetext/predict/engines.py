@@ -1,8 +1,8 @@
-"""What computes an exported network: Paddle Inference or ONNX Runtime, behind one call.
+"""Engines, which compute an exported network: Paddle Inference or ONNX Runtime, behind one call.
 
 An engine takes (B, 3, H, W) float32 and returns (B, T, C) float32 probabilities. On a CPU ONNX Runtime reads lines of
 many widths three to four times as fast as Paddle Inference, which prepares its kernels anew for each width (figures in
-tests/benchmarks/LOG.md; measure your own with `scenetext bench predict`); on a GPU Paddle Inference is the one.
+tests/benchmarks/LOG.md; measure your own with `scenetext bench predict`); on a GPU Paddle Inference is faster.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def open_engine(name: str, folder: str | Path, threads: int | None = None) -> En
 
 
 def fastest_engine() -> str:
-    """ "paddle" where Paddle is built for GPUs and finds one, else "onnxruntime"; Paddle is only asked if it could."""
+    """ "paddle" if Paddle is built for GPUs and finds one, else "onnxruntime"; imports only a Paddle built for GPUs."""
     if not any(name == "paddlepaddle-gpu" for name in metadata.packages_distributions().get("paddle", ())):
         return "onnxruntime"
     import paddle
@@ -145,7 +145,7 @@ ENGINES = dict(zip(ENGINE_NAMES, (PaddleInference, OnnxRuntime), strict=True))
 
 @contextmanager
 def _quiet_stdout() -> Iterator[None]:
-    """Sends what native code writes to the process's standard output nowhere."""
+    """Discards what native code writes to the process's standard output."""
     sys.stdout.flush()
     kept = os.dup(1)
     with open(os.devnull, "wb") as nowhere:

@@ -1,8 +1,8 @@
 """Reading lines of all widths with one network, none changed by another.
 
-A line is laid on a canvas as wide as itself and at least as wide as the network's configured canvas: PaddleX's rule,
-to the pixel, so that the `paddleocr` package reads the same. Networks that work at one size only get that one. Only
-lines of equal canvas share a batch, so what is read does not depend on batch mates.
+A line is laid on a canvas as wide as itself and at least as wide as the network's configured canvas. That is PaddleX's
+rule, to the pixel, so that the `paddleocr` package reads the same. Networks with one input size get that size. Only
+lines of equal canvas share a batch, so a text does not depend on the other lines of its batch.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from scenetext.errors import InputError
 from scenetext.predict.decode import GREEDY_DECODERS
 from scenetext.text.charset import CLASSES_BEYOND_CTC, Charset
 
-MAX_WIDTH_PX = 3200  # wider lines are squeezed to it, as by PaddleX
-FULL_BATCH_WIDTHS = 2  # up to so many times the least width a batch holds its full number of lines
+MAX_WIDTH_PX = 3200  # wider lines are squeezed to this width, as by PaddleX
+FULL_BATCH_WIDTHS = 2  # up to so many times the smallest width a batch holds its full number of lines
 PIECES_BEGUN = 2
 LEAST_BUDGET_WIDTH_PX = 320  # a batch may always hold the pixels of its number of lines at this width
 
@@ -31,7 +31,7 @@ class Engine(Protocol):
     """Computes a network.
 
     Attributes:
-        workers: batches that it computes at the same time, each asked for by a thread of its own.
+        workers: the number of batches that it computes at the same time, each for a thread of its own.
     """
 
     workers: int
@@ -53,7 +53,7 @@ def fit_line(image: np.ndarray, canvas: Canvas) -> FittedLine:
 
     Args:
         image: (H, W, 3) uint8, blue first.
-        canvas: what the network asks for.
+        canvas: of the network.
 
     Returns:
         The line, squeezed where it would be wider than a fixed canvas or MAX_WIDTH_PX, on a canvas by PaddleX's
@@ -98,13 +98,13 @@ class LineReader:
 
         Args:
             images: (H, W, 3) uint8 each, blue first, of any size.
-            on_lines: told after each batch how many lines it held.
+            on_lines: called after each batch with its number of lines.
 
         Returns:
             Text and confidence of each; see `decode.ctc_greedy`.
 
         Raises:
-            InputError: an array is no such picture.
+            InputError: an array has another shape or type.
         """
         for index, image in enumerate(images):
             if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
@@ -130,7 +130,7 @@ class LineReader:
     ) -> Iterator[list[tuple[str, float]]]:
         """Reads pieces of fitted lines and yields what `read` gives for each.
 
-        With several workers the next piece is taken and begun before the one at hand is done, so that no worker waits.
+        With several workers the next piece is begun before the current one is done, so that no worker waits.
         """
         if self.engine.workers == 1:  # in this thread: not every engine may be used in others
             for lines in pieces:
@@ -163,7 +163,7 @@ class LineReader:
     def _read_batch(
         self, lines: Sequence[FittedLine], batch: tuple[int, list[int]], results: list[tuple[str, float]]
     ) -> int:
-        """Reads some lines of a piece into its results and says how many; `batch` is one of `_batches`."""
+        """Reads one of a piece's `_batches` into the piece's results; returns the number of lines."""
         canvas_px, members = batch
         texts = self._run(to_canvas([lines[i].image for i in members], canvas_px))
         for i, text in zip(members, texts, strict=True):
@@ -171,11 +171,11 @@ class LineReader:
         return len(members)
 
     def _batches(self, lines: Sequence[FittedLine]) -> list[tuple[int, list[int]]]:
-        """Canvas width in pixels and members of each batch; the largest come first, so that workers end together."""
+        """Canvas width in pixels and members of each batch; the largest come first, so that workers finish together."""
         groups: dict[int, list[int]] = {}
         for index, line in enumerate(lines):
             groups.setdefault(line.canvas_px, []).append(index)
-        share = math.ceil(len(lines) / self.engine.workers)  # a few lines of one width are shared out, too
+        share = math.ceil(len(lines) / self.engine.workers)  # a few lines of one width are spread over the workers, too
         batches = []
         for canvas_px, members in groups.items():
             # so many pixels per batch that memory stays the same for wide lines

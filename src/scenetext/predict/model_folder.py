@@ -27,7 +27,7 @@ PARAMETERS = "inference.pdiparams"
 ONNX = "inference.onnx"
 CHARACTERS_KEY = "character"  # of the ONNX metadata: the characters, one a line, as RapidOCR reads them
 
-# names that PaddleX knows, by (backbone, its size): it takes the network from the files, the name must only be known
+# names that PaddleX knows, by (backbone, its size); it reads the network from the files and only checks the name
 MODEL_NAMES = {
     ("PPLCNetV4", "tiny"): "PP-OCRv6_tiny_rec",
     ("PPLCNetV4", "small"): "PP-OCRv6_small_rec",
@@ -42,11 +42,11 @@ CHANNELS = 3
 
 @dataclass(frozen=True)
 class InferenceSettings:
-    """What a reader of an exported folder needs to know beside the network.
+    """What a reader of an exported folder needs beside the network.
 
     Attributes:
         model_name: the name under which PaddleX accepts the folder.
-        canvas: what lines are laid on. A fixed one is written as PaddleOCR's SVTRRecResizeImg, whose meaning it has;
+        canvas: what lines are laid on. A fixed one is written as PaddleOCR's SVTRRecResizeImg, which means the same;
             PaddleX does not know that operator and refuses the folder instead of reading it wrongly.
         charset: the characters of the classes.
         decoding: "ctc" or "attention".
@@ -89,7 +89,7 @@ def read_inference_yml(folder: str | Path) -> InferenceSettings:
     """Reads the `inference.yml` of an exported folder, of this project's or PaddleOCR's making.
 
     Raises:
-        InputError: the folder or the file is missing, or lacks what is needed, or asks for another decoding.
+        InputError: the folder or the file is missing, or lacks a needed entry, or names an unknown decoder.
     """
     path = Path(folder) / FILE_NAME
     if not Path(folder).is_dir():
@@ -106,7 +106,9 @@ def read_inference_yml(folder: str | Path) -> InferenceSettings:
     decoder = _look_up(value, path, "PostProcess", "name")
     decoding = next((name for name, known in DECODERS.items() if known == decoder), None)
     if decoding is None:
-        raise InputError(f"{path} asks for PostProcess.name {decoder}; {' and '.join(DECODERS.values())} are read.")
+        raise InputError(
+            f"{path} names the decoder PostProcess.name {decoder}; {' and '.join(DECODERS.values())} are known."
+        )
     characters = tuple(str(character) for character in _look_up(value, path, "PostProcess", "character_dict"))
     name = (value.get("Global") or {}).get("model_name") or DEFAULT_MODEL_NAME
     return InferenceSettings(name, canvas, Charset((*characters, SPACE), use_space_char=True), decoding)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from scenetext.data.transforms import Canvas
-from scenetext.predict.line_reader import LineReader
+from scenetext.predict.line_reader import FittedLine, LineReader
 
 if TYPE_CHECKING:
     from scenetext.models.recognition_model import RecognitionModel
@@ -34,20 +34,22 @@ class ModelReader(LineReader):
     """Reads lines with a `RecognitionModel`: a list of BGR pictures → [(text, confidence), ...].
 
     Args:
-        model: the network; it is put into evaluation mode for each call and back afterwards.
-        canvas: what lines are laid on; see `data.pipeline.reading_canvas`.
+        model: the network; it is put into evaluation mode while it reads and back afterwards.
+        canvas: what lines are laid on; see `data.pipeline.canvas_of`.
     """
 
     def __init__(self, model: RecognitionModel, canvas: Canvas):
         super().__init__(EagerEngine(model), model.charset, canvas, decoding=model.decoding)
         self.model = model
 
-    def __call__(self, images: Sequence[np.ndarray], *arguments) -> list[tuple[str, float]]:
-        """(H, W, 3) uint8 each → text and confidence each; see `LineReader`."""
+    def read_pieces(
+        self, pieces: Iterable[Sequence[FittedLine]], on_lines: Callable[[int], object] = lambda count: None
+    ) -> Iterator[list[tuple[str, float]]]:
+        """See `LineReader`; the network is in evaluation mode until the iterator ends or is closed."""
         was_training = self.model.training
         self.model.eval()
         try:
-            return super().__call__(images, *arguments)
+            yield from super().read_pieces(pieces, on_lines)
         finally:
             if was_training:
                 self.model.train()

@@ -3,7 +3,7 @@
 Smoothing: Witten and Bell, The zero-frequency problem, IEEE Transactions on Information Theory 37(4), 1991, method C,
 interpolated: p(c | h) = (count(h c) + kinds(h) p(c | h')) / (count(h) + kinds(h)), where kinds(h) is the number of
 different characters seen after the context h, and h' is h without its first character. The shortest context falls back
-to an equal share for every character seen, the end of a line, and one for all that was never seen.
+to equal probabilities for every character seen, the end of a line, and one class for all unseen characters.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FORMAT = "scenetext character n-grams"
 
 
 class NGramModel:
-    """Probabilities of characters, learnt from texts.
+    """Probabilities of characters, counted in texts.
 
     Args:
         grams: how often each character was seen after the longest context kept, as one string, the character last.
@@ -54,7 +54,7 @@ class NGramModel:
             line = EDGE + text + EDGE
             grams.update(line[max(0, end - order) : end] for end in range(2, len(line) + 1))
         if not grams:
-            raise InputError("A character n-gram model needs texts to learn from, and there are none.")
+            raise InputError("A character n-gram model needs texts to be trained on; none were given.")
         return cls(grams, order)
 
     def log_probability(self, character: str, before: str) -> float:
@@ -105,7 +105,8 @@ class NGramModel:
             if header["format"] != FORMAT:
                 raise ValueError
             order, grams = int(header["order"]), Counter()
-            for number, line in enumerate(lines[1:], 2):
+            for line in lines[1:]:
+                number += 1
                 if line:
                     count, gram = line.split("\t", 1)
                     grams[_gram(json.loads(gram), order)] += _count(count)

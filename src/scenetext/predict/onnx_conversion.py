@@ -1,7 +1,7 @@
 """From an exported folder to ONNX, for ONNX Runtime and RapidOCR.
 
-The conversion is paddle2onnx's, in a process of its own (`python -m scenetext.predict.onnx_conversion FOLDER FILE`), because its
-library cannot share a process with every version of ONNX. RapidOCR takes the characters from the metadata `character`.
+paddle2onnx converts in a process of its own (`python -m scenetext.predict.onnx_conversion FOLDER FILE`), because its
+library cannot share a process with every version of ONNX. RapidOCR reads the characters from the metadata `character`.
 """
 
 from __future__ import annotations

@@ -1,30 +1,33 @@
 """Reading lines with an exported folder.
 
-How a line becomes a canvas is `line_reader`'s business. Between lines nothing is kept: memory does not grow with their
-number.
+`line_reader` lays lines on canvases. Nothing is kept between lines, so memory does not grow with their number.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from scenetext.data.sources.images import open_images
+from scenetext.data.sources.images import ImageSource, open_images
 from scenetext.errors import InputError
 from scenetext.predict.beam_search import ctc_beam
 from scenetext.predict.engines import AUTO, open_engine
 from scenetext.predict.images import (
     Prediction,
     PredictionSummary,
-    _unreadable,
+    find_problem,
     image_names,
     predict_images,
+    warn_of_passed_over,
     warn_of_unreadable,
 )
 from scenetext.predict.line_reader import LineReader
 from scenetext.predict.model_folder import read_inference_yml
 from scenetext.predict.ngram import NGramModel
+from scenetext.system.file_names import shown_path
 from scenetext.system.files import sha256_file
 from scenetext.system.process import share_one_heap
 from scenetext.system.resumable import ResumableLines
@@ -39,10 +42,10 @@ class Recognizer(LineReader):
         batch_size: lines computed at a time, fewer of wide ones.
         threads: CPU threads; by default all cores that the process may use.
         beam_width: texts that CTC decoding follows at once; 0 takes the best class of every step.
-        language_model: weighs the texts of the beam.
+        language_model: ranks the texts of the beam together with the network.
 
     Raises:
-        InputError: the folder is not complete, or the beam is asked for where CTC does not decode.
+        InputError: the folder is not complete, or a beam width is given for a network that CTC does not decode.
     """
 
     def __init__(
@@ -58,7 +61,7 @@ class Recognizer(LineReader):
         engine = open_engine(engine, folder, threads)
         super().__init__(engine, settings.charset, settings.canvas, batch_size, settings.decoding)
         if language_model is not None and not beam_width:
-            raise InputError("A language model weighs the texts of a beam: give a beam width, too, such as 10.")
+            raise InputError("A language model ranks the texts of a beam: give a beam width, too, such as 10.")
         if beam_width:
             if settings.decoding != "ctc":
                 raise InputError(f"{folder} decodes by {settings.decoding}; beam search is for CTC.")
@@ -75,58 +78,89 @@ def predict_to_file(
     beam_width: int = 0,
     language_model: str | Path | None = None,
 ) -> PredictionSummary:
-    """Reads images into a file of lines `name<TAB>text<TAB>confidence`, whole or not at all.
+    """Reads pictures into a file of lines `name<TAB>text<TAB>confidence`, whole or not at all.
 
-    Images that cannot be read stand in it with an empty text and are named on stderr. A job that was stopped leaves
-    its lines in `OUT.part`; the same call goes on from there.
+    Pictures that cannot be read stand in it with an empty text and are named on stderr, as are files that were passed
+    over. A job that was stopped leaves its lines in `OUT.part`; the same call resumes there.
 
     Args:
         model: the exported folder.
-        images: a folder, zip, LMDB or image.
+        images: a folder, zip, LMDB or picture.
         out: the file.
         engine, batch_size: see Recognizer.
         progress: show a bar.
         beam_width: see Recognizer.
         language_model: a file that NGramModel.save wrote.
+
+    Raises:
+        InputError: there are no pictures, the model's folder is not complete, or `out` is a folder.
     """
+    _check_out(Path(out))
     share_one_heap()
     source = open_images(images)
-    weighing = NGramModel.load(language_model) if language_model is not None else None
-    reader = Recognizer(model, engine, batch_size, beam_width=beam_width, language_model=weighing)
+    weights = NGramModel.load(language_model) if language_model is not None else None
+    reader = Recognizer(model, engine, batch_size, beam_width=beam_width, language_model=weights)
     names = image_names(source)
-    lines = ResumableLines(out, {
-        "model": {path.name: sha256_file(path) for path in sorted(Path(model).glob("inference.*"))},
-        "images": str(images), "engine": engine, "beam_width": beam_width,
-        "language_model": None if language_model is None else sha256_file(language_model),
-    })  # fmt: skip
-    empty = 0
-    unreadable: list[Prediction] = []
-
-    def stands(index: int, line: str) -> bool:
-        """Takes a line of a stopped job into the summary, when it is this one's."""
-        nonlocal empty
-        name, *read = line.split("\t")
-        if len(read) != 2 or index >= len(names) or name != names[index]:
-            return False
-        if not read[0]:
-            empty += 1
-            prediction = _unreadable(source, name)
-            unreadable.extend([prediction] if prediction else [])
-        return True
-
-    kept = lines.resume(stands)
+    warn_of_passed_over(source)
+    lines = ResumableLines(out, _origin(model, images, engine, beam_width, language_model))
+    tally = _Tally(source, names)
+    kept = lines.resume(tally.keeps)
     try:
         if kept:
-            print(f"{lines.part} holds the first {kept} of {len(names)} lines: going on from there.", file=sys.stderr)
+            print(f"{lines.part} holds the first {kept} of {len(names)} lines: resuming there.", file=sys.stderr)
         if kept < len(names):
             for prediction in predict_images(reader, source, names[kept:], progress):
                 lines.write(f"{prediction.name}\t{prediction.text}\t{prediction.confidence:.6f}")
-                empty += not prediction.text
-                if prediction.problem:
-                    unreadable.append(prediction)
+                tally.add(prediction)
         lines.finish()
     finally:
         lines.close()
-    summary = PredictionSummary(len(names), empty, tuple(unreadable))
-    warn_of_unreadable(summary)
-    return summary
+    warn_of_unreadable(tally.summary())
+    return tally.summary()
+
+
+def _check_out(out: Path) -> None:
+    if out.is_dir():
+        raise InputError(f"{shown_path(out)} is a folder; give the name of a file to write.")
+
+
+def _origin(
+    model: str | Path, images: str | Path, engine: str, beam_width: int, language_model: str | Path | None
+) -> dict[str, Any]:
+    """What the lines depend on: a stopped job is resumed only where all of it is the same."""
+    return {
+        "model": {path.name: sha256_file(path) for path in sorted(Path(model).glob("inference.*"))},
+        "images": shown_path(images),
+        "engine": engine,
+        "beam_width": beam_width,
+        "language_model": None if language_model is None else sha256_file(language_model),
+    }
+
+
+class _Tally:
+    """Counts the empty and the unreadable lines of a file of predictions, those of a stopped job among them."""
+
+    def __init__(self, source: ImageSource, names: Sequence[str]):
+        self._source = source
+        self._names = names
+        self._empty = 0
+        self._unreadable: list[Prediction] = []
+
+    def add(self, prediction: Prediction) -> None:
+        """Counts a line that was read now."""
+        self._empty += not prediction.text
+        if prediction.problem:
+            self._unreadable.append(prediction)
+
+    def keeps(self, index: int, line: str) -> bool:
+        """Whether a line of a stopped job is the one wanted there; then it is counted."""
+        name, *read = line.split("\t")
+        if len(read) != 2 or index >= len(self._names) or name != self._names[index]:
+            return False
+        if not read[0]:
+            self.add(find_problem(self._source, name) or Prediction(name, "", 0.0))
+        return True
+
+    def summary(self) -> PredictionSummary:
+        """The counts of all lines."""
+        return PredictionSummary(len(self._names), self._empty, tuple(self._unreadable))

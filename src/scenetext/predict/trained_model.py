@@ -1,47 +1,84 @@
-"""A network with its weights, as a reader."""
+"""From a configuration and weights to a network, and to a reader of lines."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scenetext.config import Config
 from scenetext.data.pipeline import canvas_of
+from scenetext.data.transforms import Canvas
 from scenetext.models.device import choose_device
 from scenetext.predict.model_reader import ModelReader
 
+if TYPE_CHECKING:
+    from scenetext.models.recognition_model import RecognitionModel
+    from scenetext.weights.loading import LoadReport
 
-def load_reader(config: Config, weights: str | Path, *, strict: bool = True) -> ModelReader:
-    """The network of a config with trained weights, as a reader.
+
+@dataclass(frozen=True, slots=True)
+class TrainedModel:
+    """A network that reads, with its weights.
+
+    Attributes:
+        config: the configuration of what reads: of a distillation the student's.
+        model: the network in evaluation mode, without an auxiliary branch.
+        canvas: what lines are laid on.
+        report: what became of the weights.
+    """
+
+    config: Config
+    model: RecognitionModel
+    canvas: Canvas
+    report: LoadReport
+
+    @property
+    def reader(self) -> ModelReader:
+        """The network as a reader of lines."""
+        return ModelReader(self.model, self.canvas)
+
+
+def load_trained_model(
+    config: Config, weights: str | Path, *, strict: bool = True, num_classes: int | None = None
+) -> TrainedModel:
+    """Builds the network of a configuration and loads its weights, on the device that is chosen already.
 
     Args:
         config: loaded by `load_config`.
         weights: what `load_weights` takes.
-        strict: refuse weights that do not fill the network; columns moved by character count as filled.
+        strict: refuse weights that do not fill the network, or hold more; columns moved by character count as filled.
+        num_classes: classes of the head; by default those of the configuration's dictionary.
+
+    Raises:
+        InputError: the weights are missing or unsafe, match nothing, or are refused under `strict`.
     """
     from scenetext.models import build_model, reading_config
-    from scenetext.predict.model_reader import ModelReader
     from scenetext.weights.loading import load_weights
 
     config = reading_config(config)
-    choose_device(config.Global.use_gpu)
-    model = build_model(config)
+    model = build_model(config, num_classes)
     model.drop_auxiliary_branch()
-    load_weights(model, weights, strict=strict)
-    return ModelReader(model, canvas_of(config, model.input_size))
+    report = load_weights(model, weights, strict)
+    model.eval()
+    return TrainedModel(config, model, canvas_of(config, model.input_size), report)
+
+
+def load_reader(config: Config, weights: str | Path, *, strict: bool = True) -> ModelReader:
+    """A trained network as a reader, on the device of Global.use_gpu; see `load_trained_model`."""
+    choose_device(config.Global.use_gpu)
+    return load_trained_model(config, weights, strict=strict).reader
 
 
 def load_pretrained_reader(config: Config) -> ModelReader:
-    """The network of a config as its pretrained weights come, before any training.
+    """The network of a configuration with its pretrained weights, not finetuned, as a reader.
 
-    Weights out of an installed wheel keep all of their own characters; others read with the config's dictionary, their
-    head's columns moved by character.
+    Weights out of an installed wheel keep all of their own characters; others read with the configuration's dictionary,
+    their head's columns moved by character.
 
     Args:
         config: loaded by `load_config`; Global.pretrained_model names the weights.
     """
-    from scenetext.models import build_model
-    from scenetext.predict.model_reader import ModelReader
-    from scenetext.weights.loading import load_weights
     from scenetext.weights.onnx import is_wheel_source, read_onnx, wheel_model
 
     source = config.Global.pretrained_model
@@ -49,7 +86,6 @@ def load_pretrained_reader(config: Config) -> ModelReader:
         return load_reader(config, source, strict=False)
     _, charset = read_onnx(wheel_model(source))
     choose_device(config.Global.use_gpu)
-    model = build_model(config, num_classes=charset.num_classes)
-    load_weights(model, source)  # refused unless it holds all that reading needs; a training branch may lack
-    model.charset = charset
-    return ModelReader(model, canvas_of(config, model.input_size))
+    trained = load_trained_model(config, source, strict=False, num_classes=charset.num_classes)
+    trained.model.charset = charset
+    return trained.reader

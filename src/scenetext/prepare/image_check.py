@@ -1,8 +1,7 @@
-"""Decoding every picture once: is it whole, how large is it, and which pictures are the same."""
+"""Decoding every picture once, to find broken ones, sizes and equal pictures."""
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,15 +10,16 @@ from tqdm.auto import tqdm
 
 from scenetext.data.transforms import decode_image
 from scenetext.errors import InputError
-from scenetext.prepare.raw_files import ImageSet
+from scenetext.prepare.raw_pictures import RawPictures
 from scenetext.system.files import sha256_bytes
+from scenetext.system.process import usable_cores
 
 _MOST_THREADS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
-    """What is known of a picture: its size as decoded, the hash of its bytes, and what is wrong with it."""
+    """A picture's size once decoded, the hash of its bytes, and its fault."""
 
     name: str
     width_px: int
@@ -28,13 +28,13 @@ class ImageFacts:
     fault: str | None
 
 
-def check_and_copy(images: ImageSet, folder: Path, progress: bool = True) -> dict[str, ImageFacts]:
-    """Decodes every picture fully, since a truncated one has a sound header, and copies its bytes to `folder`.
+def check_and_copy(images: RawPictures, folder: Path, progress: bool = True) -> dict[str, ImageFacts]:
+    """Decodes every picture fully, since the header of a truncated one is sound, and copies its bytes to `folder`.
 
-    Reading, hashing and decoding leave Python's lock, so threads keep all cores busy.
+    Reading, hashing and decoding release Python's lock, so threads keep all cores busy.
 
     Args:
-        images: the pictures; broken ones are copied as they are.
+        images: the pictures. Broken ones are copied, too, but nothing that only a link brings into the folder.
         folder: an empty folder.
         progress: show a progress bar.
 
@@ -51,10 +51,12 @@ def check_and_copy(images: ImageSet, folder: Path, progress: bool = True) -> dic
             height_px, width_px = decode_image(data, images.place(name)).shape[:2]
         except InputError as error:
             fault = str(error).rstrip(".")
+            if images.leads_elsewhere(name):  # a link to anything at all, such as /etc/passwd
+                data = b""
         (folder / name).write_bytes(data)
         return ImageFacts(name, width_px, height_px, sha256_bytes(data), fault)
 
-    pool = ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1))
+    pool = ThreadPoolExecutor(min(_MOST_THREADS, usable_cores()))
     try:
         results = pool.map(check, images.names)
         bar = tqdm(results, f"checking {images.path.name}", len(images.names), unit="image", disable=not progress)

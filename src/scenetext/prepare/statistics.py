@@ -1,4 +1,4 @@
-"""What `prepare` reports: figures on labels, characters and pictures, as plain dictionaries for report.json."""
+"""Figures on labels, characters and pictures for `prepare`'s report, as plain dictionaries."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from scenetext.text.normalise import CHOICES, normalise
 from scenetext.text.records import Record
 
 PERCENTILES = (1, 5, 25, 50, 75, 90, 95, 99)
-_LISTED = 100  # so many names or characters a list in the report holds
+_LISTED = 100  # the largest number of names or characters in a list of the report
 _EXAMPLES = 3
-_LINE_HEIGHT_PX = 48  # the height that today's recognisers read at
+_LINE_HEIGHT_PX = 48  # the input height of recent networks
 
 
 def percentiles(values: Sequence[float]) -> dict[str, float]:
@@ -70,7 +70,7 @@ def characters(texts: Iterable[str]) -> dict[str, Any]:
 
 
 def kind(character: str) -> str:
-    """A character's kind, as far as labelling habits care."""
+    """A character's kind, of those that labelling habits mix up."""
     if character == "\u3000":
         return "ideographic space U+3000"
     if "\uff01" <= character <= "\uff5e":
@@ -83,9 +83,9 @@ def kind(character: str) -> str:
 
 
 def normalisation_table(texts: Sequence[str]) -> list[dict[str, Any]]:
-    """What each normalisation would do to the labels, side by side: one row a choice, then all of them together.
+    """The effect of each normalisation on the labels: one row a choice, then all of them together.
 
-    A choice whose tables are not installed says so in its row.
+    The row of a choice whose tables are not installed holds the reason.
     """
     singles = [{name: value} for name, values in CHOICES.items() for value in values[1:]]
     together = {name: values[-1] for name, values in CHOICES.items()} | {"case": "lower"}
@@ -111,7 +111,7 @@ def normalisation_table(texts: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def coverage(charset: Charset, texts: Sequence[str]) -> dict[str, Any]:
-    """How much of `texts` a charset can spell, an ordinary space counted as known, since networks can have one more."""
+    """How many characters and lines of `texts` a charset covers; a space counts as known, since networks can add it."""
     found = asdict(charset.coverage([text.replace(" ", "") for text in texts]))
     found["characters_missing_distinct"] = len(found["missing"])
     found["missing"] = dict(list(found["missing"].items())[:_LISTED])
@@ -119,7 +119,7 @@ def coverage(charset: Charset, texts: Sequence[str]) -> dict[str, Any]:
 
 
 def bundled_coverage(texts: Sequence[str]) -> dict[str, Any]:
-    """How much of `texts` the dictionaries of the official weights can spell."""
+    """How many characters and lines of `texts` the dictionaries of the official weights cover."""
     by_file = {file: name for name, file in reversed(BUNDLED.items())}
     return {name: coverage(Charset.from_file(charset_path(name)), texts) for name in by_file.values()}
 
@@ -146,5 +146,5 @@ def duplicates(facts: dict[str, ImageFacts], records: Sequence[Record]) -> dict[
 
 
 def listed(names: Sequence[str]) -> dict[str, Any]:
-    """A list for the report that does not swell: its length and its beginning."""
+    """A list for the report: its length and its first entries."""
     return {"count": len(names), "first": list(names[:_LISTED])}

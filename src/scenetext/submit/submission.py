@@ -17,11 +17,18 @@ from typing import Any
 from scenetext.config import Config, load_config
 from scenetext.data.sources.images import open_images
 from scenetext.errors import InputError
-from scenetext.predict.images import Prediction, PredictionSummary, predict_images, warn_of_unreadable
+from scenetext.predict.images import (
+    Prediction,
+    PredictionSummary,
+    predict_images,
+    warn_of_passed_over,
+    warn_of_unreadable,
+)
 from scenetext.predict.model_folder import ONNX, PARAMETERS, PROGRAMS, read_inference_yml
 from scenetext.predict.recognizer import Recognizer
 from scenetext.runs.manifest import environment
 from scenetext.submit.score_table import add_submission_row
+from scenetext.system.file_names import shown_path
 from scenetext.system.files import MEGABYTE, read_json, replacing, sha256_bytes, sha256_file, write_json
 from scenetext.text.natural_order import natural_key, natural_order
 
@@ -76,7 +83,11 @@ def submit(
         "name": out.resolve().name,
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         **_prediction_facts(out / PREDICTIONS, summary),
-        "images": {"path": str(images), "count": len(rows), "names_sha256": names_hash(name for name, _ in rows)},
+        "images": {
+            "path": shown_path(images),
+            "count": len(rows),
+            "names_sha256": names_hash(name for name, _ in rows),
+        },
         "model": _model_facts(model_dir, size_bytes, engine),
         "scores": read_json(scores) if isinstance(scores, (str, Path)) else scores,
         "config": None if config is None else load_config(config).model_dump(),
@@ -114,6 +125,7 @@ def _read_rows(
     """Bare name and prediction of each image, in natural order of the bare names."""
     source = open_images(images)
     names = _bare_names(source.names(), images)
+    warn_of_passed_over(source)
     reader = Recognizer(model_dir, engine, batch_size)
     predictions = predict_images(reader, source, list(names.values()), progress)
     return list(zip(names, predictions, strict=True))

@@ -5,21 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-_DIGITS = re.compile(r"([0-9]+)")
+_DIGITS = re.compile(r"[0-9]+")
+
+KEY_END = "\0\0"
+"""Stands in a key before the name itself, and nowhere before."""
 
 
-def natural_key(name: str) -> tuple:
-    """A sorting key by which runs of the digits 0-9 compare as numbers and everything else by code point.
+def natural_key(name: str) -> str:
+    """A sorting key that compares runs of the digits 0 to 9 as numbers and everything else by code point.
+
+    A run becomes a zero, how many digits its number has, and these digits, so that comparing keys as text compares
+    numbers of any length. Names that differ only in leading zeros follow each other in the order of their text.
 
     Args:
-        name: a file name.
-
-    Returns:
-        A tuple to compare with those of other names; no two names have equal keys.
+        name: a name without the character U+0000, as all names of files are.
     """
-    parts = _DIGITS.split(name)  # text, digits, text, ..., text
-    pairs = zip(parts[::2], parts[1::2], strict=False)
-    return (*((text, int(digits)) for text, digits in pairs), (parts[-1], -1), name)
+    return f"{_DIGITS.sub(_counted, name)}{KEY_END}{name}"
 
 
 def natural_order(names: Iterable[str]) -> list[str]:
@@ -29,3 +30,8 @@ def natural_order(names: Iterable[str]) -> list[str]:
         names: file names.
     """
     return sorted(names, key=natural_key)
+
+
+def _counted(run: re.Match[str]) -> str:
+    digits = run[0].lstrip("0")
+    return f"\0{chr(len(digits) + 1)}{digits}"

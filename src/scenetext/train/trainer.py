@@ -19,6 +19,7 @@ from scenetext.config import Config
 from scenetext.data.batches import Batch, BatchPlan, load_ahead
 from scenetext.data.dataset import Lines
 from scenetext.data.pipeline import training_lines, training_sampler
+from scenetext.data.sources.images import passed_over_notes
 from scenetext.models import build_model
 from scenetext.models.device import choose_device, seed_everything
 from scenetext.models.targets import Targets
@@ -99,6 +100,7 @@ def train(config: Config, folder: str | Path, *, progress: bool = True) -> Train
     write_run_folder(folder, config, model.charset)
     with TrainingLog(folder, config, epochs * steps_per_epoch, state, progress) as log, deferred_interrupt() as stop:
         log.say(*notes_on_settings(config, state), *precision.notes, *weight_notes, *line_notes)
+        log.say(*passed_over_notes(lines.images, validation.images))
         log.pictures(lines)
         stopped = FINISHED
         while state.epoch < epochs and stopped == FINISHED:

@@ -7,18 +7,17 @@ from pathlib import Path
 
 from scenetext.config import Config
 from scenetext.data.pipeline import canvas_of, evaluation_lines
-from scenetext.data.transforms import decode_image
+from scenetext.errors import InputError
 from scenetext.evaluate.metrics import Scores, score
 from scenetext.models.distillation import DistillationModel
 from scenetext.models.recognition_model import RecognitionModel
+from scenetext.predict.images import read_records
 from scenetext.predict.model_reader import ModelReader
 from scenetext.train import parallel
 from scenetext.train.checkpoint import save_weights
 from scenetext.train.log import TrainingLog
 from scenetext.train.state import TrainingState
 from scenetext.train.weight_interpolation import WeightInterpolation
-
-EVALUATED_AT_ONCE = 512  # pictures held in memory while evaluating
 
 
 class Validation:
@@ -96,9 +95,9 @@ class Validation:
 
     def _read(self) -> list[str]:
         """The texts that the network reads on the pictures of the Eval section."""
-        texts: list[str] = []
-        for start in range(0, len(self.records), EVALUATED_AT_ONCE):
-            part = self.records[start : start + EVALUATED_AT_ONCE]
-            pictures = [decode_image(self.images.read(r.name), f"{r.name} ({r.place})") for r in part]
-            texts += [text for text, _ in self.reader(pictures)]
+        texts = []
+        for prediction in read_records(self.reader, self.records, self.images, progress=False):
+            if prediction.problem is not None:
+                raise InputError(prediction.problem)
+            texts.append(prediction.text)
         return texts

@@ -1,7 +1,7 @@
-"""Loading pretrained weights: from where, onto which keys, and a report of what became of each.
+"""Loading weights into a network, with a report on every parameter.
 
 A head trained on other characters is not thrown away: its columns are moved by character, so that finetuning on a
-smaller or larger dictionary starts from everything that was learnt.
+smaller or larger dictionary starts from all trained classes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import numpy as np
 
 from scenetext.errors import InputError
 from scenetext.text.charset import CLASSES_BEYOND_CTC, Charset, charset_path
-from scenetext.weights.sources import _read_source
+from scenetext.weights.onnx import name_tensors
+from scenetext.weights.sources import Arrays, read_source
 
 if TYPE_CHECKING:
     from scenetext.models.distillation import DistillationModel
@@ -40,16 +41,16 @@ STUDENT = "Student."  # before the keys of a distilled network in its training's
 
 @dataclass
 class LoadReport:
-    """What became of every parameter.
+    """What happened to every parameter.
 
     Attributes:
-        source: where the weights came from.
-        matched: keys taken as they are.
+        source: the weights, as given to `load_weights`.
+        matched: keys whose arrays were taken unchanged.
         sliced: keys of the head whose columns were moved by character.
         skipped: keys of the file that were not used, each with the reason.
-        left_out: keys of the file that only training uses (a branch that guides CTC, a teacher) and the network lacks.
-        missing: keys of the network that the file lacks; they keep their initial values.
-        kept, added, dropped: characters whose column was kept, starts anew, was left behind.
+        left_out: keys of the file that only training uses (an auxiliary branch, a teacher) and the network lacks.
+        missing: keys of the network that the file lacks; they keep their values.
+        kept, added, dropped: characters whose column was kept, was initialised, was left behind.
         fused: the file holds a fused network, so the network was fused to take it.
         random_backbone: nothing of the backbone came from the file.
     """
@@ -93,12 +94,15 @@ class LoadReport:
 def load_weights(
     model: RecognitionModel, source: str | Path, strict: bool = False, charset: Charset | None = None
 ) -> LoadReport:
-    """Loads weights into a recogniser.
+    """Loads weights into a network, which stays unchanged where that fails.
+
+    A file may hold a fused network: an ONNX graph always does. Then `model` is fused, too, as `model.fuse()` does it,
+    because its parameters have no place in an unfused one, and the report says so.
 
     Args:
-        model: the network; it is fused first when the file holds a fused network of its kind.
+        model: the network.
         source: a `.pdparams` file or its path without suffix, an `.onnx` file, an official model's name or URL, or
-            a model inside an installed wheel ("rapidocr:PP-OCRv6_rec_small", see `onnx_weights.WHEEL_MODELS`).
+            a model inside an installed wheel ("rapidocr:PP-OCRv6_rec_small", see `onnx.WHEEL_MODELS`).
         strict: refuse anything but a complete match (columns moved by character count as a match).
         charset: the characters that the file's head was trained on; by default those it is known to have (its ONNX
             metadata, `charset.txt` beside it, or an official dictionary of that many classes).
@@ -109,12 +113,30 @@ def load_weights(
     Raises:
         InputError: the file is missing or unsafe, nothing of it matches the network, or `strict` is not met.
     """
-    arrays, known_charset = _read_source(model, str(source))
-    arrays = _of_student(arrays, model)
-    charset = charset or known_charset
-    report = LoadReport(str(source), fused=_are_of_fused(arrays, model))
-    if report.fused and not model.fused:
+    found, known_charset = read_source(str(source), model.decoding)
+    if isinstance(found, list):
+        target = _fused_aside(model)
+        arrays = name_tensors(found, target)
+    else:
+        arrays = _of_student(found, model)
+        target = _counterpart(arrays, model)
+    report = LoadReport(str(source), fused=isinstance(found, list) or _is_fused(arrays, target))
+    taken = _matched(arrays, target, charset or known_charset, report)
+    _refuse(report, strict)
+    if target is not model:  # nothing can fail any more
         model.fuse()
+    state = model.state_dict()
+    aliases = _aliases(state)
+    for key, array in taken.items():
+        if key not in aliases:
+            state[key].set_value(array.astype(np.float32))
+    return report
+
+
+def _matched(
+    arrays: Arrays, model: RecognitionModel, charset: Charset | None, report: LoadReport
+) -> dict[str, np.ndarray]:
+    """The arrays that `model` takes, by its keys; fills the report."""
     state = model.state_dict()
     by_class = {id(entry.tensor): entry for entry in _class_tensors(model)}
     aliases = _aliases(state)
@@ -136,31 +158,49 @@ def load_weights(
             report.matched.append(key)
         if array is not None:
             taken[key] = array
-    report.missing = [k for k in state if k not in taken and aliases.get(k, k) not in taken]
+    report.missing = [key for key in state if key not in taken and aliases.get(key, key) not in taken]
     report.random_backbone = not any(BACKBONE.search(key) for key in taken)
-    _refuse(report, strict)
-    for key, array in taken.items():
-        if key not in aliases:
-            state[key].set_value(array.astype(np.float32))
-    return report
+    return taken
 
 
-def _of_student(arrays: dict[str, np.ndarray], model: RecognitionModel | DistillationModel) -> dict[str, np.ndarray]:
+def _of_student(arrays: Arrays, model: RecognitionModel | DistillationModel) -> Arrays:
     """A distilled network's own arrays under its own keys, unless the model holds its teacher, too."""
     if hasattr(model, "names") or not any(key.startswith(STUDENT) for key in arrays):
         return arrays
     return {key.removeprefix(STUDENT): array for key, array in arrays.items()}
 
 
-def _are_of_fused(arrays: dict[str, np.ndarray], model: RecognitionModel | DistillationModel) -> bool:
-    """Whether these are this network's arrays once fused: there are no statistics, and fusing makes more keys fit."""
-    if any(key.endswith(("._mean", "._variance")) for key in arrays):
-        return False
-    if model.fused:
-        return True
+def _is_fused(arrays: Arrays, target: RecognitionModel | DistillationModel) -> bool:
+    return target.fused and not _has_statistics(arrays)
+
+
+def _has_statistics(arrays: Arrays) -> bool:
+    """Whether the arrays of batch normalisations are there, which fusing folds away."""
+    return any(key.endswith(("._mean", "._variance")) for key in arrays)
+
+
+def _counterpart(arrays: Arrays, model: RecognitionModel | DistillationModel) -> RecognitionModel | DistillationModel:
+    """The network in the form that the arrays have: itself, or a fused copy where that has more of the keys."""
+    if model.fused or _has_statistics(arrays):
+        return model
     fused = copy.deepcopy(model)
     fused.fuse()
-    return len(arrays.keys() & fused.state_dict().keys()) > len(arrays.keys() & model.state_dict().keys())
+    more = len(arrays.keys() & fused.state_dict().keys()) > len(arrays.keys() & model.state_dict().keys())
+    return fused if more else model
+
+
+def _fused_aside(model: RecognitionModel | DistillationModel) -> RecognitionModel | DistillationModel:
+    """The network if it is fused, else a fused copy; random state and layers' name counters stay unchanged."""
+    import paddle
+
+    if model.fused:
+        return model
+    random_state = paddle.get_rng_state()
+    with paddle.utils.unique_name.guard():
+        fused = copy.deepcopy(model)
+        fused.fuse()
+    paddle.set_rng_state(random_state)
+    return fused
 
 
 def _aliases(state: dict) -> dict[str, str]:
@@ -208,8 +248,7 @@ def _slice_head(
     by_class = np.moveaxis(array, axis, 0).astype(np.float32)
     lead, by_class = by_class[: own.start], by_class[own.start :]
     moved = by_class[[0 if row is None else row for row in rows]]
-    # a new character starts as the mean of all and less likely than any known one: it neither shouts into the trained
-    # classes nor needs to be unlearnt
+    # a new character starts with the mean weights of all and the smallest bias, so it disturbs no trained class
     moved[[row is None for row in rows]] = by_class[1:].mean(axis=0) if array.ndim > 1 else by_class[1:].min()
     return np.moveaxis(np.concatenate([lead, moved]), 0, axis)
 

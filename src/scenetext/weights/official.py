@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-from scenetext.errors import InputError
+from scenetext.errors import InputError, nearest_hint
 from scenetext.system.archives import safe_untar
 from scenetext.system.download import DownloadError, download
 from scenetext.system.files import sha256_bytes
@@ -22,10 +22,10 @@ class OfficialWeights:
     """One published set of weights.
 
     Attributes:
-        urls: where it lies, the first tried first.
-        size_mb: the weights' size in 1,000,000 bytes as published, None where it is not.
-        score: the accuracy that its authors publish, with the benchmark it is from, "" where there is none.
-        size_bytes: the exact size of the file behind the address, where it is known.
+        urls: its addresses, in the order in which they are tried.
+        size_mb: the weights' published size in units of 1,000,000 bytes, None if it is not published.
+        score: the accuracy that its authors publish, with the name of the benchmark; "" if none is published.
+        size_bytes: the exact size of the file behind the address, None if it is unknown.
     """
 
     urls: tuple[str, ...]
@@ -78,11 +78,11 @@ OFFICIAL_WEIGHTS: dict[str, OfficialWeights] = {
 
 
 def fetch_official(name_or_url: str, folder: str | Path | None = None, progress: bool = True) -> Path:
-    """Fetches weights once and finds the `.pdparams` file in what came.
+    """Fetches weights once and finds the `.pdparams` file in them.
 
     Args:
         name_or_url: a name of `OFFICIAL_WEIGHTS`, or the address of a `.pdparams` file, `.tar` or `.tar.gz`.
-        folder: where fetched files are kept, by default `cache_folder()`.
+        folder: keeps fetched files; by default `cache_folder()`.
         progress: show a progress bar.
 
     Returns:
@@ -98,7 +98,9 @@ def fetch_official(name_or_url: str, folder: str | Path | None = None, progress:
     elif "://" in name_or_url:
         entry = OfficialWeights((name_or_url,))
     else:
-        raise InputError(f"There are no official weights {name_or_url!r}; there are {', '.join(OFFICIAL_WEIGHTS)}.")
+        raise InputError(
+            f"There are no official weights {name_or_url!r}; {nearest_hint(name_or_url, OFFICIAL_WEIGHTS)}."
+        )
     errors = []
     for url in entry.urls:  # the files behind a model's addresses differ in form, so they are no mirrors of each other
         file = folder / f"{sha256_bytes(url.encode())[:12]}-{PurePosixPath(urlsplit(url).path).name}"
@@ -112,7 +114,7 @@ def fetch_official(name_or_url: str, folder: str | Path | None = None, progress:
 
 
 def cache_folder() -> Path:
-    """Where fetched weights are kept: $SCENETEXT_CACHE, else `scenetext` in the user's cache folder."""
+    """The folder for fetched weights: $SCENETEXT_CACHE, else `scenetext` in the user's cache folder."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(os.environ.get("SCENETEXT_CACHE") or Path(base) / "scenetext")
 

@@ -1,14 +1,14 @@
 """The weights of an ONNX recogniser, such as the PP-OCR graphs that PyPI wheels carry, for our own networks.
 
 A graph exported from a re-parameterised network names its tensors by number, so tensors are matched by the order in
-which they are used: the graph's nodes stand in the order of the forward pass, and our network tells its own order when
-it is run once. Every shape is checked.
+which they are used: the graph's nodes are in the order of the forward pass, and running our network once shows the
+order of its layers. Every shape is checked.
 
-Where the graph keeps apart what our `fuse()` folds, it is folded here by the same rules, so that the two agree tensor
-by tensor: a batch normalisation into its convolution, and the affine of PP-OCRv4 (a factor and a shift of one number
-each, see `models.pplcnet_v3`) into the convolution before it or, behind an activation, into the next one. There its
-shift stays a tensor of its own if that convolution pads, and both numbers stay if anything but one convolution reads
-the result.
+Some graphs keep layers apart that our `fuse()` folds. They are folded here by the same rules, so that the two agree
+tensor by tensor: a batch normalisation into its convolution, and the affine of PP-OCRv4 (a factor and a shift of one
+number each, see `models.backbones.pplcnet_v3`) into the convolution before it or, behind an activation, into the next
+one. There its shift remains a tensor of its own if that convolution pads, and both numbers remain if anything but one
+convolution reads the result.
 """
 
 from __future__ import annotations
@@ -17,12 +17,16 @@ import importlib.util
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from scenetext.errors import InputError
 from scenetext.text.charset import Charset
+
+if TYPE_CHECKING:
+    from scenetext.models.distillation import DistillationModel
+    from scenetext.models.recognition_model import RecognitionModel
 
 # models inside installed wheels: our name → (package, file inside it)
 WHEEL_MODELS = {
@@ -32,7 +36,7 @@ WHEEL_MODELS = {
 
 
 def is_wheel_source(source: str) -> bool:
-    """Whether weights are named as those of a wheel, "package:model"; a model that is not there is refused later."""
+    """Whether a name is that of weights in a wheel, "package:model"; `wheel_model` refuses unknown models."""
     package, colon, _ = source.partition(":")
     return bool(colon) and package in {package for package, _ in WHEEL_MODELS.values()}
 
@@ -82,7 +86,7 @@ class _Graph:
         return readers
 
     def weights(self, node: Any) -> list[np.ndarray]:
-        """The float tensors that a node reads; numbers that stand alone are none."""
+        """The float tensors of more than one number that a node reads."""
         own = [self.constants[name] for name in node.input if name in self.constants]
         return [array for array in own if array.dtype == np.float32 and array.size > 1]
 
@@ -102,8 +106,8 @@ class _Graph:
     def affine(self, node: Any) -> tuple[np.ndarray, np.ndarray, str, str] | None:
         """The factor, the shift, the input and the output of an affine that starts at this node.
 
-        A product and a sum with single numbers, one right after the other. A shift of exactly zero is no learnt one but
-        Paddle's `scale` operator, and a clip behind them makes a hard sigmoid.
+        A product and a sum with single numbers, one right after the other. A shift of exactly zero is not a parameter
+        but Paddle's `scale` operator, and a clip behind them makes a hard sigmoid.
         """
         add = self.only_reader(node.output[0], "Add") if node.op_type == "Mul" else None
         factor, shift = self.lone_number(node), self.lone_number(add) if add is not None else None
@@ -115,8 +119,8 @@ class _Graph:
 def read_onnx(path: str | Path) -> tuple[list[np.ndarray], Charset | None]:
     """Reads the float tensors of an ONNX graph in the order of their use, and the characters of its classes.
 
-    Batch normalisations and affines are folded as the module says, so that every convolution and linear layer yields a
-    weight and a bias. Other numbers that stand alone (epsilons, scales) are left out.
+    Batch normalisations and affines are folded as described above, so that every convolution and linear layer yields a
+    weight and a bias. Other single numbers (epsilons, scales) are left out.
 
     Returns:
         The tensors, and the characters from the metadata `character` with the appended space, if there are any.
@@ -137,7 +141,9 @@ def read_onnx(path: str | Path) -> tuple[list[np.ndarray], Charset | None]:
 def _folded_tensors(graph: _Graph) -> list[np.ndarray]:
     tensors: list[np.ndarray] = []
     conv_output, is_biased = "", False  # of the convolution whose tensors are the last ones of the list
-    handed_on: dict[str, tuple[np.ndarray, np.ndarray]] = {}  # factor and shift that the one reader of a tensor takes
+    pending: dict[
+        str, tuple[np.ndarray, np.ndarray]
+    ] = {}  # factor and shift for the one reader of a tensor, by its name
 
     def fold_back(factor: np.ndarray, shift: np.ndarray) -> None:
         bias = tensors.pop() * factor + shift if is_biased else shift
@@ -148,8 +154,8 @@ def _folded_tensors(graph: _Graph) -> list[np.ndarray]:
         affine = graph.affine(node)
         if node.op_type == "Conv":
             weight, biases = own[0], own[1:]
-            if node.input[0] in handed_on:
-                factor, shift = handed_on.pop(node.input[0])
+            if node.input[0] in pending:
+                factor, shift = pending.pop(node.input[0])
                 shifted = weight.sum(axis=tuple(range(1, weight.ndim))) * shift
                 weight, biases = weight * factor, [shifted + sum(biases)]
             tensors += [weight, *biases]
@@ -170,9 +176,9 @@ def _folded_tensors(graph: _Graph) -> list[np.ndarray]:
                 tensors += [factor, shift]
             elif _pads(conv):
                 tensors.append(shift / factor)  # w (s x + t) = (s w) (x + t / s)
-                handed_on[after] = factor, np.zeros_like(shift)
+                pending[after] = factor, np.zeros_like(shift)
             else:
-                handed_on[after] = factor, shift
+                pending[after] = factor, shift
         elif own:
             tensors += own
             conv_output = ""
@@ -183,33 +189,28 @@ def _pads(conv: Any) -> bool:
     return any(side for attribute in conv.attribute if attribute.name == "pads" for side in attribute.ints)
 
 
-def name_tensors(tensors: list[np.ndarray], model, image_shape: tuple[int, int, int]) -> dict[str, np.ndarray]:
+def name_tensors(
+    tensors: list[np.ndarray],
+    model: RecognitionModel | DistillationModel,
+    image_size: tuple[int, int] | None = None,
+) -> dict[str, np.ndarray]:
     """Gives the tensors of a graph the keys of a fused network of the same structure.
 
     Args:
         tensors: in order of use, from `read_onnx`.
-        model: a fused `RecognitionModel`; it is run once on a grey image to learn its order.
-        image_shape: (channels, height, width) of that image.
+        model: a fused network; it is run once on a grey image to record the order of its layers.
+        image_size: (height, width) in pixels of that image; by default the network's own `image_size`.
 
     Raises:
-        InputError: the graph and the network differ in the number or the shape of their tensors.
+        InputError: the graph and the network differ in the number or the shape of their tensors, or no size is known.
     """
-    import paddle
-
-    order: list[str] = []
-    hooks = []
-    for name, layer in model.named_sublayers():
-        keys = [f"{name}.{part}" for part, _ in layer.named_parameters(include_sublayers=False)]
-        if keys:
-            hooks.append(layer.register_forward_pre_hook(lambda _layer, _inputs, keys=keys: order.extend(keys)))
-    was_training = model.training
-    model.eval()
-    with paddle.no_grad():
-        model(paddle.zeros([1, *image_shape]))
-    for hook in hooks:
-        hook.remove()
-    if was_training:
-        model.train()
+    size = image_size or model.image_size
+    if size is None:
+        raise InputError(
+            "The size of the network's pictures is unknown, so an ONNX graph cannot be loaded: give image_shape in "
+            "RecResizeImg of the configuration's Train or Eval."
+        )
+    order = _keys_in_order(model, size)
     if len(order) != len(tensors):
         raise InputError(f"The ONNX graph holds {len(tensors)} tensors, the network {len(order)}: another network?")
     state = model.state_dict()
@@ -221,3 +222,26 @@ def name_tensors(tensors: list[np.ndarray], model, image_shape: tuple[int, int, 
             raise InputError(f"{key} is {shape} in the network and {tensor.shape} in the ONNX graph.")
         named[key] = tensor if is_head else tensor.reshape(shape)
     return named
+
+
+def _keys_in_order(model: RecognitionModel | DistillationModel, size: tuple[int, int]) -> list[str]:
+    """The keys of the parameters in the order of their use in a forward pass; `size` is (height, width) in pixels."""
+    import paddle
+
+    order: list[str] = []
+    hooks = []
+    for name, layer in model.named_sublayers():
+        keys = [f"{name}.{part}" for part, _ in layer.named_parameters(include_sublayers=False)]
+        if keys:
+            hooks.append(layer.register_forward_pre_hook(lambda _layer, _inputs, keys=keys: order.extend(keys)))
+    was_training = model.training
+    model.eval()
+    try:
+        with paddle.no_grad():
+            model(paddle.zeros([1, 3, *size]))
+    finally:
+        for hook in hooks:
+            hook.remove()
+        if was_training:
+            model.train()
+    return order

@@ -1,7 +1,7 @@
 """OpenOCR's PyTorch weights of SVTRv2 under this project's names.
 
-Reference: OpenOCR, configs/rec/svtrv2 (the English T, S and B of arXiv:2411.15858). A `.pth` is read where PyTorch is;
-its "state_dict" as numpy arrays comes in here, and `paddle.save` writes what goes out.
+Reference: OpenOCR, configs/rec/svtrv2 (the English T, S and B of arXiv:2411.15858). Load the `.pth` with PyTorch, give
+its "state_dict" as numpy arrays to `from_openocr`, and write the result with `paddle.save`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 from scenetext.errors import InputError
 
-GUIDE_CLASSES_MORE = 4  # start of line, beyond its left, beyond its right, padding: behind the characters
+EXTRA_SMTR_CLASSES = 4  # start of line, beyond its left, beyond its right, padding: behind the characters
 FIRST_CONVOLUTION = "backbone.pope.patch_embed.0.conv.weight"
 RENAMINGS = (  # pattern, replacement, in this order
     (r"^encoder\.", "backbone."),
@@ -44,15 +44,15 @@ RENAMINGS = (  # pattern, replacement, in this order
 
 
 def from_openocr(state: Mapping[str, np.ndarray], img_mode: str = "RGB") -> dict[str, np.ndarray]:
-    """An OpenOCR SVTRv2 with RCTCDecoder, with or without its SMTR guide, under our parameters' names.
+    """An OpenOCR SVTRv2 with RCTCDecoder, with or without its auxiliary SMTR branch, under our parameters' names.
 
     Args:
         state: its weights.
-        img_mode: order of the colours that it was trained on, of its config's transforms. Lines are BGR here, so the first
-            convolution of a network that was trained on RGB, as the English ones were, gets its input channels turned.
+        img_mode: the order of colours in training, from its config's transforms. Lines are BGR here, so the first
+            convolution of a network that was trained on RGB, as the English ones were, has its input channels reversed.
 
     Raises:
-        InputError: a guide of several layers, which SVTRv2 has none of, or another `img_mode`.
+        InputError: an auxiliary branch of several layers, which SVTRv2 does not have, or another `img_mode`.
     """
     if img_mode not in ("RGB", "BGR"):
         raise InputError(f"img_mode is {img_mode!r}; known are RGB and BGR.")
@@ -64,12 +64,12 @@ def from_openocr(state: Mapping[str, np.ndarray], img_mode: str = "RGB") -> dict
         for pattern, replacement in RENAMINGS:
             name = re.sub(pattern, replacement, name)
         if ".cmff_decoder." in name:
-            raise InputError(f"{key} belongs to a guide of several layers; SVTRv2's has one.")
+            raise InputError(f"{key} belongs to an auxiliary branch of several layers; SVTRv2's has one.")
         found[name] = _value(name, np.asarray(value, np.float32))
     if img_mode == "RGB" and FIRST_CONVOLUTION in found:
         found[FIRST_CONVOLUTION] = found[FIRST_CONVOLUTION][:, ::-1].copy()  # (D, 3, 3, 3)
     if "head.sgm.char_embed.weight" in found:
-        classes = len(found["head.sgm.char_embed.weight"]) - GUIDE_CLASSES_MORE
+        classes = len(found["head.sgm.char_embed.weight"]) - EXTRA_SMTR_CLASSES
         for name, axis in (("char_embed.weight", 0), ("classifier.weight", 1), ("classifier.bias", 0)):
             found[f"head.sgm.{name}"] = np.take(found[f"head.sgm.{name}"], range(classes), axis)
     return found

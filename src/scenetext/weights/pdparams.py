@@ -1,16 +1,16 @@
-"""Reading Paddle's pickled weight files without running what a stranger put into them."""
+"""Reading Paddle's pickled weight files without running code in them."""
 
 from __future__ import annotations
 
 import pickle
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from scenetext.errors import InputError
 
-# what numpy arrays in a pickle are made of, in numpy 1 and 2; everything else a pickle may name is refused
+# the globals of pickled numpy arrays, of numpy 1 and 2; every other global is refused
 ALLOWED_GLOBALS = {
     ("builtins", "tuple"),  # paddle.save makes (name, array) of a tensor inside other containers
     ("collections", "OrderedDict"),
@@ -24,14 +24,14 @@ ALLOWED_GLOBALS = {
     ("numpy._core.numeric", "_frombuffer"),
     ("numpy.core.numeric", "_frombuffer"),
 }
-# what the unpickler raises on bytes that are none of its own
+# the unpickler's exceptions on other bytes
 BROKEN_PICKLE = (pickle.UnpicklingError, EOFError, ValueError, LookupError, AttributeError, TypeError)
 BROKEN_PICKLE += (OverflowError, MemoryError)  # a length that the bytes claim
 NAME_TABLE = "StructuredToParameterName@@"  # paddle.save's map from keys to its own parameter names
 
 
 class _ArrayUnpickler(pickle.Unpickler):
-    def __init__(self, file, path: Path):
+    def __init__(self, file: IO[bytes], path: Path):
         super().__init__(file, encoding="latin1")
         self.path = path
 

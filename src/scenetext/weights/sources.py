@@ -1,4 +1,4 @@
-"""Where weights come from: a file, an address, an official model's name, an installed wheel."""
+"""Reading weights: from a file, an address, an official model's name or an installed wheel; no network is changed."""
 
 from __future__ import annotations
 
@@ -6,26 +6,35 @@ from pathlib import Path
 
 import numpy as np
 
-from scenetext.models.recognition_model import RecognitionModel
 from scenetext.text.charset import CLASSES_BEYOND_CTC, Charset
-from scenetext.weights.onnx import is_wheel_source, name_tensors, read_onnx, wheel_model
+from scenetext.weights.onnx import is_wheel_source, read_onnx, wheel_model
 from scenetext.weights.pdparams import read_pdparams, with_suffix
 
 DICTIONARY_BESIDE_WEIGHTS = "charset.txt"
 
+Arrays = dict[str, np.ndarray]
+"""Arrays by the keys of a state_dict."""
 
-def _read_source(model: RecognitionModel, source: str) -> tuple[dict[str, np.ndarray], Charset | None]:
+
+def read_source(source: str, layout: str = "ctc") -> tuple[Arrays | list[np.ndarray], Charset | None]:
+    """Reads weights, fetching them first where `source` is a name or an address.
+
+    Args:
+        source: see `loading.load_weights`.
+        layout: "ctc" or "attention", which classes the head has beside the characters.
+
+    Returns:
+        The arrays by key; of an ONNX graph, which has no keys, a list of the fused network's tensors in the order of
+        their use. And the characters of their classes, where they are known.
+    """
     if is_wheel_source(source) or source.endswith(".onnx"):
-        path = wheel_model(source) if is_wheel_source(source) else Path(source)
-        tensors, charset = read_onnx(path)
-        model.fuse()
-        return name_tensors(tensors, model, (3, 48, 320)), charset
+        return read_onnx(wheel_model(source) if is_wheel_source(source) else Path(source))
     path = _local_file(source)
     arrays = read_pdparams(path)
-    return arrays, _charset_beside(path.parent, arrays, model.decoding)
+    return arrays, _charset_beside(path.parent, arrays, layout)
 
 
-def _charset_beside(folder: Path, arrays: dict[str, np.ndarray], layout: str) -> Charset | None:
+def _charset_beside(folder: Path, arrays: Arrays, layout: str) -> Charset | None:
     """The dictionary that a run keeps with its weights, with or without the space as the number of classes asks."""
     path = folder / DICTIONARY_BESIDE_WEIGHTS
     if not path.is_file():

@@ -8,22 +8,28 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
 
+from scenetext.data.sources.folder import FolderWalk
 from scenetext.data.sources.names import Names
+from scenetext.data.sources.picture_files import PassedOver
 from scenetext.errors import InputError
+from scenetext.system.file_names import shown_path
 from scenetext.system.files import size_and_time
 from scenetext.text.records import RecordTable
+
+DATA_FILE = "data.mdb"
+"""The file that makes a folder an LMDB."""
 
 _OPEN: WeakValueDictionary[tuple[int, int], Any] = WeakValueDictionary()  # environments by device and inode
 
 
 class Lmdb:
-    """The lines of one LMDB, read from the mapped file when asked for.
+    """The lines of one LMDB, each read from the mapped file when asked for.
 
     Threads may read at the same time.
 
     Args:
         path: the folder that holds data.mdb.
-        prefix: what stands before the number in a line's name.
+        prefix: the folder before the number in a line's name, with its slash, or "".
 
     Raises:
         InputError: it is no LMDB, or not one of text lines.
@@ -34,7 +40,9 @@ class Lmdb:
         self._environment = _environment(path)
         count = self.get("num-samples") or b""
         if not count.isdigit():
-            raise InputError(f"{path} is an LMDB whose key num-samples holds no number, so not one of text lines.")
+            raise InputError(
+                f"{shown_path(path)} is an LMDB whose key num-samples holds no number, so not one of text lines."
+            )
         self.count = int(count)
 
     def get(self, key: str) -> bytes | None:
@@ -57,32 +65,43 @@ class Lmdb:
             for number in range(1, self.count + 1):
                 key = b"label-%09d" % number
                 if cursor.key() != key and not cursor.set_key(key):
-                    raise InputError(f"{self.path} holds no {key.decode()}, but num-samples is {self.count}.")
+                    raise InputError(
+                        f"{shown_path(self.path)} holds no {key.decode()}, but num-samples is {self.count}."
+                    )
                 try:
                     yield cursor.value().decode("utf-8")
                 except UnicodeDecodeError:
-                    raise InputError(f"{self.path}: {key.decode()} is not UTF-8.") from None
+                    raise InputError(f"{shown_path(self.path)}: {key.decode()} is not UTF-8.") from None
                 cursor.next()
 
     def _place(self, _name: str, number: int) -> str:
-        return f"{self.path}:image-{number:09d}"
+        return f"{shown_path(self.path)}:image-{number:09d}"
 
 
 class Lmdbs:
-    """Images of an LMDB, or of all LMDBs below a folder: "000000017", and below a folder "ic15/000000017".
+    """Pictures of an LMDB, or of all LMDBs below a folder: "000000017", and below a folder "ic15/000000017".
+
+    Links to folders are followed. Names are in natural order of the folders.
 
     Args:
         path: the LMDB, or the folder.
 
+    Attributes:
+        path: as given.
+        parts: the LMDBs.
+        passed_over: always empty: every line of an LMDB is a picture.
+
     Raises:
-        InputError: there is none, or one is no LMDB of text lines.
+        InputError: there is no LMDB, or one is not of text lines.
     """
 
     def __init__(self, path: Path):
         self.path = path
-        self.parts = [Lmdb(folder, _prefix(folder, path)) for folder in _folders(path)]
+        self.passed_over = PassedOver()
+        folders = ((folder, prefix) for folder, prefix in FolderWalk(path).folders() if (folder / DATA_FILE).is_file())
+        self.parts = [Lmdb(folder, prefix) for folder, prefix in folders]
         if not self.parts:
-            raise InputError(f"{path} is no LMDB (it has no data.mdb), and no folder below it is one.")
+            raise InputError(f"{shown_path(path)} is no LMDB (it has no {DATA_FILE}), and no folder below it is one.")
         self._by_prefix = {part.prefix: part for part in self.parts}
 
     def names(self) -> Names:
@@ -92,17 +111,17 @@ class Lmdbs:
         part, number = self._find(name)
         data = part.get(f"image-{number}") if part else None
         if data is None:
-            raise InputError(f"{part.path if part else self.path} holds no image-{number}.")
+            raise InputError(f"{shown_path(part.path if part else self.path)} holds no image-{number}.")
         return data
 
     def place(self, name: str) -> str:
         part, number = self._find(name)
-        return f"{part.path if part else self.path}:image-{number}"
+        return f"{shown_path(part.path if part else self.path)}:image-{number}"
 
     def fingerprint(self, name: str) -> tuple[int, int]:
-        """Those of the file that holds the image: they are the same for every name in it, even for one that is missing."""
+        """Size and time of the LMDB's file: the same numbers for every name in it, even for a missing one."""
         part, _ = self._find(name)
-        return size_and_time((part.path if part else self.path) / "data.mdb")
+        return size_and_time((part.path if part else self.path) / DATA_FILE)
 
     def _find(self, name: str) -> tuple[Lmdb | None, str]:
         """The LMDB, None when there is no such one, and the number in it."""
@@ -115,22 +134,13 @@ def _environment(path: Path) -> Any:
     """The opened LMDB. One process may open it once only, so those that are open are shared."""
     import lmdb
 
-    status = os.stat(path / "data.mdb")
+    status = os.stat(path / DATA_FILE)
     key = (status.st_dev, status.st_ino)
     environment = _OPEN.get(key)
     if environment is None:
         try:
             environment = lmdb.open(str(path), readonly=True, lock=False, readahead=False, meminit=False)
         except lmdb.Error as error:
-            raise InputError(f"{path / 'data.mdb'} is no LMDB that can be read ({error}).") from None
+            raise InputError(f"{shown_path(path / DATA_FILE)} is no LMDB that can be read ({error}).") from None
         _OPEN[key] = environment
     return environment
-
-
-def _folders(path: Path) -> list[Path]:
-    """All folders with a data.mdb at and below a path, sorted."""
-    return sorted(Path(folder) for folder, _, files in os.walk(path) if "data.mdb" in files)
-
-
-def _prefix(folder: Path, path: Path) -> str:
-    return "" if folder == path else f"{folder.relative_to(path).as_posix()}/"

@@ -1,6 +1,6 @@
 """The directory of a zip, read from the disk entry by entry: `zipfile` keeps half a kilobyte for each.
 
-PKWARE's APPNOTE.TXT: 4.3.12 the directory's entries, 4.3.14 to 4.3.16 its end, 4.3.7 what stands before an entry's
+PKWARE's APPNOTE.TXT: 4.3.12 the directory's entries, 4.3.14 to 4.3.16 its end, 4.3.7 the header before an entry's
 bytes, 4.5.3 numbers beyond 32 bits.
 """
 
@@ -17,17 +17,21 @@ from typing import NamedTuple
 
 from scenetext.errors import InputError
 from scenetext.system.archives import ENCRYPTED, entry_name
+from scenetext.system.file_names import shown_name, shown_path
 
 _ENTRY, _LOCAL, _END = struct.Struct("<4s6H3L5H2L"), struct.Struct("<4s5H3L2H"), struct.Struct("<4s4H2LH")
 _END64, _LOCATOR64 = struct.Struct("<4sQ2H2L4Q"), struct.Struct("<4sLQL")
+_VARIABLE_SIZES, _VARIABLE_SIZES_AT = struct.Struct("<3H"), 28  # of an entry's name, extra field and comment
 _LONGEST_COMMENT = 0xFFFF
-_IN_EXTRA = 0xFFFFFFFF  # the number stands in the extra field of kind 1
+_LONGEST_ENTRY = _ENTRY.size + 3 * 0xFFFF
+_BLOCK_BYTES = 1 << 20  # of the directory read at once
+_IN_EXTRA = 0xFFFFFFFF  # the number is in the extra field of kind 1
 _STORED, _DEFLATED = 0, 8
 _LARGEST_BYTES = 1 << 30  # no picture unpacks to more
 
 
 class ZipEntry(NamedTuple):
-    """A file in a zip: its path there, how it is packed, and where, in bytes from the zip's begin."""
+    """A file in a zip: its path there with forward slashes, how it is packed, and at which byte of the zip."""
 
     path: str
     flags: int
@@ -39,7 +43,7 @@ class ZipEntry(NamedTuple):
 
 
 class ZipDirectory:
-    """A zip whose entries are looked up by where they stand in its directory.
+    """A zip whose entries are looked up by their position in its directory.
 
     Threads may read at the same time. The file stays open as long as this lives.
 
@@ -70,7 +74,7 @@ class ZipDirectory:
                 raise self._broken()
         if disk:
             raise InputError(
-                f"{path} is the last of several volumes: pack its files into one zip, or several whole ones."
+                f"{shown_path(path)} is the last of several volumes: pack its files into one zip or several whole ones."
             )
         self._start = self._end - directory_bytes
         self._shift = self._start - directory_at  # of a zip behind a program that unpacks it
@@ -78,22 +82,24 @@ class ZipDirectory:
             raise self._broken()
 
     def entries(self) -> Iterator[tuple[int, ZipEntry]]:
-        """Every entry, in the directory's order, and where it stands."""
+        """The position of every entry and the entry, in the directory's order."""
         with open(self.path, "rb") as file:
             file.seek(self._start)
-            at = self._start
+            at, block, offset, is_whole = self._start, b"", 0, False
             while at < self._end:
-                fixed = file.read(_ENTRY.size)
-                if len(fixed) < _ENTRY.size or fixed[:4] != b"PK\1\2":
-                    raise self._broken()
-                variable = file.read(_variable_bytes(fixed))
-                yield at, self._entry(fixed, variable)
-                at += len(fixed) + len(variable)
+                if len(block) - offset < _LONGEST_ENTRY and not is_whole:
+                    more = file.read(_BLOCK_BYTES)
+                    block, offset, is_whole = block[offset:] + more, 0, not more
+                entry, size = self._entry(block, offset)
+                yield at, entry
+                at, offset = at + size, offset + size
 
     def entry(self, at: int) -> ZipEntry:
-        """The entry that stands there."""
+        """The entry at a position."""
         fixed = self._read(at, _ENTRY.size)
-        return self._entry(fixed, self._read(at + _ENTRY.size, _variable_bytes(fixed)))
+        variable_bytes = sum(_VARIABLE_SIZES.unpack_from(fixed, _VARIABLE_SIZES_AT))
+        entry, _ = self._entry(fixed + self._read(at + _ENTRY.size, variable_bytes), 0)
+        return entry
 
     def read(self, entry: ZipEntry) -> bytes:
         """The bytes of a file.
@@ -101,7 +107,7 @@ class ZipDirectory:
         Raises:
             InputError: they are damaged, or packed in a way that is not read here.
         """
-        place = f"{self.path}:{entry.path}"
+        place = f"{shown_path(self.path)}:{entry.path}"
         if entry.flags & ENCRYPTED or entry.method not in (_STORED, _DEFLATED):
             how = "encrypted" if entry.flags & ENCRYPTED else f"packed by method {entry.method}"
             raise InputError(
@@ -118,18 +124,44 @@ class ZipDirectory:
             raise InputError(f"{place} is broken in the zip (its checksum is another): fetch the zip again.")
         return data
 
-    def _entry(self, fixed: bytes, variable: bytes) -> ZipEntry:
-        (_, _, _, flags, method, _, _, crc, packed, size, name_bytes, extra_bytes, _, _, _, _, at) = _ENTRY.unpack(
-            fixed
-        )
-        if _IN_EXTRA in (packed, size, at):
-            numbers = _numbers_in(variable[name_bytes : name_bytes + extra_bytes])
-            if len(numbers) < (size, packed, at).count(_IN_EXTRA):
+    def _entry(self, data: bytes, at: int) -> tuple[ZipEntry, int]:
+        """The entry that begins there in some bytes of the directory, and how many of them it takes."""
+        if len(data) - at < _ENTRY.size:
+            raise self._broken()
+        (
+            signature,
+            _,
+            _,
+            flags,
+            method,
+            _,
+            _,
+            crc,
+            packed,
+            size,
+            name_bytes,
+            extra_bytes,
+            comment_bytes,
+            _,
+            _,
+            _,
+            local,
+        ) = _ENTRY.unpack_from(data, at)
+        name_at = at + _ENTRY.size
+        extra_at = name_at + name_bytes
+        end = extra_at + extra_bytes + comment_bytes
+        if signature != b"PK\1\2" or end > len(data):
+            raise self._broken()
+        if _IN_EXTRA in (packed, size, local):
+            numbers = _numbers_in(data[extra_at : extra_at + extra_bytes])
+            if len(numbers) < (size, packed, local).count(_IN_EXTRA):
                 raise self._broken()
-            # those that do not fit stand there in this order
-            size, packed, at = (numbers.pop(0) if number == _IN_EXTRA else number for number in (size, packed, at))
-        name = entry_name(variable[:name_bytes].partition(b"\0")[0])
-        return ZipEntry(name, flags, method, crc, packed, size, at + self._shift)
+            # the extra field holds the numbers that do not fit, in this order
+            size, packed, local = (
+                numbers.pop(0) if number == _IN_EXTRA else number for number in (size, packed, local)
+            )
+        path = _shown_path(entry_name(data[name_at:extra_at].partition(b"\0")[0]))
+        return ZipEntry(path, flags, method, crc, packed, size, local + self._shift), end - at
 
     def _unpack(self, form: struct.Struct, at: int) -> tuple:
         return form.unpack(self._read(at, form.size))
@@ -149,12 +181,18 @@ class ZipDirectory:
         return data
 
     def _broken(self) -> InputError:
-        return InputError(f"{self.path} is no whole zip file: fetch it again.")
+        return InputError(f"{shown_path(self.path)} is no whole zip file: fetch it again.")
 
 
-def _variable_bytes(fixed: bytes) -> int:
-    """How long name, extra field and comment are behind the fixed part of an entry."""
-    return sum(struct.unpack_from("<3H", fixed, 28))
+def _shown_path(path: str) -> str:
+    """The path of an entry with single forward slashes, without parts that are only a dot, as `shown_name` shows it."""
+    if path.isprintable() and not ("\\" in path or "//" in path or "./" in path):  # nearly all paths
+        return path
+    *folders, last = path.replace("\\", "/").split("/")  # some programs of Windows write backslashes
+    kept = [
+        folder for number, folder in enumerate(folders) if folder not in (".", "") or (folder == "" and number == 0)
+    ]
+    return "/".join(map(shown_name, [*kept, last]))  # the last part of a folder's own entry is empty
 
 
 def _numbers_in(extra: bytes) -> list[int]:
