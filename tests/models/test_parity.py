@@ -10,6 +10,7 @@ import paddle
 import pytest
 from parity import fill, inputs, read_table
 
+from scenetext.config import load_config
 from scenetext.models import build_model
 from scenetext.train.losses import ctc_loss
 from scenetext.train.optimiser import build_optimiser
@@ -128,7 +129,7 @@ def three_adam_steps(shared: Path) -> tuple[list[float], dict[str, float], dict[
             "regularizer": {"name": "L2", "factor": 1e-5},
         }
     }
-    optimiser = build_optimiser(config, model, 1, 3)
+    optimiser = build_optimiser(load_config(config), model, 1, 3)
     model.train()
     images = inputs(tuple(table["input_shape"]))
     ids, lengths = paddle.to_tensor(z["labels"].astype(np.int32)), paddle.to_tensor(z["lengths"])

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 
+from scenetext.config import load_config
 from scenetext.data.dataset import Lines
 from scenetext.data.pipeline import evaluation_lines
 from scenetext.errors import InputError
@@ -220,7 +221,7 @@ def test_several_files_with_ratios_give_the_lines_that_the_seed_chooses(tmp_path
     ]
     ratios = [0.5, 1.0, 0.3]
     dataset = {"data_dir": str(tmp_path), "label_file_list": list(map(str, files)), "ratio_list": ratios}
-    found, _ = evaluation_lines({"Global": {"seed": 3}, "Eval": {"dataset": dataset}})
+    found, _ = evaluation_lines(load_config({"Global": {"seed": 3}, "Eval": {"dataset": dataset}}))
     expected = []
     for number, (file, ratio) in enumerate(zip(files, ratios, strict=True)):
         own = plainly(file)
@@ -237,6 +238,6 @@ def test_labels_of_an_lmdb_are_read_with_their_locations(tmp_path):
         for number, text in enumerate(texts, 1):
             transaction.put(f"label-{number:09d}".encode(), text.encode())
     dataset = {"name": "LMDBDataSet", "data_dir": str(tmp_path)}
-    found, _ = evaluation_lines({"Eval": {"dataset": dataset}})
+    found, _ = evaluation_lines(load_config({"Eval": {"dataset": dataset}}))
     names = [f"{number:09d}" for number in range(1, 5)]
     assert list(found) == [Record(n, t, f"{tmp_path}:image-{n}") for n, t in zip(names, texts, strict=True)]
