@@ -1,5 +1,6 @@
 # make demo   installs what is needed and walks the six notebooks on a drawn sample competition
 # make test   installs what is needed and runs the tests
+# make lint   installs what is needed and checks the style: ruff check, ruff format
 # make lab    installs what is needed and opens the notebooks in JupyterLab
 #
 # An active virtual environment, or the conda environment `scenetext`, is used as it is; otherwise .venv is made.
@@ -13,7 +14,7 @@ STAMP := $(ENV)/.scenetext-installed
 EXTRAS ?= cpu,dev
 PIP = $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test lab install
+.PHONY: demo test lint lab install
 
 demo: install
 	$(BIN)/scenetext demo
@@ -21,6 +22,10 @@ demo: install
 # Two workers of one thread each. What a file's tests share is made once, by the worker that has the file.
 test: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+lint: install
+	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check src tests
 
 lab: install
 	$(BIN)/jupyter lab notebooks

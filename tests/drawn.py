@@ -58,12 +58,11 @@ def tiny_config(folder: Path, **settings) -> dict:
             "Head": {"name": "CTCHead", "fc_decay": 0.0},
         },
         "Loss": {"name": "CTCLoss"},
-        "PostProcess": {"name": "CTCLabelDecode"},
         "Metric": {"name": "RecMetric", "main_indicator": "acc"},
         "Train": {
             "dataset": dataset,
             "sampler": {"name": "WidthBucketSampler", "max_width": 256},
             "loader": {"batch_size_per_card": 4},
         },
-        "Eval": {"dataset": dataset, "loader": {"batch_size_per_card": 4}},
+        "Eval": {"dataset": dataset},
     }

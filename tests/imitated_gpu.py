@@ -1,9 +1,9 @@
-"""A CPU that passes for a GPU, so that mixed precision can be tried where Paddle has none.
+"""A CPU that imitates a GPU, so that mixed precision can be tested on a machine for which Paddle has none.
 
-Paddle's own code casts, scales and skips; only its questions after the device are answered for it. A CPU has no
-convolution and no matrix product in half precision, so these two round what they take and what they give. Everything
-else Paddle's tracer casts to float32, as it does on a GPU where that lacks an operation: what a GPU computes in half
-precision beyond convolutions and products is not imitated.
+Paddle's own code casts, scales and skips; only its checks of the device are replaced. A CPU has no convolution and no
+matrix product in half precision, so these two round their inputs and their outputs. Paddle's tracer casts the inputs of
+all other operations to float32, as it does on a GPU for operations that have no half precision. Other operations that a
+GPU does compute in half precision are therefore not imitated.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ ROUNDED = {"conv2d": "conv2d", "matmul": "matmul_v2"}  # Paddle's function, its 
 
 
 def imitate(monkeypatch) -> None:
-    """Lets `precision` and Paddle believe in a GPU until the test is over."""
+    """Makes `precision` and Paddle treat this CPU as a GPU until the test is over."""
     casting, scaling = (importlib.import_module(f"paddle.amp.{name}") for name in ("auto_cast", "grad_scaler"))
     tracer = _TracerOfGPU(_dygraph_tracer())
-    monkeypatch.setattr(precision, "_lack", lambda dtype: None)
+    monkeypatch.setattr(precision, "_why_unsupported", lambda dtype: None)
     for module in (casting, scaling):
         monkeypatch.setattr(module, "_dygraph_tracer", lambda: tracer)
     for dtype in ("float16", "bfloat16"):

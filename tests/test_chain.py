@@ -61,7 +61,7 @@ def test_from_zips_to_a_submission_by_the_command(place: Path) -> None:
     assert len(rows) == 6
 
 
-def test_a_strong_network_is_fitted_by_the_command(place: Path) -> None:
+def test_a_network_is_fitted_to_a_small_budget_by_the_command(place: Path) -> None:
     if not (place / "runs/tiny").exists():
         test_from_zips_to_a_submission_by_the_command(place)
     told = scenetext(

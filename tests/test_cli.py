@@ -73,9 +73,12 @@ def test_wrong_usage_and_wrong_input_are_one_sentence_and_status_2(
 
 
 def test_the_choices_offered_are_those_that_the_library_knows() -> None:
-    from scenetext import cli, engines, export
+    from scenetext.export.choices import FORMATS
+    from scenetext.export.trace import PROGRAM_SUFFIX
+    from scenetext.predict.choices import ENGINE_NAMES
+    from scenetext.predict.engines import ENGINES
 
-    assert (tuple(engines.ENGINES), export.FORMATS, export.STORAGES) == (cli.ENGINES, cli.FORMATS, cli.STORAGES)
+    assert (tuple(ENGINES), (*PROGRAM_SUFFIX, "onnx")) == (ENGINE_NAMES, FORMATS)
 
 
 def test_a_reader_that_goes_away_is_no_traceback() -> None:

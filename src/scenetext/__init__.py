@@ -4,7 +4,7 @@
     report = scenetext.load_weights(model, "best_accuracy")
     reader = scenetext.Recognizer("exported/")
 
-Paddle is imported when one of these is first asked for, not before. README.md in this folder is the map of the packages.
+Paddle is imported when one of these is first used. README.md in this folder is the map of the packages.
 """
 
 import lazy_loader

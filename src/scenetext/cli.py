@@ -10,17 +10,20 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from scenetext import __version__
 from scenetext.errors import InputError, RunError
-from scenetext.system.process import prepare_process
+from scenetext.export.choices import FORMATS, STORAGES
+from scenetext.predict.choices import AUTO, ENGINE_NAMES
+from scenetext.system.process import prepare_process, silence_noise
 from scenetext.text.normalise import CHOICES
 
+if TYPE_CHECKING:
+    from scenetext.config import Config
+
 Arguments = argparse.Namespace
-ENGINES = ("paddle", "onnxruntime")  # the modules that define these import more than `--help` should wait for
-FORMATS = ("json", "pdmodel", "onnx")
-STORAGES = ("auto", "float32", "float16", "uint8", "fitted")
+Verbs = Any  # what ArgumentParser.add_subparsers returns; argparse does not export the class
 LABEL_CHOICES = {
     "width": "full-width letters, digits and punctuation in labels",
     "case": "letters in labels",
@@ -42,8 +45,6 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status."""
     chosen = _parser().parse_args(arguments)
-    from scenetext.system.process import silence_noise
-
     silence_noise()
     prepare_process()
     try:
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(chosen, error, 2)
     except RunError as error:
         return _fail(chosen, error, 1)
-    except BrokenPipeError:  # the reader of our output has gone, as with `| head`
+    except BrokenPipeError:  # whoever reads our output has ended, like `head` in `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
@@ -73,94 +74,105 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="scenetext", description=__doc__.splitlines()[0])
     parser.add_argument("--version", action="version", version=f"scenetext {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for add in (
+        *(_add_prepare, _add_train, _add_evaluate, _add_export, _add_predict),
+        *(_add_submit, _add_run, _add_demo, _add_bench),
+    ):
+        add(verbs)
+    return parser
 
-    def verb(name: str, action: Callable[[Arguments], None], summary: str) -> argparse.ArgumentParser:
-        added = verbs.add_parser(name, help=summary, description=summary)
-        added.set_defaults(action=action)
-        return added
 
-    prepare = verb("prepare", _prepare, "zips and CSV, or folders -> label files, charset and a report")
-    prepare.add_argument("--raw", required=True, metavar="DIR", help="folder with the competition's files")
-    prepare.add_argument("--out", required=True, metavar="DIR", help="folder to write")
-    prepare.add_argument("--val", default="0.1", help="lines held out: a share (0.1) or a count (500)")
-    prepare.add_argument("--seed", type=int, default=0, help="seed of the split")
+def _add_verb(verbs: Verbs, name: str, action: Callable[[Arguments], None], summary: str) -> argparse.ArgumentParser:
+    parser = verbs.add_parser(name, help=summary, description=summary)
+    parser.set_defaults(action=action)
+    return parser
+
+
+def _add_prepare(verbs: Verbs) -> None:
+    parser = _add_verb(verbs, "prepare", _prepare, "zips and CSV, or folders -> label files, charset and a report")
+    parser.add_argument("--raw", required=True, metavar="DIR", help="folder with the competition's files")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder to write")
+    parser.add_argument("--val", default="0.1", help="lines for validation: a fraction (0.1) or a count (500)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the split")
     for name, choices in CHOICES.items():
-        prepare.add_argument(f"--{name}", default=choices[0], choices=choices, help=LABEL_CHOICES[name])
-    prepare.add_argument("--extra-characters", nargs="+", default=(), metavar="NAME|FILE", help="more for the charset")
+        parser.add_argument(f"--{name}", default=choices[0], choices=choices, help=LABEL_CHOICES[name])
+    parser.add_argument("--extra-characters", nargs="+", default=(), metavar="NAME|FILE", help="more for the charset")
 
-    train = verb("train", _train, "train a recogniser into a run folder")
-    _config_arguments(train)
 
-    evaluate = verb("evaluate", _evaluate, "score a model against labels")
-    _config_arguments(evaluate, required=False)
-    model = evaluate.add_mutually_exclusive_group(required=True)
+def _add_train(verbs: Verbs) -> None:
+    _config_arguments(_add_verb(verbs, "train", _train, "train a network into a run folder"))
+
+
+def _add_evaluate(verbs: Verbs) -> None:
+    parser = _add_verb(verbs, "evaluate", _evaluate, "score a model against labels")
+    _config_arguments(parser, required=False)
+    model = parser.add_mutually_exclusive_group(required=True)
     model.add_argument("--weights", metavar="PREFIX", help="trained weights, with -c")
     model.add_argument("--model", metavar="DIR", help="an exported folder")
-    evaluate.add_argument("--labels", required=True, metavar="FILE", help="lines name<TAB>text, or a CSV")
-    evaluate.add_argument("--images", required=True, metavar="DIR", help="folder, zip or LMDB of the pictures")
-    evaluate.add_argument("--out", required=True, metavar="DIR", help="folder for scores.json and predictions.csv")
+    parser.add_argument("--labels", required=True, metavar="FILE", help="lines name<TAB>text, or a CSV")
+    parser.add_argument("--images", required=True, metavar="DIR", help="folder, zip or LMDB of the pictures")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder for scores.json and predictions.csv")
 
-    export = verb("export", _export, "write a folder for inference that fits a byte budget")
-    _config_arguments(export)
-    export.add_argument("--weights", required=True, metavar="PREFIX", help="trained weights")
-    export.add_argument("--out", required=True, metavar="DIR", help="folder to write")
-    export.add_argument("--max-mb", type=_positive, default=10.0, help="budget, 1 MB = 1,000,000 bytes (default 10)")
-    export.add_argument("--format", default="json", choices=FORMATS, help="kind of program")
-    export.add_argument("--storage", default="auto", choices=STORAGES, help="how weights are kept (default: what fits)")
-    export.add_argument(
+
+def _add_export(verbs: Verbs) -> None:
+    parser = _add_verb(verbs, "export", _export, "write a folder for inference that fits a byte budget")
+    _config_arguments(parser)
+    parser.add_argument("--weights", required=True, metavar="PREFIX", help="trained weights")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder to write")
+    parser.add_argument("--max-mb", type=_positive, default=10.0, help="budget, 1 MB = 1,000,000 bytes (default 10)")
+    parser.add_argument("--format", default="json", choices=FORMATS, help="kind of program")
+    parser.add_argument(
+        "--storage", default="auto", choices=STORAGES, help="how weights are stored (default: the most exact that fits)"
+    )
+    parser.add_argument(
         "--characters", nargs="+", metavar="FILE", help="keep only the classes of these dictionaries' characters"
     )
-    export.add_argument(
-        "--budgets",
-        nargs="+",
-        type=_positive,
-        default=[],
-        metavar="MB",
-        help="with --labels: accuracy at these budgets",
-    )
-    export.add_argument(
-        "--finetune-steps",
-        type=int,
-        default=0,
-        metavar="N",
-        help="train rounded weights on N batches of the training set",
-    )
-    export.add_argument("--labels", metavar="FILE", help="with --images: report the accuracy before and after")
-    export.add_argument("--images", metavar="DIR", help="pictures of --labels")
+    budgets = "with --labels: accuracy at these budgets"
+    parser.add_argument("--budgets", nargs="+", type=_positive, default=[], metavar="MB", help=budgets)
+    finetune = "finetune the quantised weights on N batches of the training set"
+    parser.add_argument("--finetune-steps", type=int, default=0, metavar="N", help=finetune)
+    parser.add_argument("--labels", metavar="FILE", help="with --images: report the accuracy before and after")
+    parser.add_argument("--images", metavar="DIR", help="pictures of --labels")
 
-    predict = verb("predict", _predict, "read pictures -> name<TAB>text<TAB>confidence")
-    _model_arguments(predict, "FILE.txt", "file to write")
-    predict.add_argument(
-        "--engine", default="auto", choices=("auto", *ENGINES), help="what computes (auto: the fastest)"
-    )
-    predict.add_argument("--batch-size", type=int, default=16, metavar="N", help="lines read at a time")
-    predict.add_argument(
-        "--beam-width", type=int, default=0, metavar="N", help="texts CTC follows at once (default: one)"
-    )
-    predict.add_argument("--language-model", metavar="FILE", help="characters' n-grams that weigh the beam's texts")
 
-    submit = verb("submit", _submit, "read the test pictures -> a validated submission")
-    _model_arguments(submit, "DIR", "folder for predicts.txt and manifest.json")
+def _add_predict(verbs: Verbs) -> None:
+    parser = _add_verb(verbs, "predict", _predict, "read pictures -> name<TAB>text<TAB>confidence")
+    _model_arguments(parser, "FILE.txt", "file to write")
+    engines = (AUTO, *ENGINE_NAMES)
+    parser.add_argument("--engine", default=AUTO, choices=engines, help="what computes (auto: the fastest)")
+    _batch_argument(parser)
+    beam_width = "CTC prefixes that the beam search keeps (default: no beam search)"
+    parser.add_argument("--beam-width", type=int, default=0, metavar="N", help=beam_width)
+    parser.add_argument("--language-model", metavar="FILE", help="n-gram language model for the beam search")
 
-    run = verb("run", _run, "all six notebooks, headless")
-    run.add_argument("-c", "--config", metavar="CONFIG", help="configuration to start from")
-    _parameter_argument(run)
 
-    demo = verb("demo", _demo, "the same on a drawn sample competition")
-    _parameter_argument(demo)
+def _add_submit(verbs: Verbs) -> None:
+    parser = _add_verb(verbs, "submit", _submit, "read the test pictures -> a validated submission")
+    _model_arguments(parser, "DIR", "folder for predicts.txt and manifest.json")
 
-    bench = verb("bench", _bench, "measured comparisons")
-    what = bench.add_subparsers(dest="what", metavar="train|predict", required=True)
-    bench_train = what.add_parser("train", help="training as configured against a fixed canvas")
-    _config_arguments(bench_train)
-    bench_predict = what.add_parser("predict", help="engines against each other on an exported folder")
-    bench_predict.add_argument("--model", required=True, metavar="DIR", help="an exported folder")
-    bench_predict.add_argument("--images", required=True, metavar="DIR|ZIP", help="what to read")
-    bench_predict.add_argument("--engine", nargs="+", default=ENGINES, choices=ENGINES, help="what computes")
-    bench_predict.add_argument("--batch-size", type=int, default=16, metavar="N", help="lines read at a time")
-    for side in (bench_train, bench_predict):
+
+def _add_run(verbs: Verbs) -> None:
+    parser = _add_verb(verbs, "run", _run, "all six notebooks, headless")
+    parser.add_argument("-c", "--config", metavar="CONFIG", help="configuration to start from")
+    _parameter_argument(parser)
+
+
+def _add_demo(verbs: Verbs) -> None:
+    _parameter_argument(_add_verb(verbs, "demo", _demo, "the same on a drawn sample competition"))
+
+
+def _add_bench(verbs: Verbs) -> None:
+    parser = _add_verb(verbs, "bench", _bench, "measured comparisons")
+    what = parser.add_subparsers(dest="what", metavar="train|predict", required=True)
+    train = what.add_parser("train", help="training as configured against a fixed canvas")
+    _config_arguments(train)
+    predict = what.add_parser("predict", help="engines against each other on an exported folder")
+    predict.add_argument("--model", required=True, metavar="DIR", help="an exported folder")
+    predict.add_argument("--images", required=True, metavar="DIR|ZIP", help="what to read")
+    predict.add_argument("--engine", nargs="+", default=ENGINE_NAMES, choices=ENGINE_NAMES, help="what computes")
+    _batch_argument(predict)
+    for side in (train, predict):
         side.add_argument("--rounds", type=int, default=3, metavar="N", help="runs of each side, in turn")
-    return parser
 
 
 def _config_arguments(parser: argparse.ArgumentParser, required: bool = True) -> None:
@@ -176,6 +188,10 @@ def _model_arguments(parser: argparse.ArgumentParser, out: str, out_help: str) -
     parser.add_argument("--out", required=True, metavar=out, help=out_help)
 
 
+def _batch_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--batch-size", type=int, default=16, metavar="N", help="lines read at a time")
+
+
 def _parameter_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-p", "--parameter", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help="notebook parameters"
@@ -188,7 +204,7 @@ def _positive(text: str) -> float:
     except ValueError:
         value = 0.0
     if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is no positive number")
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
     return value
 
 
@@ -198,7 +214,7 @@ def _prepare(chosen: Arguments) -> None:
     report = prepare(
         chosen.raw,
         chosen.out,
-        val=_share_or_count(chosen.val),
+        val=_fraction_or_count(chosen.val),
         seed=chosen.seed,
         **{name: getattr(chosen, name) for name in CHOICES},
         extra_characters=chosen.extra_characters,
@@ -206,21 +222,20 @@ def _prepare(chosen: Arguments) -> None:
     print(summary(report))
 
 
-def _share_or_count(text: str) -> float | int:
+def _fraction_or_count(text: str) -> float | int:
     try:
         return int(text) if text.isdecimal() else float(text)
     except ValueError:
-        raise InputError(f"--val {text}: give a share such as 0.1 or a count such as 500.") from None
+        raise InputError(f"--val {text}: give a fraction such as 0.1 or a count such as 500.") from None
 
 
-def _load_config(chosen: Arguments) -> dict[str, Any]:
+def _load_config(chosen: Arguments) -> Config:
     from scenetext.config import load_config
 
     return load_config(chosen.config, chosen.override)
 
 
 def _train(chosen: Arguments) -> None:
-    from scenetext.config import setting
     from scenetext.runs.folders import configured_run_folder
 
     config = _load_config(chosen)
@@ -230,11 +245,11 @@ def _train(chosen: Arguments) -> None:
     folder = configured_run_folder(config, chosen.config)
     result = train(config, folder)
     if result.stopped == "interrupted":
-        raise KeyboardInterrupt(f"go on with -o Global.checkpoints={result.latest}")
+        raise KeyboardInterrupt(f"resume with -o Global.checkpoints={result.latest}")
     if rank():
         return  # the first of several processes wrote the run, perhaps on another host
-    best = f"best {setting(config, 'Metric.main_indicator')} {result.best_score:.4f}"
-    print(f"{result.folder}: {best if result.best_score >= 0 else 'trained, and never evaluated'}")
+    best = f"best {config.Metric.main_indicator} {result.best_score:.4f}"
+    print(f"{result.folder}: {best if result.best_score >= 0 else 'trained, but never evaluated'}")
 
 
 def _evaluate(chosen: Arguments) -> None:

@@ -1,25 +1,26 @@
-"""The two ways in which a command ends badly, and the hint that their messages share."""
+"""The two kinds of failure of a command, and the hint at the nearest valid name for their messages."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-NEAREST_CUTOFF = 0.5  # likeness from which a name counts as meant, of difflib's ratio in [0, 1]
+NEAREST_CUTOFF = 0.5  # least similarity of a name that is offered: difflib's ratio in [0, 1]
+MAX_LISTED = 40  # valid names in a message
 
 
 class InputError(ValueError):
-    """What the user gave cannot be used (exit status 2): the message names the value, the location and how to fix it."""
+    """The user's input cannot be used (exit status 2): the message names the value, the location and how to fix it."""
 
 
 class RunError(RuntimeError):
-    """The input was fine and the work failed all the same (exit status 1), for example on a full disk."""
+    """The work failed although the input was valid (exit status 1), for example on a full disk."""
 
 
 def nearest_hint(name: object, valid: Iterable[str]) -> str:
-    """Half a sentence for a name that is not valid: the nearest valid one, or all of them where none is near.
+    """Half a sentence for a name that is not valid: the nearest valid one, or the first valid ones when none is near.
 
     Args:
-        name: what was given; upper and lower case count as the same.
+        name: the invalid name; upper and lower case count as the same.
         valid: the valid names.
 
     Returns:
@@ -32,4 +33,6 @@ def nearest_hint(name: object, valid: Iterable[str]) -> str:
     found = difflib.get_close_matches(str(name).lower(), by_lower_case, n=1, cutoff=NEAREST_CUTOFF)
     if found:
         return f"the nearest is {by_lower_case[found[0]]}"
+    if len(valid) > MAX_LISTED:
+        return f"valid are {', '.join(valid[:MAX_LISTED])} and {len(valid) - MAX_LISTED} more"
     return f"valid are {', '.join(valid)}" if valid else "it takes none"

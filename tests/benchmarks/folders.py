@@ -1,7 +1,8 @@
-"""Exported folders against each other: `python tests/benchmarks/folders.py IMAGES FOLDER FOLDER [...]`.
+"""Compares exported folders: `python tests/benchmarks/folders.py IMAGES FOLDER FOLDER [...]`.
 
-Each folder is opened and read with in a fresh process, in turn, ROUNDS times: seconds to open it, and lines per second
-of the second pass over the pictures. Prints medians and the ratio to the first folder.
+A fresh process opens each folder and reads the pictures with it, all folders in turn, ROUNDS times. It measures the
+seconds to open the folder, and the lines per second of the second pass over the pictures. Prints medians and the ratio
+to the first folder.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ print(json.dumps([opened, len(lines) / (time.perf_counter() - started)]))
 
 
 def measure(images: str, folder: str) -> tuple[float, float]:
-    """Seconds to open a folder and lines per second, in a process of its own."""
+    """Seconds to open a folder, and lines per second, measured in a fresh process."""
     run = subprocess.run([sys.executable, "-c", CHILD, images, folder], capture_output=True, text=True)
     if run.returncode:
         sys.exit(run.stderr)
@@ -43,7 +44,7 @@ def measure(images: str, folder: str) -> tuple[float, float]:
 def main(images: str, *folders: str) -> None:
     """Measures and prints a Markdown table."""
     rounds = [[measure(images, folder) for folder in folders] for _ in range(ROUNDS)]
-    print("| folder | opens, s | against the first, s | reads, lines/s | ratio to the first (least to most) |")
+    print("| folder | opens, s | difference, s | reads, lines/s | ratio to the first (minimum to maximum) |")
     print("|---|---|---|---|---|")
     for index, folder in enumerate(folders):
         opens = statistics.median(turn[index][0] for turn in rounds)
@@ -51,9 +52,8 @@ def main(images: str, *folders: str) -> None:
         speed = statistics.median(turn[index][1] for turn in rounds)
         ratios = sorted(turn[index][1] / turn[0][1] for turn in rounds)
         middle = statistics.median(ratios)
-        print(
-            f"| {folder} | {opens:.2f} | {later:+.2f} | {speed:.1f} | {middle:.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f}) |"
-        )
+        span = f"{middle:.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+        print(f"| {folder} | {opens:.2f} | {later:+.2f} | {speed:.1f} | {span} |")
 
 
 if __name__ == "__main__":

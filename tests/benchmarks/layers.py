@@ -1,8 +1,8 @@
-"""Our layers against Paddle's own, forward and backward, in turn: `python tests/benchmarks/layers.py [ROUNDS]`.
+"""Compares our layers with Paddle's own, forward and backward, in turn: `python tests/benchmarks/layers.py [ROUNDS]`.
 
-Prints milliseconds and the ratio to Paddle's layer, round by round. Inputs are those of PP-OCRv6 small in training, 16
-lines of 48x320, and CRNN mobile's of 32 lines of 32x320 for CTC and its linear layer; GELU gets saturated inputs too,
-as a trained or fused network gives them.
+Prints medians in milliseconds and the ratio of Paddle's time to ours. The inputs have the shapes of PP-OCRv6 small in
+training (16 lines of 48x320); for CTC and its linear layer, those of CRNN mobile (32 lines of 32x320). GELU also gets
+saturated inputs, such as those in a trained or fused network.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ REPEATS = 5
 
 
 def milliseconds(layer: Callable, images: paddle.Tensor) -> float:
-    """Forward and backward of one layer, mean of REPEATS."""
+    """Time of one forward and backward pass of a layer, mean of REPEATS."""
     started = time.perf_counter()
     for _ in range(REPEATS):
         own = images.clone()
@@ -65,8 +65,8 @@ def comparisons() -> dict[str, tuple[Callable, Callable, paddle.Tensor]]:
 
 
 def main(rounds: int) -> None:
-    """Measures and prints."""
-    print(f"{'':28}{'Paddle, ms':>12}{'ours, ms':>12}{'ratio':>8}{'least':>8}{'most':>8}")
+    """Measures and prints a table."""
+    print(f"{'':28}{'Paddle, ms':>12}{'ours, ms':>12}{'ratio':>8}{'min':>8}{'max':>8}")
     for name, (theirs, ours, images) in comparisons().items():
         pairs = [(milliseconds(theirs, images), milliseconds(ours, images)) for _ in range(rounds + 1)][1:]
         ratios = [theirs_ms / ours_ms for theirs_ms, ours_ms in pairs]

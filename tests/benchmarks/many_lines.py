@@ -1,7 +1,7 @@
 """Memory of `scenetext predict` for few and for many pictures: `many_lines.py FOLDER IMAGES [COUNT ...]`.
 
-The pictures of IMAGES are repeated under new names until there are COUNT of them (1,000 and 100,000), in a folder that
-is removed afterwards. Prints seconds, lines per second and the peak of resident memory of each process.
+Copies the pictures of IMAGES under new names to a temporary folder until there are COUNT of them (default 1,000 and
+100,000). Prints the seconds, the lines per second and the peak resident memory of each process.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from scenetext.data.sources.images import open_images
 
 
 def read(folder: str, images: str, count: int, scratch: Path) -> tuple[float, float]:
-    """Seconds and peak MB of reading `count` pictures."""
+    """Seconds and peak memory in MB of a process that reads `count` pictures."""
     source, copies = open_images(images), scratch / str(count)
     copies.mkdir()
     for index, name in zip(range(count), itertools.cycle(source.names())):

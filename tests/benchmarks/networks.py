@@ -1,9 +1,9 @@
-"""What every network costs: `python tests/benchmarks/networks.py [CONFIG ...]` prints a table.
+"""Measures the size and speed of every network: `python tests/benchmarks/networks.py [CONFIG ...]` prints a table.
 
-For each configuration, one after the other on this machine: parameters, training speed (batches of 8 lines on the
-training canvas), speed of the exported folder (32 lines of that canvas, Paddle Inference), its bytes with float32 and
-with 8-bit weights, and the largest difference of a probability between the network in memory and the folder in each
-format. Weights are drawn (running statistics too), so nothing here says how well a network reads.
+It measures one configuration after the other: parameters, training speed (batches of 8 lines on the training canvas),
+speed of the exported folder (32 lines of that canvas, Paddle Inference), its bytes with float32 and with 8-bit weights,
+and the largest difference between a probability of the network in memory and of the folder in each format. The weights
+and the running statistics are random, so the table does not say how accurate a network is.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ from tqdm import tqdm  # noqa: E402
 from scenetext.config import load_config  # noqa: E402
 from scenetext.data.pipeline import canvas_of  # noqa: E402
 from scenetext.data.transforms import Canvas  # noqa: E402
-from scenetext.export import exporter as export
-from scenetext.export.compress import LEAST_NUMBERS, encode_weights  # noqa: E402
+from scenetext.export import exporter  # noqa: E402
+from scenetext.export.choices import FORMATS  # noqa: E402
+from scenetext.export.compress import MIN_ELEMENTS, quantise_weights  # noqa: E402
 from scenetext.export.compress.codings import UINT8  # noqa: E402
-from scenetext.export.compress.encoding import QuantScheme  # noqa: E402
+from scenetext.export.compress.quantisation import QuantScheme  # noqa: E402
 from scenetext.export.trace import Tracer  # noqa: E402
 from scenetext.models import build_model, reading_config  # noqa: E402
 from scenetext.models.recognition_model import RecognitionModel  # noqa: E402
@@ -41,20 +42,20 @@ from scenetext.train.optimiser import build_optimiser  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 BATCH, STEPS, LINES, LABEL = 8, 2, 32, 8
-SPREAD = 3.0  # standard deviation of the drawn networks' logits
+SPREAD = 3.0  # standard deviation of the random networks' logits
 HEADER = ("configuration", "classes", "M parameters, training", "reading", "trains, lines/s", "reads, lines/s")
 SIZES = ("MB, float32", "MB, 8 bits", "largest difference: json", "pdmodel", "onnx")
 
 
 def configurations() -> list[Path]:
-    """Those that train one network of their own; bases, variants for the demo and distillations are none."""
+    """The configurations that train one network: without bases, the demo's variant and distillations."""
     found = sorted((ROOT / "configs").glob("*.yml"))
     names = re.compile("base_|.*_demo$|.*_distill_")
     return [path for path in found if not names.match(path.stem)]
 
 
 def settings(path: Path) -> dict:
-    """The configuration with a dictionary that is always there."""
+    """The configuration with random weights and a bundled dictionary instead of the one in data/."""
     config = load_config(path)
     own = config["Global"].get("character_dict_path") or ""
     if "data/" in own:
@@ -64,7 +65,7 @@ def settings(path: Path) -> dict:
 
 
 def draw(model: RecognitionModel, canvas: Canvas) -> None:
-    """Gives a fresh network in evaluation mode running statistics, and a classifier that prefers some characters."""
+    """Draws running statistics for a network in evaluation mode, and scales its classifier to logits of SPREAD."""
     rng = np.random.default_rng(0)
     for key, value in model.state_dict().items():
         if key.endswith("_mean"):
@@ -78,7 +79,7 @@ def draw(model: RecognitionModel, canvas: Canvas) -> None:
 
 
 def training_speed(config: dict, model: paddle.nn.Layer) -> float:
-    """Lines per second of whole steps, the first one left out."""
+    """Lines per second of complete training steps, without the first one."""
     canvas = canvas_of(config, model.input_size, "Train")
     loss, optimiser = build_loss(config), build_optimiser(config, model, 1, STEPS + 1)
     images = paddle.randn([BATCH, 3, canvas.height_px, canvas.width_px])
@@ -95,7 +96,7 @@ def training_speed(config: dict, model: paddle.nn.Layer) -> float:
 
 
 def reading_speed(folder: Path, width_px: int, height_px: int) -> float:
-    """Lines per second of an exported folder, the second time that it reads them."""
+    """Lines per second of an exported folder, measured on the second pass over the lines."""
     lines = list(np.random.default_rng(0).integers(0, 255, (LINES, height_px, width_px, 3), np.uint8))
     reader = Recognizer(folder, "paddle")
     reader(lines)
@@ -106,12 +107,12 @@ def reading_speed(folder: Path, width_px: int, height_px: int) -> float:
 
 def bytes_in_8_bits(model: RecognitionModel, config: dict, scratch: Path) -> int:
     """Of program and parameters, every convolution and linear layer in 8 bits."""
-    stored = encode_weights(
-        model, lambda w: QuantScheme(UINT8) if w.size >= LEAST_NUMBERS and not w.recurrent else None
+    quantised = quantise_weights(
+        model, lambda w: QuantScheme(UINT8) if w.size >= MIN_ELEMENTS and not w.recurrent else None
     )
     with Tracer("json") as tracer:
         job = Path(tempfile.mkdtemp(dir=scratch))
-        files = tracer.trace(model, config, stored, job, canvas_of(config, model.input_size))
+        files = tracer.trace(model, config, quantised, job, canvas_of(config, model.input_size))
     return sum(path.stat().st_size for path in files)
 
 
@@ -135,10 +136,10 @@ def row(path: Path, scratch: Path) -> list[str]:
     out, options = scratch / f"{path.stem}-export", dict(max_mb=1000, progress=False)
     eight = bytes_in_8_bits(model, config, scratch)
     reports = {}
-    for format in export.FORMATS[::-1]:
-        reports[format] = export.export_model(config, weights, out, format=format, storage="float32", **options)
+    for format in FORMATS[::-1]:
+        reports[format] = exporter.export_model(config, weights, out, format=format, storage="float32", **options)
     speed = reading_speed(out, canvas.width_px, canvas.height_px)  # the last format written is json
-    differences = [f"{max(reports[f].max_difference.values()):.0e}" for f in export.FORMATS]
+    differences = [f"{max(reports[f].max_difference.values()):.0e}" for f in FORMATS]
     classes = str(model.head.classifier.weight.shape[1])
     speeds = [f"{value:.0f}" if value >= 10 else f"{value:.1f}" for value in (trains, speed)]
     millions = [f"{trained / 1e6:.1f}", f"{reading / 1e6:.1f}"]
@@ -148,7 +149,7 @@ def row(path: Path, scratch: Path) -> list[str]:
 
 def main(names: list[str]) -> None:
     """Measures and prints a Markdown table."""
-    export.TOLERANCE = math.inf  # how much the folders differ is what is measured here
+    exporter.TOLERANCE = math.inf  # how much the folders differ is what is measured here
     paths = [Path(name) for name in names] or configurations()
     print(f"| {' | '.join(HEADER + SIZES)} |\n|{'---|' * len(HEADER + SIZES)}", flush=True)
     with tempfile.TemporaryDirectory(prefix="scenetext-networks-") as scratch:

@@ -1,10 +1,10 @@
-"""Can every network learn eight lines by heart? `python tests/benchmarks/overfit.py LABELS IMAGES [CONFIG ...]`.
+"""Checks that every network can overfit eight lines: `python tests/benchmarks/overfit.py LABELS IMAGES [CONFIG ...]`.
 
-LABELS is a file of lines name<TAB>text, IMAGES the folder or zip of its pictures. Each network starts at random and is
-trained on the same eight short lines (Adam, a rate that rises and falls as in arXiv:1706.03762, section 5.3) until it
-reads all of them without an error in evaluation mode. A network that does not within MOST_STEPS, or that leaves a
-trainable parameter where it was, is named and makes the exit status 1. It reads the lines on the canvas that it was
-trained on: padding that training sees and reading does not would be another experiment.
+LABELS is a file of lines name<TAB>text, IMAGES the folder or zip of its pictures. Each network is initialised randomly
+and trained on the same eight short lines until it reads all of them without an error in evaluation mode (Adam; the
+learning rate rises and falls as in arXiv:1706.03762, section 5.3). If a network still makes errors after MOST_STEPS, or
+if one of its trainable parameters did not change, the table says so and the exit status is 1. Each network reads the
+lines on its training canvas, so that padding is the same in training and in reading.
 """
 
 from __future__ import annotations
@@ -33,27 +33,27 @@ from scenetext.text.label_files import read_label_table
 from scenetext.text.records import Record
 from scenetext.train.losses import build_loss
 
-LINES, MOST_STEPS, LOOK_EVERY = 8, 1500, 25
-RATE, WARM_UP = 5e-4, 50  # at 1e-3 SVTRv2 forgets again what it has learnt
-WIDE = 2.0  # times as wide as high, about
-CHARACTERS = range(2, 6)  # in a label: CTC finds where few characters are after fewer steps
-LOOKED_AT = 400  # lines that the eight are chosen from
+LINES, MOST_STEPS, CHECK_EVERY = 8, 1500, 25
+RATE, WARM_UP = 5e-4, 50  # learning rate, steps; at 1e-3 SVTRv2 overfits and then has errors again
+ASPECT_RATIO = 2.0  # preferred width / height of the lines
+CHARACTERS = range(2, 6)  # in a label: CTC needs fewer steps to align few characters
+CANDIDATES = 400  # the eight lines are chosen from the first CANDIDATES lines
 
 
 def lines_of_like_shape(records: list[Record], images: ImageSource) -> list[Record]:
-    """The LINES records of few characters whose pictures are nearest to WIDE times as wide as high."""
+    """The LINES records of few characters whose pictures are nearest to ASPECT_RATIO."""
 
     def distance(record: Record) -> float:
         height, width = decode_image(images.read(record.name), record.place).shape[:2]
-        return abs(math.log(width / height / WIDE))
+        return abs(math.log(width / height / ASPECT_RATIO))
 
     return sorted((record for record in records if len(record.text) in CHARACTERS), key=distance)[:LINES]
 
 
 def steps_needed(path: Path, labels: Path, images: Path) -> tuple[int | None, float, list[str]]:
-    """Steps until there is no error, None if there still is one; seconds; trainable parameters that never moved."""
+    """Steps until there is no error (None: errors remain), seconds, and trainable parameters that did not change."""
     config = settings(path)
-    records = lines_of_like_shape(read_label_table(labels).records[:LOOKED_AT], open_images(images))
+    records = lines_of_like_shape(read_label_table(labels).records[:CANDIDATES], open_images(images))
     charset = Charset.from_labels(record.text for record in records)
     paddle.seed(0)
     decoding = build_model(config).decoding
@@ -82,7 +82,7 @@ def steps_needed(path: Path, labels: Path, images: Path) -> tuple[int | None, fl
         loss(model(images_tensor, targets), targets)["loss"].backward()
         optimiser.step()
         optimiser.clear_grad()
-        if step % LOOK_EVERY == 0 and [text for text, _ in reader.read(seen)] == wanted:
+        if step % CHECK_EVERY == 0 and [text for text, _ in reader.read(seen)] == wanted:
             done = step
             break
     seconds = time.perf_counter() - started
@@ -92,15 +92,13 @@ def steps_needed(path: Path, labels: Path, images: Path) -> tuple[int | None, fl
 def main(labels: str, images: str, *names: str) -> int:
     """Trains and prints a Markdown table."""
     paths = [Path(name) for name in names] or configurations()
-    print(
-        "| configuration | steps to no error | seconds | parameters that never moved |\n|---|---|---|---|", flush=True
-    )
+    print("| configuration | steps to no error | seconds | unchanged parameters |\n|---|---|---|---|", flush=True)
     failed = False
     for path in tqdm(paths, unit="network"):
         steps, seconds, unmoved = steps_needed(path, Path(labels), Path(images))
         failed |= steps is None or bool(unmoved)
-        told = steps or f"errors left after {MOST_STEPS}"
-        print(f"| {path.name} | {told} | {seconds:.0f} | {', '.join(unmoved) or 'none'} |", flush=True)
+        result = steps or f"errors left after {MOST_STEPS}"
+        print(f"| {path.name} | {result} | {seconds:.0f} | {', '.join(unmoved) or 'none'} |", flush=True)
     return int(failed)
 
 

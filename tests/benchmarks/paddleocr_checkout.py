@@ -1,18 +1,18 @@
-"""Against a checkout of PaddleOCR, on this machine: training and reading, each side in turn.
+"""Compares training and reading with a checkout of PaddleOCR on this machine, each side in turn.
 
     python tests/benchmarks/paddleocr_checkout.py CHECKOUT train LABELS IMAGES [--python PYTHON] [--rounds 3]
     python tests/benchmarks/paddleocr_checkout.py CHECKOUT predict FOLDER IMAGES [--python PYTHON] [--rounds 3]
 
-CHECKOUT is the folder of a PaddleOCR repository; nothing of it is copied. PYTHON runs its scripts and has what they
-import, by default the one that runs this. LABELS is a file of name<TAB>text, IMAGES the folder of its pictures. FOLDER
-is an exported CRNN.
+CHECKOUT is the folder of a PaddleOCR repository; nothing of it is copied. PYTHON runs PaddleOCR's scripts and must have
+their dependencies; the default is the interpreter that runs this file. LABELS is a file of name<TAB>text, IMAGES the
+folder of its pictures. FOLDER is an exported CRNN.
 
-train: `tools/train.py` with rec_chinese_lite_train_v2.0.yml (CRNN on MobileNetV3, 6,625 classes, 32x320, RecAug,
-batches of 32, 2 workers) against the same in this package, and against the package as it is used (characters of the
-labels, width buckets). Samples per second, the median of an epoch's steps.
+train: compares `tools/train.py` with rec_chinese_lite_train_v2.0.yml (CRNN on MobileNetV3, 6,625 classes, 32x320,
+RecAug, batches of 32, 2 workers) with the same training in this package, and with this package's own configuration
+(characters of the labels, width buckets). Measures samples per second, the median of an epoch's steps.
 
-predict: `tools/infer/predict_rec.py` with oneDNN, batches of 16, against `scenetext predict` with each engine. Whole
-processes, images per second.
+predict: compares `tools/infer/predict_rec.py` with oneDNN, batches of 16, with `scenetext predict` and each engine.
+Measures images per second of whole processes.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ from scenetext.text.label_files import read_label_file, write_label_file
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = "configs/rec/ch_ppocr_v2.0/rec_chinese_lite_train_v2.0.yml"
 BATCH = 32
-FIRST_STEPS = 3  # left out: kernels are chosen and compiled then
+FIRST_STEPS = 3  # not counted: kernels are chosen and compiled in these steps
 
 
 def run(command: list[str], folder: Path, environment: dict[str, str]) -> str:
-    """Runs a command to its end and gives what it wrote; ends the benchmark where it fails."""
+    """Runs a command and returns its output; ends the benchmark if the command fails."""
     pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     done = subprocess.run(command, cwd=folder, env=environment, **pipes)
     if done.returncode:
@@ -50,12 +50,12 @@ def run(command: list[str], folder: Path, environment: dict[str, str]) -> str:
     return done.stdout
 
 
-def as_it_comes() -> dict[str, str]:
-    """The environment without what this package sets for its own processes."""
+def plain_environment() -> dict[str, str]:
+    """The environment without the variables that this package sets for its own processes."""
     return {k: v for k, v in os.environ.items() if k not in ("OMP_NUM_THREADS", "MKL_DEBUG_CPU_TYPE")}
 
 
-def paddleocr_trains(checkout: Path, python: str, labels: Path, images: Path) -> float:
+def paddleocr_speed(checkout: Path, python: str, labels: Path, images: Path) -> float:
     """Samples per second of PaddleOCR's trainer."""
     with tempfile.TemporaryDirectory() as out:
         options = [
@@ -65,11 +65,11 @@ def paddleocr_trains(checkout: Path, python: str, labels: Path, images: Path) ->
             f"Train.loader.batch_size_per_card={BATCH}", "Train.loader.num_workers=2",
             f"Eval.dataset.data_dir={images}", f"Eval.dataset.label_file_list=['{labels}']",
         ]  # fmt: skip
-        log = run([python, "tools/train.py", "-c", CONFIG, "-o", *options], checkout, as_it_comes())
+        log = run([python, "tools/train.py", "-c", CONFIG, "-o", *options], checkout, plain_environment())
     return median([float(ips) for ips in re.findall(r"ips: ([\d.]+)", log)][FIRST_STEPS:])
 
 
-def we_train(labels: Path, images: Path, *options: str) -> float:
+def our_speed(labels: Path, images: Path, *options: str) -> float:
     """Samples per second of this package's trainer."""
     with tempfile.TemporaryDirectory() as out:
         common = [
@@ -81,31 +81,31 @@ def we_train(labels: Path, images: Path, *options: str) -> float:
             f"Train.loader.batch_size_per_card={BATCH}",
         ]  # fmt: skip
         command = [sys.executable, "-m", "scenetext", "train", "-c", "configs/crnn_mobile.yml", "-o", *common, *options]
-        run(command, ROOT, as_it_comes())
+        run(command, ROOT, plain_environment())
         rows = [json.loads(line) for line in Path(out, "history.jsonl").read_text(encoding="utf-8").splitlines()]
     return median([row["lines_per_second"] for row in rows if "lines_per_second" in row][FIRST_STEPS:])
 
 
 def compare_training(options: argparse.Namespace) -> dict[str, list[float]]:
-    """Samples per second of each side."""
+    """Samples per second of each side, by round."""
     images = Path(options.images).resolve()
     with tempfile.TemporaryDirectory() as scratch:
         labels, charset = Path(scratch, "train.txt"), Path(scratch, "charset.txt")
         known = Charset.from_file(charset_path("ppocr_keys_v1"), use_space_char=True)
-        records = [r for r in read_label_file(options.first) if not known.unknown(r.text)]  # PaddleOCR drops the rest
+        records = [r for r in read_label_file(options.first) if not known.unknown(r.text)]  # as PaddleOCR does
         write_label_file(labels, records)
         Charset.from_labels(record.text for record in records).write(charset)
-        ours = partial(we_train, labels, images)
+        ours = partial(our_speed, labels, images)
         sides = {
-            "PaddleOCR": lambda: paddleocr_trains(options.checkout, options.python, labels, images),
-            "same work": lambda: ours("Global.character_dict_path=ppocr_keys_v1", "Train.sampler="),
-            "as used": lambda: ours(f"Global.character_dict_path={charset}"),
+            "PaddleOCR": lambda: paddleocr_speed(options.checkout, options.python, labels, images),
+            "scenetext, same configuration": lambda: ours("Global.character_dict_path=ppocr_keys_v1", "Train.sampler="),
+            "scenetext, own configuration": lambda: ours(f"Global.character_dict_path={charset}"),
         }
         return in_turn(sides, options.rounds)
 
 
 def compare_reading(options: argparse.Namespace) -> dict[str, list[float]]:
-    """Images per second of whole processes."""
+    """Images per second of whole processes, by side and round."""
     folder, images = Path(options.first).resolve(), Path(options.images).resolve()
     count = sum(path.is_file() for path in images.iterdir())
     theirs = [
@@ -114,9 +114,9 @@ def compare_reading(options: argparse.Namespace) -> dict[str, list[float]]:
         f"--cpu_threads={os.cpu_count()}", "--rec_algorithm=CRNN", "--use_space_char=True",
     ]  # fmt: skip
 
-    def speed(command: list[str], place: Path) -> float:
+    def speed(command: list[str], folder: Path) -> float:
         started = time.perf_counter()
-        run(command, place, as_it_comes())
+        run(command, folder, plain_environment())
         return count / (time.perf_counter() - started)
 
     with tempfile.TemporaryDirectory() as scratch:
@@ -129,7 +129,7 @@ def compare_reading(options: argparse.Namespace) -> dict[str, list[float]]:
 
 
 def main() -> None:
-    """Measures and prints."""
+    """Measures and prints a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkout", type=Path)
     parser.add_argument("what", choices=("train", "predict"))

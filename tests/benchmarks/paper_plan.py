@@ -1,8 +1,9 @@
-"""What 10 MB would do to networks whose weights are not at hand: `python tests/benchmarks/paper_plan.py [MB]`.
+"""Plans the bits of networks without their trained weights: `python tests/benchmarks/paper_plan.py [MB]`.
 
-The fitter's solver on the shapes of PP-OCRv6 medium and PP-OCRv5 server with 4,000 characters. Without weights and lines
-every layer counts the same: its loss is the squared error of rounding normal weights, as a share of their variance.
-PP-OCRv5 server is PPHGNetV2_B4 (its published stages, in `hgnet_v2_shapes`) with the light SVTR neck; both without NRTR.
+Runs the solver of the bit allocation on the shapes of PP-OCRv6 medium and PP-OCRv5 server with 4,000 characters.
+Without weights and lines, every layer counts the same: its loss is the squared quantisation error of normally
+distributed weights, relative to their variance. PP-OCRv5 server is PPHGNetV2_B4 (its published stages, in
+`hgnet_v2_shapes`) with the light SVTR neck. Both are planned without NRTR.
 """
 
 from __future__ import annotations
@@ -17,27 +18,27 @@ prepare_process()
 import numpy as np  # noqa: E402
 
 from scenetext.config import load_config  # noqa: E402
-from scenetext.export.compress import LEAST_NUMBERS  # noqa: E402
-from scenetext.export.compress.encoding import QUANT_SCHEMES, as_rows, encode_rows  # noqa: E402
-from scenetext.export.compress.plan import Option, choose  # noqa: E402
+from scenetext.export.compress import MIN_ELEMENTS  # noqa: E402
+from scenetext.export.compress.plan import Option, allocate  # noqa: E402
+from scenetext.export.compress.quantisation import QUANT_SCHEMES, as_rows, fake_quantise_rows  # noqa: E402
 from scenetext.models import build_model  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 CHARACTERS = 4000
-PROGRAM_BYTES = 150_000  # without the decoding of weights
+PROGRAM_BYTES = 150_000  # estimate, without the decoding of the weights
 ROWS_TRIED = 64
 Shapes = dict[str, tuple[int, int]]  # by layer: outputs, inputs
 
 
 def built_shapes(config: str) -> tuple[Shapes, int]:
     """The matrices of one of our networks as exported, and how many further numbers it has."""
-    from scenetext.export.compress import codable_weights
+    from scenetext.export.compress import quantisable_weights
 
     settings = load_config(ROOT / "configs" / config, ["Global.character_dict_path=ppocr_keys_v1"])
     model = build_model(settings, num_classes=CHARACTERS + 2)
     model.eval()
     model.fuse()
-    shapes = {w.key: as_rows(w.value, w.axis).shape for w in codable_weights(model)}
+    shapes = {w.key: as_rows(w.value, w.axis).shape for w in quantisable_weights(model)}
     total = sum(int(np.prod(p.shape)) for p in model.parameters())
     return shapes, total - sum(o * i for o, i in shapes.values())
 
@@ -74,25 +75,25 @@ def hgnet_v2_shapes() -> tuple[Shapes, int]:
         }  # fmt: skip
     shapes |= {"neck.conv3": (2048, width), "neck.conv4": (256, 3 * 4096), "neck.conv1x1": (width, 256)}
     shapes["head"] = (CHARACTERS + 2, width)
-    return shapes, sum(outputs for outputs, _ in shapes.values()) + 3_000  # biases and normalisations
+    return shapes, sum(outputs for outputs, _ in shapes.values()) + 3_000  # biases and normalisation layers
 
 
 def options(outputs: int, inputs: int, rng: np.random.Generator) -> list[Option]:
-    """The ways to store a layer of normal weights."""
+    """The quantisation schemes for a layer of normally distributed weights."""
     rows = rng.normal(size=(min(outputs, ROWS_TRIED), inputs)).astype(np.float32)
     listed = [Option(None, 4 * outputs * inputs, 0.0)]
-    for way in QUANT_SCHEMES:
-        error = float(np.square(encode_rows(rows, way, None) - rows).mean())
-        listed.append(Option(way, way.size_bytes(outputs, inputs) + way.program_bytes, error))
+    for scheme in QUANT_SCHEMES:
+        error = float(np.square(fake_quantise_rows(rows, scheme, None) - rows).mean())
+        listed.append(Option(scheme, scheme.size_bytes(outputs, inputs) + scheme.program_bytes, error))
     return listed
 
 
 def report(name: str, shapes: Shapes, others: int, budget_bytes: int) -> None:
-    """Prints a network's plan."""
+    """Prints the bit allocation of a network."""
     rng = np.random.default_rng(0)
-    fixed = 4 * others + sum(4 * o * i for o, i in shapes.values() if o * i < LEAST_NUMBERS) + PROGRAM_BYTES
-    coded = {key: shape for key, shape in shapes.items() if shape[0] * shape[1] >= LEAST_NUMBERS}
-    chosen = choose({key: options(*shape, rng) for key, shape in coded.items()}, budget_bytes - fixed)
+    fixed = 4 * others + sum(4 * o * i for o, i in shapes.values() if o * i < MIN_ELEMENTS) + PROGRAM_BYTES
+    coded = {key: shape for key, shape in shapes.items() if shape[0] * shape[1] >= MIN_ELEMENTS}
+    chosen = allocate({key: options(*shape, rng) for key, shape in coded.items()}, budget_bytes - fixed)
     total = fixed + sum(option.size_bytes for option in chosen.values())
     numbers = sum(o * i for o, i in shapes.values()) + others
     print(f"\n{name}: {numbers:,} numbers, {4 * numbers / 1e6:.1f} MB in float32; planned {total:,} bytes")
@@ -100,7 +101,7 @@ def report(name: str, shapes: Shapes, others: int, budget_bytes: int) -> None:
     print("| layer | outputs x inputs | bits a weight |\n|---|---|---|")
     for key, option in chosen.items():
         outputs, inputs = coded[key]
-        size = 4 * outputs * inputs if option.way is None else option.way.size_bytes(outputs, inputs)
+        size = 4 * outputs * inputs if option.scheme is None else option.scheme.size_bytes(outputs, inputs)
         print(f"| {key} | {outputs} x {inputs} | {8 * size / (outputs * inputs):.2f} |")
 
 

@@ -1,10 +1,10 @@
 """Lines per second of RapidOCR and of this package, in turn: `rapidocr_lines.py FOLDER IMAGES [ROUNDS]`.
 
 FOLDER is PP-OCRv6 small exported with all its characters and float32 weights, so that both compute the same network.
-RapidOCR (onnxruntime, all cores) reads as its pipeline does, sorted by shape, in its batches, every line on a canvas
-of at least 320 pixels; here every line has its own width. Decoded pictures to texts, steady state. Texts are compared
-with RapidOCR's session reading each line alone at its own width, without padding, and with RapidOCR as it reads by
-itself.
+RapidOCR (onnxruntime, all cores) runs its default pipeline: it sorts lines by shape and pads every line in a batch to
+at least 320 pixels. This package reads every line at its own width. Both turn decoded pictures into texts, after
+start-up. The texts are compared with those of RapidOCR's session when it reads each line alone at its own width,
+without padding, and with those of RapidOCR's default pipeline.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from scenetext.predict.recognizer import Recognizer  # noqa: E402
 
 
 def main(folder: str, images: str, rounds: int) -> None:
-    """Measures and prints."""
+    """Measures and prints a table."""
     source = open_images(images)
     pictures = [decode_image(source.read(name), name) for name in source.names()]
     threads = usable_cores()
     settings = {"EngineConfig.onnxruntime.intra_op_num_threads": threads, "Global.log_level": "error"}
     rapid = RapidOCR(params=settings)
-    rapid(pictures[0], use_det=False, use_cls=False, use_rec=True)  # its recogniser is loaded with the first picture
+    rapid(pictures[0], use_det=False, use_cls=False, use_rec=True)  # loads its recognition model
     theirs = rapid.text_rec
     ours = Recognizer(folder, "onnxruntime")
 
@@ -56,7 +56,7 @@ def main(folder: str, images: str, rounds: int) -> None:
     for picture in pictures:
         line = ours.fit(picture)
         alone += ctc_greedy(session(to_canvas([line.image], line.canvas_px)), ours.charset, probabilities=True)
-    others = {"its session, each line at its own width": [text for text, _ in alone], "RapidOCR": read["RapidOCR"]}
+    others = {"its session's, each line alone": [text for text, _ in alone], "RapidOCR's": read["RapidOCR"]}
     for name, texts in others.items():
         same = sum(a == b for a, b in zip(read["scenetext"], texts, strict=True))
         print(f"texts equal to {name}: {same} of {len(pictures)}")

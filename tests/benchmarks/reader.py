@@ -1,7 +1,8 @@
-"""Batches from decoded pictures against the cache: `python tests/benchmarks/reader.py LABELS IMAGES [ROUNDS]`.
+"""Compares decoding with reading from the cache: `python tests/benchmarks/reader.py LABELS IMAGES [ROUNDS]`.
 
-Lines per second of making one epoch's batches, 32 lines on a canvas of 32x320, one thread, in turn; the first side
-decodes every picture anew. Says as well how fast the cache is built and opened.
+Both sides make one epoch's batches of 32 lines on a canvas of 32x320, with one thread, in turn: one side decodes every
+picture, the other one reads the cache. Prints the lines per second of each side, and the time to build and to open the
+cache.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ BATCH, HEIGHT_PX, WIDTH_PX = 32, 32, 320
 
 
 def lines_per_second(lines: Lines) -> float:
-    """Makes every batch of an epoch."""
+    """Speed of making every batch of an epoch."""
     plans = FixedSampler(len(lines), BATCH, HEIGHT_PX, WIDTH_PX, True, False, 0).plan(0)
     started = time.perf_counter()
     for plan in plans:
@@ -34,7 +35,7 @@ def lines_per_second(lines: Lines) -> float:
 
 
 def main(labels: str, images: str, rounds: int = 5) -> None:
-    """Measures and prints."""
+    """Measures and prints a table."""
     cv2.setNumThreads(1)
     records, source = read_label_file(labels), open_images(images)
     charset = Charset(sorted({character for record in records for character in record.text}))

@@ -1,8 +1,8 @@
-"""What a large training set costs to open: `python tests/benchmarks/records.py [LINES] [FILES]`.
+"""Time and memory to open a large training set: `python tests/benchmarks/records.py [LINES] [FILES]`.
 
-Draws LINES label lines (default 1,000,000) of 1 to 24 characters, written to FILES label files (default 1), and opens
-them in a fresh process: `read_label_file`, then `Lines`. Prints seconds and by how many MB the process grew: at its
-largest, and what stays.
+Writes LINES random labels (default 1,000,000) of 1 to 24 characters to FILES label files (default 1). A fresh process
+opens them with `read_label_file` and then `Lines`. Prints the seconds, and the process's memory growth in MB: the peak
+and the value at the end.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ lines = Lines(records, None, charset, 48, 3200, longest_label=20)
 opened = time.perf_counter()
 peak, kept = memory_mb("VmHWM") - before, memory_mb("VmRSS") - before
 rows = sum(1 for _ in lines.ids)
-spelt = time.perf_counter()
-print(json.dumps([len(records), rows, read - started, opened - read, spelt - opened, peak, kept]))
+encoded = time.perf_counter()
+print(json.dumps([len(records), rows, read - started, opened - read, encoded - opened, peak, kept]))
 """
 
 
@@ -58,18 +58,18 @@ def draw(folder: Path, count: int, files: int) -> tuple[Path, list[Path]]:
 
 
 def main(count: str = "1000000", files: str = "1") -> None:
-    """Measures and prints."""
+    """Measures and prints two lines."""
     with tempfile.TemporaryDirectory() as folder:
         charset, paths = draw(Path(folder), int(count), int(files))
         size_mb = sum(path.stat().st_size for path in paths) / 2**20
         run = subprocess.run([sys.executable, "-c", CHILD, charset, *paths], capture_output=True, text=True)
         if run.returncode:
             sys.exit(run.stderr)
-    records, rows, read, opened, spelt, peak, kept = json.loads(run.stdout)
+    records, rows, read, opened, encoded, peak, kept = json.loads(run.stdout)
     print(
         f"{records:,} records ({rows:,} short enough), {size_mb:.0f} MB: read in {read:.2f} s, Lines in {opened:.2f} s"
     )
-    print(f"grew by {peak:.0f} MB at most, {kept:.0f} MB stay; all labels spelt in {spelt:.2f} s")
+    print(f"memory grew by {peak:.0f} MB at the peak, {kept:.0f} MB at the end; all labels encoded in {encoded:.2f} s")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""What a large zip or LMDB costs to open: `python tests/benchmarks/sources.py [PICTURES]`.
+"""Time and memory to open a large zip or LMDB: `python tests/benchmarks/sources.py [PICTURES]`.
 
-Draws PICTURES tiny pictures (default 1,000,000) into one zip, four zips, and one LMDB with labels, and opens each in a
-fresh process: the source and its names, or for the LMDB its records, then 20,000 pictures in random order, then the
-widths of all. Prints seconds and by how many MB the process's own memory grew: at its largest while opening, and what
-stays. Pages of mapped files, which the system takes back when it needs them, are not counted.
+Writes PICTURES tiny pictures (default 1,000,000) to one zip, to four zips, and to one LMDB with labels. A fresh process
+opens each source with its names (the LMDB with its records), reads 20,000 pictures in random order, and reads the
+widths of all pictures. Prints the seconds, and the growth of the process's own memory in MB: the peak while opening,
+and the value after it. Pages of mapped files are not counted, because the system can reclaim them.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ CHILD = """
 import json, random, re, sys, threading, time
 from pathlib import Path
 from types import SimpleNamespace
+from scenetext.config import load_config
 from scenetext.text.charset import Charset
 from scenetext.data.sources.images import open_images
 from scenetext.data.dataset import Lines
@@ -45,7 +46,7 @@ watching = threading.Thread(target=watch)
 watching.start()
 started = time.perf_counter()
 if sys.argv[2] == "LMDB":
-    config = {"Eval": {"dataset": {"name": "LMDBDataSet", "data_dir": sys.argv[1]}}}
+    config = load_config({"Eval": {"dataset": {"name": "LMDBDataSet", "data_dir": sys.argv[1]}}})
     records, images = evaluation_lines(config)
     names = records.names
 else:
@@ -106,7 +107,7 @@ def main(count: str = "1000000") -> None:
         "4 zips": lambda path: draw_zips(path, int(count), 4),
         "LMDB": lambda path: draw_lmdb(path, int(count)),
     }
-    print("| source | pictures | opening, s | at most, MB | stays, MB | pictures read/s | widths of all, s |")
+    print("| source | pictures | opening, s | peak, MB | after opening, MB | pictures read/s | widths of all, s |")
     print("|---|---|---|---|---|---|---|")
     for kind, draw in kinds.items():
         with tempfile.TemporaryDirectory() as folder:

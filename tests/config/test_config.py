@@ -7,151 +7,27 @@ from pathlib import Path
 
 import pytest
 import yaml
+from paddleocr_files import CRNN, TWO_HEADS, config_file, value_at, without_nothing
 
-from scenetext.config import ignored_keys, load_config, setting, write_config
-from scenetext.config.checking import walk
-from scenetext.config.schema import SCHEMA
+from scenetext.config import Config, load_config, write_config
+from scenetext.config.schema import walk
+from scenetext.config.section import is_unread
 from scenetext.config.yaml_text import parse
 from scenetext.errors import InputError
-
-# The keys and shapes that PaddleOCR's files for CRNN and for PP-OCR with two heads consist of, nulls and all.
-CRNN = """
-Global:
-  use_gpu: true
-  epoch_num: 500
-  log_smooth_window: 20
-  print_batch_step: 10
-  save_model_dir: ./output/rec
-  save_epoch_step: 3
-  eval_batch_step: [0, 2000]
-  cal_metric_during_train: True
-  pretrained_model:
-  checkpoints:
-  save_inference_dir:
-  use_visualdl: False
-  infer_img: doc/imgs_words/ch/word_1.jpg
-  character_dict_path: ppocr/utils/ppocr_keys_v1.txt
-  character_type: ch
-  max_text_length: 25
-  infer_mode: False
-  use_space_char: True
-Optimizer:
-  name: Adam
-  beta1: 0.9
-  beta2: 0.999
-  lr: {name: Cosine, learning_rate: 0.001}
-  regularizer: {name: 'L2', factor: 0}
-Architecture:
-  model_type: rec
-  algorithm: CRNN
-  Transform:
-  Backbone: {name: MobileNetV3, scale: 0.5, model_name: small, small_stride: [1, 2, 2, 2]}
-  Neck: {name: SequenceEncoder, encoder_type: rnn, hidden_size: 48}
-  Head: {name: CTCHead, fc_decay: 0.00001}
-Loss: {name: CTCLoss}
-PostProcess: {name: CTCLabelDecode}
-Metric: {name: RecMetric, main_indicator: acc}
-Train:
-  dataset:
-    name: SimpleDataSet
-    data_dir: ./train_data/
-    label_file_list: ["./train_data/train_list.txt"]
-    transforms:
-      - DecodeImage: # load image
-          img_mode: BGR
-          channel_first: False
-      - RecAug:
-      - CTCLabelEncode: # Class handling label
-      - RecResizeImg: {image_shape: [3, 32, 320]}
-      - KeepKeys: {keep_keys: ['image', 'label', 'length']}
-  loader: {shuffle: True, batch_size_per_card: 256, drop_last: True, num_workers: 8}
-Eval:
-  dataset:
-    name: SimpleDataSet
-    data_dir: ./train_data
-    label_file_list: ["./train_data/val_list.txt"]
-    transforms:
-      - DecodeImage: {img_mode: BGR, channel_first: False}
-      - CTCLabelEncode:
-      - RecResizeImg: {image_shape: [3, 32, 320]}
-      - KeepKeys: {keep_keys: ['image', 'label', 'length']}
-  loader: {shuffle: False, drop_last: False, batch_size_per_card: 256, num_workers: 8}
-"""
-TWO_HEADS = """
-Global:
-  model_name: PP-OCRv5_mobile_rec # To use static model for inference.
-  debug: false
-  epoch_num: 75
-  max_text_length: &max_text_length 25
-  distributed: true
-  d2s_train_image_shape: [3, 48, 320]
-Optimizer:
-  name: AdamW
-  epsilon: 1.e-8
-  weight_decay: 0.05
-  no_weight_decay_name: norm pos_embed
-  one_dim_param_no_weight_decay: True
-  lr: {name: Cosine, learning_rate: 0.001, warmup_epoch: 5}
-Architecture:
-  model_type: rec
-  algorithm: SVTR_HGNet
-  Transform:
-  Backbone: {name: SVTRv2, local_k: [[5, 5], [5, 5], [-1, -1]]}
-  Head:
-    name: MultiHead
-    head_list:
-      - CTCHead:
-          Neck: {name: svtr, dims: 120, kernel_size: [1, 3], use_guide: True}
-          Head: {fc_decay: 0.00001}
-      - NRTRHead: {nrtr_dim: 384, max_text_length: *max_text_length}
-Loss:
-  name: MultiLoss
-  loss_config_list:
-    - CTCLoss:
-    - NRTRLoss:
-PostProcess: {name: CTCLabelDecode}
-Metric: {name: RecMetric, main_indicator: acc, ignore_space: False}
-Train:
-  dataset:
-    name: MultiScaleDataSet
-    ds_width: false
-    data_dir: ./train_data/
-    ext_op_transform_idx: 1
-    label_file_list: [./train_data/train_list.txt]
-    ratio_list: [0.5]
-    transforms:
-    - DecodeImage: {img_mode: BGR, channel_first: false}
-    - RecConAug: {prob: 0.5, ext_data_num: 2, image_shape: [48, 320, 3], max_text_length: *max_text_length}
-    - RecAug:
-    - MultiLabelEncode: {gtc_encode: NRTRLabelEncode}
-    - KeepKeys: {keep_keys: [image, label_ctc, label_gtc, length, valid_ratio]}
-  sampler:
-    name: MultiScaleSampler
-    scales: [[320, 32], [320, 48], [320, 64]]
-    first_bs: &bs 128
-    fix_bs: false
-    divided_factor: [8, 16] # w, h
-    is_training: True
-  loader: {shuffle: true, batch_size_per_card: *bs, drop_last: true, num_workers: 8}
-profiler_options: null
-"""
-
-
-def config_file(folder: Path, text: str, name: str = "config.yml") -> Path:
-    path = folder / name
-    path.write_text(text, encoding="utf-8")
-    return path
 
 
 @pytest.mark.parametrize("text", [CRNN, TWO_HEADS])
 def test_a_file_of_paddleocrs_loads_unedited_with_every_value_as_yaml_has_it(tmp_path: Path, text: str) -> None:
-    assert load_config(config_file(tmp_path, text)) == yaml.safe_load(text)
+    given = load_config(config_file(tmp_path, text)).model_dump(exclude_unset=True)
+    assert without_nothing(given) == without_nothing(yaml.safe_load(text))
 
 
 def test_settings_that_mean_nothing_here_are_listed(tmp_path: Path) -> None:
-    ignored = ignored_keys(load_config(config_file(tmp_path, CRNN)))
+    ignored = load_config(config_file(tmp_path, CRNN)).ignored
     assert {"Global.infer_img", "Global.character_type", "Train.dataset.transforms.4.KeepKeys"} <= set(ignored)
     assert "Global.epoch_num" not in ignored and "Global.save_inference_dir" not in ignored
+    assert {"Eval.loader", "PostProcess"} <= set(ignored)  # whole sections are listed once
+    assert not [key for key in ignored if key.startswith(("Eval.loader.", "PostProcess.")) or "KeepKeys." in key]
 
 
 def test_every_setting_said_to_be_read_is_named_where_it_could_be_read(root: Path) -> None:
@@ -160,18 +36,16 @@ def test_every_setting_said_to_be_read_is_named_where_it_could_be_read(root: Pat
         if "config" not in path.parts:
             words |= set(re.findall(r"\w+", path.read_text(encoding="utf-8")))
     built_later = ("Architecture", "Loss", "PostProcess")  # parts that refuse what they do not know when built
-    settings = [(path, setting) for path, setting in walk(SCHEMA) if path[0] not in built_later]
+    read = {path for path, field in walk() if path[0] not in built_later and not is_unread(field)}
     checked_only = {"base_metric_name", "channel_first", "ds_width", "delimiter"}  # one value is possible
-    assert {
-        ".".join(path) for path, setting in settings if setting.read and path[-1] not in words | checked_only
-    } == set()
+    assert {".".join(path) for path in read if path[-1] not in words | checked_only} == set()
 
 
 def test_every_config_of_ours_loads_and_has_nothing_to_ignore(root: Path) -> None:
     files = sorted((root / "configs").glob("*.yml"))
     assert len(files) >= 4
     for file in files:
-        assert ignored_keys(load_config(file)) == [], file
+        assert load_config(file).ignored == [], file
 
 
 @pytest.mark.parametrize(
@@ -202,7 +76,7 @@ def test_every_config_of_ours_loads_and_has_nothing_to_ignore(root: Path) -> Non
     ],
 )
 def test_the_crnn_configs_hold_paddleocrs_architectures(root: Path, ours: str, theirs: dict) -> None:
-    assert load_config(root / "configs" / ours)["Architecture"] == theirs
+    assert load_config(root / "configs" / ours).Architecture.model_dump(exclude_unset=True) == theirs
 
 
 @pytest.mark.parametrize(
@@ -214,7 +88,7 @@ def test_the_crnn_configs_hold_paddleocrs_architectures(root: Path, ours: str, t
         ("  epoch_num: 500", "  epoch_num: 0", ["Global.epoch_num", "at least 1"]),
         ("  epoch_num: 500", "  epoch_num: true", ["Global.epoch_num", "a whole number", "True"]),
         ("  use_gpu: true", "  use_gpu: 1", ["config.yml:3", "Global.use_gpu", "true or false"]),
-        ("  epoch_num: 500", "  epoch_num: 5\n  epoch_num: 6", ["config.yml:5", "'epoch_num' already stands in", ":4"]),
+        ("  epoch_num: 500", "  epoch_num: 5\n  epoch_num: 6", ["config.yml:5", "'epoch_num' is also given at", ":4"]),
         ("  epoch_num: 500", "\tepoch_num: 500", ["config.yml:4", "tab"]),
         ("  epoch_num: 500", "  epoch_num:\t500", ["config.yml:4", "tab"]),
         ("  epoch_num: 500", "  epoch_num 500", ["config.yml:", "not valid YAML"]),
@@ -302,20 +176,12 @@ def test_a_file_that_is_no_configuration_is_refused_in_one_sentence(
 )
 def test_overrides_change_single_values(tmp_path: Path, overrides: list[str], key: str, value: object) -> None:
     config = load_config(config_file(tmp_path, CRNN), overrides)
-    assert setting_or_free(config, key) == value
-
-
-def setting_or_free(config: dict, key: str) -> object:
-    if not key.startswith("Architecture"):
-        return setting(config, key)
-    for part in key.split("."):
-        config = config[part]
-    return config
+    assert value_at(config, key) == value
 
 
 def test_an_override_leaves_everything_else_as_it_was(tmp_path: Path) -> None:
     path = config_file(tmp_path, TWO_HEADS)
-    plain, changed = load_config(path), load_config(path, ["Train.sampler.first_bs=3"])
+    plain, changed = (load_config(path, own).model_dump() for own in ([], ["Train.sampler.first_bs=3"]))
     assert changed["Train"]["sampler"].pop("first_bs") == 3 and plain["Train"]["sampler"].pop("first_bs") == 128
     assert changed == plain  # batch_size_per_card shares the file's anchor and must not follow
 
@@ -329,7 +195,7 @@ def test_an_override_leaves_everything_else_as_it_was(tmp_path: Path) -> None:
         ("Globl.epoch_num=3", "nearest is Global"),
         ("Train.dataset.transforms.9.RecAug=", "5 items"),
         ("Train.dataset.transforms.RecAgu.prob=1", "nearest is RecAug"),
-        ("Global.epoch_num.more=1", "nothing can stand below"),
+        ("Global.epoch_num.more=1", "which has no settings below it"),
         ("Global.epoch_num", "KEY.KEY=VALUE"),
         ("=3", "KEY.KEY=VALUE"),
         ("Global..epoch_num=3", "KEY.KEY=VALUE"),
@@ -346,12 +212,13 @@ def test_a_wrong_override_is_named_with_what_would_be_right(tmp_path: Path, over
 def test_a_file_extends_its_base_and_a_part_of_another_name_replaces_the_bases(tmp_path: Path) -> None:
     config_file(tmp_path, CRNN, "base.yml")
     (tmp_path / "sub").mkdir()
-    text = "base: ../base.yml\nGlobal: {epoch_num: 3}\nArchitecture: {Backbone: {name: ResNet, layers: 34}, Neck: {hidden_size: 256}}"
+    parts = "{Backbone: {name: ResNet, layers: 34}, Neck: {hidden_size: 256}}"
+    text = f"base: ../base.yml\nGlobal: {{epoch_num: 3}}\nArchitecture: {parts}"
     config = load_config(config_file(tmp_path / "sub", text))
-    assert "base" not in config
-    assert (config["Global"]["epoch_num"], config["Global"]["max_text_length"]) == (3, 25)
-    assert config["Architecture"]["Backbone"] == {"name": "ResNet", "layers": 34}  # no `scale` of MobileNetV3
-    assert config["Architecture"]["Neck"] == {"name": "SequenceEncoder", "encoder_type": "rnn", "hidden_size": 256}
+    assert "base" not in config.model_dump()
+    assert (config.Global.epoch_num, config.Global.max_text_length) == (3, 25)
+    assert config.Architecture.Backbone == {"name": "ResNet", "layers": 34}  # no `scale` of MobileNetV3
+    assert config.Architecture.Neck == {"name": "SequenceEncoder", "encoder_type": "rnn", "hidden_size": 256}
 
 
 def test_files_that_extend_each_other_are_an_error(tmp_path: Path) -> None:
@@ -372,8 +239,21 @@ def test_what_is_written_reads_back_equal_here_and_in_paddleocrs_loader(tmp_path
     hard = ["Global.save_model_dir='1e-3'", "Global.pretrained_model='12:30'", "Global.character_dict_path='on'"]
     config = load_config(config_file(tmp_path, text), [*hard, "Optimizer.lr.learning_rate=7e-5"])
     write_config(config, tmp_path / "out.yml")
+    written = (tmp_path / "out.yml").read_text(encoding="utf-8")
     assert load_config(tmp_path / "out.yml") == config
-    assert yaml.safe_load((tmp_path / "out.yml").read_text(encoding="utf-8")) == config
+    assert yaml.safe_load(written) == config.model_dump()
+    assert "learning_rate: 7.0e-05\n" in written  # YAML 1.1 reads 7e-05 as text
+
+
+def test_what_is_written_is_complete_and_lacks_what_has_no_meaning_and_was_not_given(tmp_path: Path) -> None:
+    config = load_config(config_file(tmp_path, CRNN))
+    write_config(config, tmp_path / "out.yml")
+    written = yaml.safe_load((tmp_path / "out.yml").read_text(encoding="utf-8"))
+    assert list(written) == [name for name in Config.model_fields if name in written]  # in the schema's order
+    assert (written["Global"]["seed"], written["Optimizer"]["epsilon"]) == (1024, 1e-8)
+    assert written["Train"]["sampler"] is None and written["Train"]["dataset"]["ratio_list"] == [1.0]
+    assert written["Global"]["infer_img"] == "doc/imgs_words/ch/word_1.jpg" and "use_xpu" not in written["Global"]
+    assert load_config(tmp_path / "out.yml").ignored == config.ignored
 
 
 def test_the_given_dict_is_left_alone() -> None:
@@ -382,14 +262,43 @@ def test_the_given_dict_is_left_alone() -> None:
     assert given == {"Global": {"epoch_num": 3}}
 
 
+def test_a_checked_configuration_is_returned_itself_and_overridden_in_a_copy(tmp_path: Path) -> None:
+    config = load_config(config_file(tmp_path, CRNN))
+    assert load_config(config) is config
+    changed = load_config(config, ["Global.epoch_num=7"])
+    assert (changed.Global.epoch_num, config.Global.epoch_num) == (7, 500)
+    assert load_config(changed, ["Global.epoch_num=500"]) == config
+    with pytest.raises(InputError, match=r"^-o Global.epoch_num=0: Global.epoch_num must be"):
+        load_config(config, ["Global.epoch_num=0"])
+
+
 def test_a_setting_that_is_absent_has_its_default_or_is_asked_for() -> None:
-    assert setting({}, "Global.seed") == 1024
-    assert setting({"Global": {"seed": 7}}, "Global.seed") == 7
-    assert setting({"Train": {"sampler": None}}, "Train.sampler.pixels_per_batch") is None
-    with pytest.raises(InputError, match="Train.dataset.data_dir is missing"):
-        setting({"Train": {"dataset": {}}}, "Train.dataset.data_dir")
-    with pytest.raises(InputError, match="nearest is Global.seed"):
-        setting({}, "Global.sede")
+    assert load_config({}).Global.seed == 1024
+    assert load_config({"Global": {"seed": 7}}).Global.seed == 7
+    dataset = {"name": "LMDBDataSet", "data_dir": "here"}
+    bucket = {"name": "WidthBucketSampler", "max_width": 9}
+    train = {"dataset": dataset, "sampler": bucket, "loader": {"batch_size_per_card": 1}}
+    assert load_config({"Train": train}).Train.sampler.pixels_per_batch is None
+    assert load_config({"Train": train | {"sampler": None}}).Train.sampler is None
+    with pytest.raises(InputError, match="Train.dataset.data_dir is missing: add it, or give it by -o Train.dataset"):
+        load_config({"Train": train | {"dataset": {"name": "LMDBDataSet"}}})
+    with pytest.raises(InputError, match="Train.loader.batch_size_per_card is missing"):
+        load_config({"Train": {"dataset": dataset}})
+    with pytest.raises(InputError, match="Global.sede is no known setting: the nearest is seed"):
+        load_config({}, ["Global.sede=1"])
+
+
+@pytest.mark.parametrize("section", ["Architecture", "Loss", "Train", "Eval"])
+def test_a_section_that_is_absent_is_asked_for_by_name_when_it_is_read(section: str) -> None:
+    config = load_config({})
+    assert not config.has(section) and section not in config.model_dump()
+    with pytest.raises(InputError, match=f"no section {section}: add it"):
+        getattr(config, section)
+
+
+@pytest.mark.parametrize("section", ["Global:", "Optimizer:", "Metric:", "Train:", "Loss:", "Optimizer: {lr: }"])
+def test_a_section_without_anything_in_it_counts_as_absent(tmp_path: Path, section: str) -> None:
+    assert load_config(config_file(tmp_path, section)) == load_config({})
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Options of a network's parts: what cannot be built is refused where the config says it, and nothing is passed over."""
+"""Options of a network's parts: what cannot be built is refused where the config says it, and nothing is ignored."""
 
 from __future__ import annotations
 
@@ -183,8 +183,8 @@ REFUSED = [
     ({"Neck": RESHAPE | {"dims": 64}}, f"{NECK}.dims is an option of an encoder, and reshape is none"),
     ({"Neck": RNN | {"dims": 64}}, f"{NECK}.dims is not an argument of EncoderWithRNN"),
     ({"Head": {"name": "AttentionHead"}}, f"{HEAD}.hidden_size is missing, and AttentionHead needs it"),
-    (backbone("PPLCNetV3", det=True), f"{BACKBONE}.det is true, a detector's backbone; a recogniser has det: false"),
-    (backbone("PPLCNetV4", det=True), f"{BACKBONE}.det is true, a detector's backbone; a recogniser has det: false"),
+    (backbone("PPLCNetV3", det=True), f"{BACKBONE}.det is true, which means a detector's backbone; set det: false"),
+    (backbone("PPLCNetV4", det=True), f"{BACKBONE}.det is true, which means a detector's backbone; set det: false"),
     (backbone("PPLCNetV4", use_rep=False), f"{BACKBONE}.use_rep is False; the network of size tiny has True"),
     (
         backbone("PPLCNetV4", stem_type="branch"),

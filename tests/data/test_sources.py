@@ -14,6 +14,7 @@ import lmdb
 import numpy as np
 import pytest
 
+from scenetext.config import load_config
 from scenetext.data import dataset as lines_module
 from scenetext.data.dataset import Lines
 from scenetext.data.pipeline import evaluation_lines
@@ -190,7 +191,7 @@ def as_lmdb(folder: Path, lines: list[tuple[bytes | None, bytes | None]], count:
 
 
 def records_of(folder: Path):
-    return evaluation_lines({"Eval": {"dataset": {"name": "LMDBDataSet", "data_dir": str(folder)}}})
+    return evaluation_lines(load_config({"Eval": {"dataset": {"name": "LMDBDataSet", "data_dir": str(folder)}}}))
 
 
 def test_lmdbs_below_a_folder_are_one_training_set(tmp_path):

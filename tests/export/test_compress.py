@@ -1,4 +1,4 @@
-"""Weights in 8 bits: rounding, decoding inside the network, and the sliced head."""
+"""Quantised weights: rounding, dequantisation inside the network, and the sliced head."""
 
 from __future__ import annotations
 
@@ -11,18 +11,31 @@ from paddle import nn
 
 from scenetext.errors import InputError
 from scenetext.export.compress import (
-    codable_weights,
-    encode_weights,
-    encode_within,
     parameter_bytes,
+    quantisable_weights,
+    quantise_weights,
+    quantise_within,
+    replace_with_quantised,
     slice_head,
-    store_weights,
     tensor_sizes,
 )
-from scenetext.export.compress.coded_weights import CodableWeight
-from scenetext.export.compress.codings import BYTE_LEVELS, PACKED, PACKED_LEVELS, UINT8, bits_per_weight, stored_scales
-from scenetext.export.compress.encoding import QUANT_SCHEMES, QuantScheme, encode
-from scenetext.export.compress.rounding import InputHessian, least_error_scales, output_error, round_by_error, rounded
+from scenetext.export.compress.codings import (
+    BYTE_LEVELS,
+    PACKED,
+    PACKED_LEVELS,
+    UINT8,
+    bits_per_weight,
+    dequantise_scales,
+)
+from scenetext.export.compress.quantisation import QUANT_SCHEMES, QuantScheme, quantise
+from scenetext.export.compress.quantised_weights import QuantisableWeight
+from scenetext.export.compress.rounding import (
+    InputHessian,
+    gptq_codes,
+    least_error_scales,
+    output_error,
+    round_to_levels,
+)
 from scenetext.models import build_model
 from scenetext.weights.loading import load_weights
 
@@ -40,7 +53,7 @@ def model():
 
 
 def squared_error(weight: np.ndarray, scale: np.ndarray, levels: int) -> np.ndarray:
-    return np.square(weight - rounded(weight / scale, levels) * scale).sum(axis=1)
+    return np.square(weight - round_to_levels(weight / scale, levels) * scale).sum(axis=1)
 
 
 @pytest.mark.parametrize(
@@ -65,41 +78,43 @@ def test_scale_search_is_never_worse_than_the_largest_magnitude(
     assert found.sum() <= at_most * plain.sum()
 
 
-def coded_alone(weight: np.ndarray, axis: int, way: QuantScheme, moments: np.ndarray | None = None):
-    """A weight of its own, coded."""
+def quantise_alone(weight: np.ndarray, axis: int, scheme: QuantScheme, hessian: InputHessian | None = None):
+    """A weight of a layer of its own, quantised."""
     layer = nn.Layer()
     layer.weight = layer.create_parameter(weight.shape)
     layer.weight.set_value(weight)
-    return encode(CodableWeight("weight", layer, "weight", axis, False), way, moments)
+    return quantise(QuantisableWeight("weight", layer, "weight", axis, False), scheme, hessian)
 
 
-@pytest.mark.parametrize("way", [way for way in QUANT_SCHEMES if way.levels or way.coding == UINT8], ids=str)
+@pytest.mark.parametrize(
+    "scheme", [scheme for scheme in QUANT_SCHEMES if scheme.levels or scheme.coding == UINT8], ids=str
+)
 @pytest.mark.parametrize(
     ("shape", "axis"),
     [((6, 4, 3, 3), 0), ((5, 8), 1), ((8, 1, 1, 1), 0), ((96, 20), 1), ((7, 32, 1, 1), 0), ((1, 1), 1)],
 )
-def test_decoding_gives_each_weight_back_within_half_a_step(
-    shape: tuple[int, ...], axis: int, way: QuantScheme
+def test_dequantisation_gives_each_weight_back_within_half_a_step(
+    shape: tuple[int, ...], axis: int, scheme: QuantScheme
 ) -> None:
     spread = [-1 if i == axis else 1 for i in range(len(shape))]
     size = 10.0 ** RNG.integers(-4, 2, shape[axis : axis + 1]).reshape(spread)  # channels of very different sizes
     weight = (RNG.uniform(-1, 1, shape) * size).astype(np.float32)
-    stored = coded_alone(weight, axis, way)
-    decoded = stored.decode()
-    assert decoded.shape == weight.shape and decoded.dtype == np.float32
-    shares = stored.arrays.get("share", np.zeros(0)).size
-    scales = 4 * stored.arrays["scale"].size + shares
-    assert stored.size_bytes <= weight.size * bits_per_weight(way.count) / 8 + scales + 2
-    assert stored.size_bytes == way.size_bytes(shape[axis], weight.size // shape[axis])
+    quantised = quantise_alone(weight, axis, scheme)
+    found = quantised.dequantise()
+    assert found.shape == weight.shape and found.dtype == np.float32
+    ratios = quantised.arrays.get("ratio", np.zeros(0)).size
+    scales = 4 * quantised.arrays["scale"].size + ratios
+    assert quantised.size_bytes <= weight.size * bits_per_weight(scheme.level_count) / 8 + scales + 2
+    assert quantised.size_bytes == scheme.size_bytes(shape[axis], weight.size // shape[axis])
     # within a channel, levels are evenly spaced: every value is an odd or an even half of the same step
-    rows = decoded.reshape(shape[0], -1) if axis == 0 else decoded.T
+    rows = found.reshape(shape[0], -1) if axis == 0 else found.T
     original = weight.reshape(shape[0], -1) if axis == 0 else weight.T
-    scale = stored_scales(stored.arrays, axis)
+    scale = dequantise_scales(quantised.arrays, axis)
     steps = np.repeat(scale, rows.shape[1] // scale.shape[1], axis=1)
-    level = rows / steps + (way.count - 1) / 2
+    level = rows / steps + (scheme.level_count - 1) / 2
     np.testing.assert_allclose(level, np.rint(level), atol=1e-3)
-    assert level.min() > -0.5 and level.max() < way.count - 0.5
-    inside = np.abs(original) <= (way.count - 1) / 2 * steps
+    assert level.min() > -0.5 and level.max() < scheme.level_count - 0.5
+    inside = np.abs(original) <= (scheme.level_count - 1) / 2 * steps
     assert (np.abs(rows - original) <= steps / 2 * 1.001)[inside].all()
 
 
@@ -108,32 +123,32 @@ def test_every_level_survives_packing(levels: int) -> None:
     count = 3 * 5 * 7 * 8 + 1  # fills the last byte with none of the bases
     level = np.arange(count) % levels
     weight = ((level - (levels - 1) / 2) * 0.25).astype(np.float32).reshape(1, count)
-    np.testing.assert_array_equal(coded_alone(weight, 0, QuantScheme(PACKED, levels)).decode(), weight)
+    np.testing.assert_array_equal(quantise_alone(weight, 0, QuantScheme(PACKED, levels)).dequantise(), weight)
 
 
 @pytest.mark.parametrize("levels", [3, 4, 8, 16])
 def test_rounding_by_output_error_beats_the_nearest_level_on_correlated_inputs(levels: int) -> None:
     inputs = RNG.normal(size=(500, 12)) @ RNG.normal(size=(12, 40)) + 0.1 * RNG.normal(size=(500, 40))
     inputs[:, 3] = 0.0  # an input that is never anything else
-    moments = InputHessian((inputs.T @ inputs / 500).astype(np.float32))
+    hessian = InputHessian((inputs.T @ inputs / 500).astype(np.float32))
     weight = RNG.normal(size=(16, 40)).astype(np.float32)
     steps = np.repeat(least_error_scales(weight, np.ones(40), levels), 40, axis=1)
     middle = (levels - 1) / 2
-    found = (round_by_error(weight, steps, levels, moments) - middle) * steps
-    nearest = rounded(weight / steps, levels) * steps
-    assert output_error(found - weight, moments) < 0.6 * output_error(nearest - weight, moments)
+    found = (gptq_codes(weight, steps, levels, hessian) - middle) * steps
+    nearest = round_to_levels(weight / steps, levels) * steps
+    assert output_error(found - weight, hessian) < 0.6 * output_error(nearest - weight, hessian)
 
 
-def test_network_with_coded_weights_computes_as_with_the_decoded_ones(model) -> None:
+def test_network_with_quantised_weights_computes_as_with_the_dequantised_ones(model) -> None:
     images = paddle.to_tensor(RNG.uniform(-1, 1, (2, 3, 32, 96)).astype(np.float32))
-    ways = iter(QUANT_SCHEMES * 20)
-    stored = encode_weights(model, lambda weight: next(ways))
-    assert any(weight.recurrent for weight in codable_weights(model)) and len(stored) > 40
-    for weight in codable_weights(model):
-        tensor = stored[weight.key]
-        weight.set_value(tensor.decode())
+    schemes = iter(QUANT_SCHEMES * 20)
+    quantised = quantise_weights(model, lambda weight: next(schemes))
+    assert any(weight.recurrent for weight in quantisable_weights(model)) and len(quantised) > 40
+    for weight in quantisable_weights(model):
+        tensor = quantised[weight.key]
+        weight.set_value(tensor.dequantise())
     expected = model(images).numpy()
-    store_weights(model, stored)
+    replace_with_quantised(model, quantised)
     np.testing.assert_array_equal(model(images).numpy(), expected)
     left = {key for key, tensor in model.state_dict().items() if tensor.dtype == paddle.float32 and tensor.ndim > 1}
     assert not [key for key in left if not key.endswith(".scale") and ".table" not in key]
@@ -149,7 +164,7 @@ def test_network_with_coded_weights_computes_as_with_the_decoded_ones(model) -> 
         (lambda: nn.GRU(20, 8), (2, 5, 20)),
     ],
 )
-def test_coding_changes_the_output_of_a_layer_by_less_than_a_hundredth(layer, shape: tuple[int, ...]) -> None:
+def test_8_bits_change_the_output_of_a_layer_by_less_than_a_hundredth(layer, shape: tuple[int, ...]) -> None:
     network = nn.Sequential(layer())
     x = paddle.to_tensor(RNG.normal(size=shape).astype(np.float32))
 
@@ -158,28 +173,28 @@ def test_coding_changes_the_output_of_a_layer_by_less_than_a_hundredth(layer, sh
         return (out[0] if isinstance(out, tuple) else out).numpy()
 
     expected = compute()
-    stored = encode_weights(network, lambda weight: QuantScheme(UINT8))
-    store_weights(network, stored)
-    assert stored
+    quantised = quantise_weights(network, lambda weight: QuantScheme(UINT8))
+    replace_with_quantised(network, quantised)
+    assert quantised
     error = compute() - expected
     assert 0 < np.abs(error).mean() < 0.01 * np.abs(expected).mean()
 
 
 def test_unknown_key_is_refused(model) -> None:
-    stored = encode_weights(model, lambda weight: QuantScheme(UINT8) if weight.key == "head.fc.weight" else None)
+    quantised = quantise_weights(model, lambda weight: QuantScheme(UINT8) if weight.key == "head.fc.weight" else None)
     with pytest.raises(InputError, match="neck.fc.weight"):
-        store_weights(model, {"neck.fc.weight": stored["head.fc.weight"]})
+        replace_with_quantised(model, {"neck.fc.weight": quantised["head.fc.weight"]})
 
 
 def test_tensor_sizes_count_every_number_once(model) -> None:
     plain = tensor_sizes(model, {})
     assert sum(entry.size_bytes for entry in plain) == 4 * sum(int(p.size) for p in set(model.parameters()))
     assert len({entry.key for entry in plain}) == len(plain)
-    stored = encode_weights(model, lambda weight: QuantScheme(UINT8))
-    coded = tensor_sizes(model, stored)
+    quantised = quantise_weights(model, lambda weight: QuantScheme(UINT8))
+    coded = tensor_sizes(model, quantised)
     assert parameter_bytes(coded) < 0.4 * parameter_bytes(plain)
     assert coded == sorted(coded, key=lambda entry: -entry.size_bytes)
-    assert {entry.key for entry in coded if entry.coding == "uint8"} == set(stored)
+    assert {entry.key for entry in coded if entry.coding == "uint8"} == set(quantised)
 
 
 def test_sliced_head_gives_the_kept_characters_the_same_logits(model) -> None:
@@ -204,13 +219,13 @@ def test_space_survives_slicing() -> None:
 
 
 def test_a_budget_between_both_widths_gives_8_bits_to_some_weights_and_no_more_than_needed(model) -> None:
-    def size(stored: dict) -> int:
-        return parameter_bytes(tensor_sizes(model, stored))
+    def size(quantised: dict) -> int:
+        return parameter_bytes(tensor_sizes(model, quantised))
 
-    wide, narrow = encode_within(model, 10**9), encode_within(model, 0)
+    wide, narrow = quantise_within(model, 10**9), quantise_within(model, 0)
     assert {tensor.coding for tensor in wide.values()} == {"float16"}
     assert {tensor.coding for tensor in narrow.values()} == {"uint8"}
     assert set(wide) == set(narrow) and size(narrow) < size(wide)
-    mixed = encode_within(model, size(wide) - 1)
+    mixed = quantise_within(model, size(wide) - 1)
     assert size(narrow) <= size(mixed) < size(wide)
     assert [tensor.coding for tensor in mixed.values()].count("uint8") == 1

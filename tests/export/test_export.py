@@ -15,7 +15,7 @@ from scenetext.config import load_config
 from scenetext.data.sources.images import open_images
 from scenetext.data.transforms import Canvas, decode_image
 from scenetext.errors import InputError, RunError
-from scenetext.export import sample_lines as export_lines
+from scenetext.export import sample_lines
 from scenetext.export.exporter import export_model, report_path
 from scenetext.predict.model_folder import InferenceSettings, model_name, read_inference_yml
 from scenetext.predict.model_reader import EagerEngine
@@ -75,15 +75,15 @@ def test_any_dictionary_survives_the_settings_file(tmp_path: Path, characters: t
 @pytest.mark.parametrize(
     ("changes", "name"),
     [
-        ({}, "PP-OCRv6_small_rec"),
-        ({"Global": {}}, "PP-OCRv6_small_rec"),
-        ({"Global": {"model_name": "PP-OCRv5_mobile_rec"}}, "PP-OCRv5_mobile_rec"),
-        ({"Global": {}, "Architecture": {"Backbone": {"name": "RepSVTR"}}}, "ch_RepSVTR_rec"),
-        ({"Global": {}, "Architecture": {"Backbone": {"name": "ResNet", "layers": 34}}}, "PP-OCRv4_mobile_rec"),
+        ([], "PP-OCRv6_small_rec"),
+        (["Global.model_name="], "PP-OCRv6_small_rec"),
+        (["Global.model_name=PP-OCRv5_mobile_rec"], "PP-OCRv5_mobile_rec"),
+        (["Global.model_name=", "Architecture.Backbone={name: RepSVTR}"], "ch_RepSVTR_rec"),
+        (["Global.model_name=", "Architecture.Backbone={name: ResNet, layers: 34}"], "PP-OCRv4_mobile_rec"),
     ],
 )
-def test_model_name_is_the_configs_or_one_that_paddlex_knows(root: Path, changes: dict, name: str) -> None:
-    assert model_name({**load_config(root / "configs" / "ppocrv6_small.yml"), **changes}) == name
+def test_model_name_is_the_configs_or_one_that_paddlex_knows(root: Path, changes: list[str], name: str) -> None:
+    assert model_name(load_config(root / "configs" / "ppocrv6_small.yml", changes)) == name
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_budget_that_cannot_be_met_names_the_smallest_size_and_the_largest_tenso
 
 
 @pytest.mark.parametrize("format", ["json", "pdmodel", "onnx"])
-def test_a_budget_below_8_bits_is_met_by_the_fitter(format: str) -> None:
+def test_a_budget_below_8_bits_is_met_by_bit_allocation(format: str) -> None:
     out = tiny_export(format, "auto", FITTED_MB)
     report = read_json(report_path(out))
     assert report["storage"].startswith("fitted") and report["size_bytes"] <= FITTED_MB * 1e6
@@ -186,10 +186,10 @@ def test_leaving_out_characters_is_told_apart_from_rounding(tmp_path: Path) -> N
     assert report.accuracy["sliced"] == report.accuracy["exported"]  # float32 fits
 
 
-def test_the_fitter_looks_at_drawn_lines_without_a_training_set_and_keeps_float32_where_all_of_it_fits(
+def test_bits_are_allocated_on_drawn_lines_without_a_training_set_and_float32_stays_if_all_of_it_fits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export_lines, "LINES_TAKEN", 16)
+    monkeypatch.setattr(sample_lines, "LINES_TAKEN", 16)
     folder = tiny_folder()
     config = tiny_config(folder)
     config["Train"] = {**config["Train"], "dataset": {**config["Train"]["dataset"], "label_file_list": ["gone.txt"]}}
@@ -260,5 +260,5 @@ def test_ppocrv6_fits_in_8_bits_and_official_readers_read_the_same(
     shape = [3, canvas.height_px, canvas.width_px]
     settings = {"Rec.model_path": str(tmp_path / "v6.onnx"), "Rec.rec_img_shape": shape, "Global.log_level": "error"}
     rapid = RapidOCR(params=settings)
-    recogniser = rapid._load_rec_model()
-    assert [recogniser(TextRecInput(img=[line], return_word_box=False)).txts[0] for line in lines] == texts
+    recognizer = rapid._load_rec_model()
+    assert [recognizer(TextRecInput(img=[line], return_word_box=False)).txts[0] for line in lines] == texts

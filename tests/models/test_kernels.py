@@ -1,4 +1,4 @@
-"""CPU kernels give what Paddle's own operations give, and the same whatever the number of threads."""
+"""CPU kernels give the results of Paddle's own operations, and the same bits with any number of threads."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ GEOMETRIES = [  # batch, channels, height, width; kernel; stride; padding
     ((2, 6, 8, 21), (5, 5), (2, 1), (2, 2)),
     ((3, 5, 7, 9), (3, 3), (2, 2), (1, 1)),
     ((1, 4, 9, 10), (3, 3), (1, 2), (1, 1)),
-    ((2, 3, 4, 3), (1, 7), (1, 1), (0, 3)),  # a kernel wider than the picture
+    ((2, 3, 4, 3), (1, 7), (1, 1), (0, 3)),  # a kernel wider than the image
     ((2, 3, 4, 5), (1, 1), (1, 1), (0, 0)),
     ((2, 3, 6, 6), (3, 3), (3, 3), (0, 0)),
 ]
@@ -48,7 +48,7 @@ def test_depthwise_convolution_is_paddles(shape, kernel, stride, padding):
 
 
 @pytest.mark.parametrize("frozen", ["x", "weight"])
-def test_what_is_frozen_gets_no_gradient(frozen):
+def test_a_frozen_tensor_gets_no_gradient(frozen):
     paddle.seed(0)
     x, weight = paddle.randn([2, 3, 5, 6]), paddle.randn([3, 1, 3, 3])
     learns, stays = (weight, x) if frozen == "x" else (x, weight)
@@ -61,7 +61,7 @@ def test_what_is_frozen_gets_no_gradient(frozen):
     assert stays.grad is None
 
 
-def test_depthwise_convolution_reads_a_transposed_picture():
+def test_depthwise_convolution_takes_a_transposed_image():
     paddle.seed(0)
     x = paddle.randn([2, 5, 9, 4]).transpose([0, 3, 1, 2])
     layer = Conv2D(4, 4, 3, padding=1, groups=4)
@@ -78,7 +78,7 @@ def test_other_convolutions_keep_paddles_kernel(dtype, groups, dilation):
     assert not depthwise.is_supported(x, weight, groups, dilation)
 
 
-def test_what_is_no_number_stays_none():
+def test_nan_and_infinity_stay_what_they_are():
     x, weight = paddle.ones([1, 2, 6, 40]), paddle.ones([2, 1, 3, 3])
     x[0, 0, 3, 7] = float("nan")
     x[0, 1, 3, 7] = float("inf")
@@ -98,12 +98,12 @@ def log_p_by_enumeration(logits, label):
     steps, classes = logits.shape
     log_p = logits.astype(np.float64)
     log_p = log_p - np.log(np.exp(log_p).sum(1, keepdims=True))
-    ways = [
+    paths = [
         sum(log_p[t, c] for t, c in enumerate(path))
         for path in itertools.product(range(classes), repeat=steps)
         if [c for c, _ in itertools.groupby(path) if c] == label
     ]
-    return np.logaddexp.reduce(ways) if ways else -np.inf
+    return np.logaddexp.reduce(paths) if paths else -np.inf
 
 
 @pytest.mark.parametrize("label", [[1], [2, 1], [1, 1], [2, 2, 1], []], ids=str)
@@ -127,7 +127,7 @@ def test_ctc_is_paddles_with_its_gradient(focal, monkeypatch):
         np.testing.assert_allclose(own, other, rtol=1e-4, atol=1e-5)
 
 
-def test_a_label_that_the_steps_cannot_spell_teaches_nothing():
+def test_a_label_that_the_steps_cannot_spell_contributes_no_gradient():
     logits = paddle.randn([2, 3, 5])
     ids, lengths = paddle.to_tensor([[1, 1, 1], [1, 2, 3]], "int32"), paddle.to_tensor([3, 3], "int64")
     loss, gradient = with_gradients(lambda x: ctc.ctc_of_lines(x, ids, lengths), logits)

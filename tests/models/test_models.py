@@ -1,4 +1,4 @@
-"""Networks: what their outputs may and may not depend on."""
+"""Networks: gradients, fusing, independence of batch mates, shapes, options, fast layers."""
 
 from __future__ import annotations
 
@@ -52,11 +52,10 @@ def test_every_parameter_gets_a_gradient(root, name):
     model.train()
     trained = {key: p for key, p in model.named_parameters() if not p.stop_gradient}
     for parameter in trained.values():
-        if not parameter.any():  # what starts at zero lets no gradient through to what stands before it
+        if not parameter.any():  # a factor of zero would let no gradient through to the layers before it
             parameter.set_value(paddle.randn(parameter.shape) * 0.1)
-    lines = paddle.randn([8, 3, height, 64]) + 2 * paddle.randn(
-        [8, 3, 1, 1]
-    )  # of several colours, for squeeze and excite
+    colours = 2 * paddle.randn([8, 3, 1, 1])  # squeeze and excite needs lines of several colours
+    lines = paddle.randn([8, 3, height, 64]) + colours
     model(lines).square().mean().backward()
     assert [key for key, p in trained.items() if p.grad is None or not p.grad.any()] == []
 
@@ -94,11 +93,11 @@ def test_pp_ocrv6_has_a_time_step_for_every_8_pixels_at_every_training_height(si
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"Backbone": {"name": "MobileNetV2"}}, "did you mean 'MobileNetV3'"),  # a name that is not there
-        ({"Backbone": {"name": "MobileNetV3", "scal": 0.5}}, "did you mean 'scale'"),  # a typo in a key
-        ({"Neck": {"name": "SequenceEncoder", "encoder_type": "gru"}}, "known are"),  # an encoder not there
-        ({"Transform": {"name": "TSP"}}, "Transform.name .* did you mean 'TPS'"),  # a transform that is not there
-        ({"Head": {"name": "MultiHead", "head_list": []}}, "no CTCHead"),  # nothing that reads
+        ({"Backbone": {"name": "MobileNetV2"}}, "the nearest is MobileNetV3"),  # a class that does not exist
+        ({"Backbone": {"name": "MobileNetV3", "scal": 0.5}}, "the nearest is scale"),  # a typo in a key
+        ({"Neck": {"name": "SequenceEncoder", "encoder_type": "gru"}}, "known are"),  # an encoder that does not exist
+        ({"Transform": {"name": "TSP"}}, "Transform.name .* the nearest is TPS"),  # a rectifier that does not exist
+        ({"Head": {"name": "MultiHead", "head_list": []}}, "no CTCHead"),  # no branch that reads
     ],
 )
 def test_unknown_parts_are_refused_with_a_hint(change, message):

@@ -1,4 +1,4 @@
-"""Our networks give PaddleOCR's own answers, and have its parameters."""
+"""Our networks have PaddleOCR's parameters and give its outputs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import paddle
 import pytest
 from parity import fill, inputs, read_table
 
+from scenetext.config import load_config
 from scenetext.models import build_model
 from scenetext.train.losses import ctc_loss
 from scenetext.train.optimiser import build_optimiser
@@ -99,8 +100,9 @@ def test_ctc_loss_equals_the_reference_and_an_infeasible_line_costs_nothing(shar
 
 
 def test_three_adam_steps_equal_the_reference(shared, monkeypatch):
-    # Adam makes a rounding error in a gradient near 0 a step as large as any other. The reference was computed by Paddle as
-    # it comes, so this is, too: in a process in which `prepare_process` has not chosen other code of MKL's.
+    # Adam turns a rounding error in a gradient near 0 into a step as large as any other. The reference was computed
+    # with Paddle's default settings, so these steps are, too: in a process in which `prepare_process` has not chosen
+    # other code of MKL.
     monkeypatch.delenv("MKL_DEBUG_CPU_TYPE", raising=False)
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         losses, gradients, state = pool.apply(three_adam_steps, (shared,))
@@ -127,7 +129,7 @@ def three_adam_steps(shared: Path) -> tuple[list[float], dict[str, float], dict[
             "regularizer": {"name": "L2", "factor": 1e-5},
         }
     }
-    optimiser = build_optimiser(config, model, 1, 3)
+    optimiser = build_optimiser(load_config(config), model, 1, 3)
     model.train()
     images = inputs(tuple(table["input_shape"]))
     ids, lengths = paddle.to_tensor(z["labels"].astype(np.int32)), paddle.to_tensor(z["lengths"])

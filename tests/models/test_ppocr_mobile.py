@@ -1,4 +1,4 @@
-"""PP-OCRv4 and v5 mobile, PP-OCRv6, and the weights that installed wheels carry: they read as the originals do."""
+"""PP-OCRv4 and v5 mobile, PP-OCRv6, and the weights in installed wheels: they give the originals' outputs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ READING = ("backbone.", "head.ctc_encoder.", "head.ctc_head.")  # keys of the br
 
 
 def reading_part(shared, name):
-    """The reference's network without the branch that only helps training, and its table."""
+    """The reference's network without its auxiliary branch, and its table."""
     table = read_table(shared, name)
     architecture = copy.deepcopy(table["architecture"])
     head = architecture["Head"]
@@ -80,7 +80,7 @@ def test_affines_pass_into_the_next_convolution_wherever_that_is_exact():
     backbone.eval()
     images = paddle.randn([1, 3, 48, 72])
     before = backbone(images).numpy()
-    for _ in range(2):  # the second time finds nothing to do
+    for _ in range(2):  # the second call changes nothing
         backbone.fuse()
         np.testing.assert_allclose(backbone(images).numpy(), before, atol=1e-4 * np.abs(before).max())
     kept = [key for key in backbone.state_dict() if ".lab." in key]
@@ -120,12 +120,12 @@ def test_pp_ocrv6_tiny_has_the_head_of_the_released_network(root):
         ({"lr_mult_list": [0, 0, 1]}, "3 factors; it takes 6"),
     ],
 )
-def test_what_the_backbone_cannot_do_is_refused(options, message):
+def test_options_of_other_backbones_are_refused(options, message):
     with pytest.raises(InputError, match=message):
         build_model({"Architecture": {"Backbone": {"name": "PPLCNetV3"} | options, "Head": {"name": "CTCHead"}}}, 9)
 
 
-def test_a_stage_whose_learning_rate_is_nought_stays_as_it_is_fused_or_not():
+def test_a_stage_whose_learning_rate_is_0_is_frozen_fused_or_not():
     backbone = PPLCNetV3(scale=0.25, lr_mult_list=[0, 0, 1, 1, 1, 1])
     for _ in range(2):
         assert all(parameter.stop_gradient for parameter in backbone.blocks2.parameters())
@@ -154,7 +154,8 @@ def test_weights_of_a_wheel_read_real_crops_as_onnxruntime_does(root, shared, so
         assert (ours.argmax(-1) == theirs.argmax(-1)).all()
         differences[name] = np.abs(ours - theirs).max()
     assert max(differences[name] for name in names[::200]) <= 1e-4
-    # Noise of 1e-6 on the picture moves the least certain crops by up to 2e-3, in either runtime: see tests/benchmarks/LOG.md.
+    # Noise of 1e-6 on the image changes the least certain crops by up to 2e-3, in either runtime (see
+    # tests/benchmarks/LOG.md).
     every_24th = [differences[name] for name in names[::24]]
     assert np.sort(every_24th)[-3] <= 1e-4 and max(every_24th) <= 2e-3
 
@@ -182,14 +183,14 @@ def test_the_head_of_a_wheel_is_sliced_to_the_characters_in_use(root, tmp_path):
     [
         ("rapidocr:PP-OCRv6_rec_small", True),
         ("rapidocr_onnxruntime:ch_PP-OCRv4_rec", True),
-        ("rapidocr:PP-OCRv6_rec_smal", True),  # a slip; refused with the list of models
+        ("rapidocr:PP-OCRv6_rec_smal", True),  # a typo; refused with the list of models
         ("https://host/weights.pdparams", False),
         ("PP-OCRv4_mobile_rec", False),
         ("runs/rapidocr/best_accuracy", False),
         ("rapidocr", False),
     ],
 )
-def test_a_wheels_weights_are_told_from_files_and_addresses(source, is_wheel):
+def test_a_wheels_weights_are_distinguished_from_files_and_addresses(source, is_wheel):
     assert is_wheel_source(source) == is_wheel
 
 
@@ -210,7 +211,7 @@ def scaled(x, factor, shift, name):
 @pytest.mark.parametrize(
     ("shift", "behind", "expected"),
     [
-        ("three", "Relu", lambda weight, bias: [weight * 2, bias * 2 + 3]),  # learnt: part of the convolution
+        ("three", "Relu", lambda weight, bias: [weight * 2, bias * 2 + 3]),  # learned: part of the convolution
         ("none", "Relu", lambda weight, bias: [weight, bias]),  # Paddle's scale operator, a constant
         ("three", "Clip", lambda weight, bias: [weight, bias]),  # a hard sigmoid
     ],
@@ -227,7 +228,7 @@ def test_a_factor_and_a_shift_behind_a_convolution(tmp_path, shift, behind, expe
     [
         (0, 1, lambda weight, bias: [weight * 2, bias + 3 * weight.sum(axis=(1, 2, 3))]),  # the next one takes both
         (1, 1, lambda weight, bias: [[1.5], weight * 2, bias]),  # its zeros are not shifted: the shift stays
-        (0, 2, lambda weight, bias: [[2], [3], weight, bias]),  # somebody else reads the shifted map
+        (0, 2, lambda weight, bias: [[2], [3], weight, bias]),  # another layer reads the shifted map
     ],
 )
 def test_a_factor_and_a_shift_before_a_convolution(tmp_path, pads, readers, expected):

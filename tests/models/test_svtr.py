@@ -54,7 +54,7 @@ def test_fused_network_reads_the_same_and_no_line_depends_on_its_batch_mates(roo
     before = model(images).numpy()
     np.testing.assert_allclose(model(images[1:]).numpy(), before[1:], atol=1e-5)
     model.fuse()
-    model.fuse()  # once folded, nothing is left to do
+    model.fuse()  # a second call changes nothing
     np.testing.assert_allclose(model(images).numpy(), before, atol=1e-4 * max(1.0, np.abs(before).max()))
     assert not any(key.endswith(("_mean", "_variance")) for key in model.state_dict())
 
@@ -151,7 +151,7 @@ def test_last_dropout_means_the_same_in_training_and_evaluation():
     "options, shape",
     [
         ({}, [2, 192, 1, 6]),
-        ({"mixer": "CCGG", "prenorm": True, "last_stage": False}, [2, 6, 32]),  # the map as it is, 1 x 6
+        ({"mixer": "CCGG", "prenorm": True, "last_stage": False}, [2, 6, 32]),  # the last map, 1 x 6
         ({"patch_merging": "Pool"}, [2, 192, 1, 6]),
         ({"patch_merging": None, "embed_dim": (16, 16, 16), "last_stage": False}, [2, 24, 16]),  # 4 x 6 to the end
         ({"sub_num": 3, "out_char_num": 3, "out_channels": 7}, [2, 7, 1, 3]),
@@ -177,7 +177,7 @@ def test_every_option_gives_the_shape_that_it_says(options, shape):
         ({"sub_num": 4}, "sub_num is 4"),
     ],
 )
-def test_options_that_mean_nothing_are_refused(options, message):
+def test_values_without_a_meaning_are_refused(options, message):
     with pytest.raises(InputError, match=message):
         network(**options)
 
@@ -218,17 +218,17 @@ def test_teacher_of_pp_ocrv4_is_this_network(shared):
         np.testing.assert_allclose(out[:, :: -(-out.shape[1] // sample.shape[1])], sample, atol=1e-4)
 
 
-# ---- the transformer before it
+# ---- the rectifier before it
 
 
 def test_spline_goes_through_its_points_and_leaves_a_flat_map_flat():
     targets = edge_points(20, 0.05, 0.1)
-    places = np.random.default_rng(0).random((7, 2))
+    positions = np.random.default_rng(0).random((7, 2))
     sources = np.random.default_rng(1).random((20, 2))
     np.testing.assert_allclose(spline_matrix(targets, targets) @ sources, sources, atol=1e-9)
     shear = np.array([[1.1, 0.2], [-0.3, 0.9]])
-    sheared = spline_matrix(targets, places) @ (targets @ shear + 3.0)
-    np.testing.assert_allclose(sheared, places @ shear + 3.0, atol=1e-9)
+    sheared = spline_matrix(targets, positions) @ (targets @ shear + 3.0)
+    np.testing.assert_allclose(sheared, positions @ shear + 3.0, atol=1e-9)
 
 
 def test_shrink_is_bilinear_interpolation_that_keeps_the_corners():
@@ -237,7 +237,7 @@ def test_shrink_is_bilinear_interpolation_that_keeps_the_corners():
     np.testing.assert_allclose(shrink(x, (8, 10)).numpy(), expected.numpy(), atol=1e-4)
 
 
-def test_fresh_transformer_shows_the_whole_image():
+def test_untrained_rectifier_shows_the_whole_image():
     stn = STN_ON(3, stn_activation="none", **STN)
     stn.eval()
     ramp = paddle.linspace(0.0, 1.0, 256).expand([2, 3, 64, 256])  # x, at every pixel
@@ -260,6 +260,6 @@ def test_sigmoid_starts_from_the_same_points():
         ({"stn_activation": "none", "num_control_points": 15}, "must be even"),
     ],
 )
-def test_transformer_refuses_what_it_cannot_do(options, message):
+def test_values_that_the_rectifier_does_not_know_are_refused(options, message):
     with pytest.raises(InputError, match=message):
         STN_ON(3, **STN | options)

@@ -21,7 +21,7 @@ from scenetext.weights.openocr import from_openocr
 
 CLASSES = 95  # 94 printable characters of ASCII and the blank
 PAPER = {"tiny": 5.13e6, "small": 11.25e6, "base": 19.76e6}  # parameters without guidance, by OpenOCR's readme
-NARROW = {  # the tiny network with less of everything
+NARROW = {  # the tiny network with fewer channels and blocks
     "Backbone": {
         "name": "SVTRv2",
         "dims": [32, 64, 128],
@@ -70,7 +70,7 @@ def test_the_configs_dictionary_is_printable_ascii(root, monkeypatch):
         ((32, 70), 18),  # a width that is no multiple of 4
         ((48, 200), 50),  # the paper's other heights
         ((64, 64), 16),
-        ((40, 8), 2),  # an odd number of rows, and hardly a line
+        ((40, 8), 2),  # an odd number of rows, and the narrowest line
     ],
 )
 def test_there_is_a_time_step_for_every_4_pixels_at_every_height(size, steps):
@@ -104,7 +104,7 @@ def test_a_line_is_read_alike_whatever_its_batch_mates():
     np.testing.assert_allclose(model(images)[1:2].numpy(), model(images[1:2]).numpy(), atol=1e-5)
 
 
-def test_fused_network_gives_the_same_logits_and_has_no_guide():
+def test_fused_network_gives_the_same_logits_and_has_no_auxiliary_branch():
     model = narrow()
     randomise_statistics(model)
     model.eval()
@@ -117,15 +117,15 @@ def test_fused_network_gives_the_same_logits_and_has_no_guide():
     assert list(model(images, targets([1], [2]))) == ["ctc"]
 
 
-def test_a_traced_network_reads_any_width_and_holds_no_guide(tmp_path):
+def test_a_traced_network_reads_any_width_and_holds_no_auxiliary_branch(tmp_path):
     model = narrow()
     model.eval()
     spec = [paddle.static.InputSpec([None, 3, 32, None], "float32")]
     paddle.jit.save(model, str(tmp_path / "net"), input_spec=spec)
     sizes = [int(np.prod(p.shape)) for p in model.parameters()]
-    guide = sum(int(np.prod(p.shape)) for p in model.head.sgm.parameters())
+    auxiliary = sum(int(np.prod(p.shape)) for p in model.head.sgm.parameters())
     stored = (tmp_path / "net.pdiparams").stat().st_size
-    assert stored < 4 * (sum(sizes) - guide) + 100 * len(sizes)
+    assert stored < 4 * (sum(sizes) - auxiliary) + 100 * len(sizes)
     loaded = paddle.jit.load(str(tmp_path / "net"))
     loaded.eval()
     for batch, width in ((1, 40), (3, 100)):
@@ -237,7 +237,7 @@ def test_impossible_settings_of_the_head_are_refused(channels, length):
         RCTCDecoder(channels, 10, sub_str_len=length)
 
 
-def test_a_handful_of_drawn_lines_is_learnt_to_the_last_character():
+def test_a_few_drawn_lines_are_overfitted_to_the_last_character():
     texts = ["R66", "24h", "bus", "no5", "A7"]
     characters = sorted(set("".join(texts)))
     images = np.ones((len(texts), 32, 64, 3), np.float32)

@@ -1,4 +1,4 @@
-"""SVTRv2 and RepSVTR as PaddleOCR has them, server and mobile, and the neck that they share."""
+"""PaddleOCR's SVTRv2 (server) and RepSVTR (mobile), and the neck that they share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scenetext.models import build_model
 from scenetext.models.backbones.repsvtr import RepSVTR, rep_depthwise
 
 CLASSES = 20
-SVTRV2 = {  # one block of a kind
+SVTRV2 = {  # one block of each kind
     "name": "SVTRv2",
     "dims": [32, 64, 64],
     "depths": [1, 2, 1],
@@ -38,7 +38,7 @@ def test_the_fused_network_still_gives_the_reference_probabilities(shared, name)
     model = build_model({"Architecture": table["architecture"]}, table["dictionary"]["n_classes_decoder"])
     fill(model, table["fill_rules_applied"])
     model.eval()
-    for _ in range(2):  # the second time finds nothing to do
+    for _ in range(2):  # the second call changes nothing
         model.fuse()
     assert not any(key.endswith(("_mean", "_variance")) for key in model.state_dict())
     expected = np.load(shared / "parity" / "expected" / f"{name}.npz")
@@ -59,7 +59,7 @@ def test_there_is_a_time_step_for_every_8_pixels_at_every_training_height(name, 
 
 
 @pytest.mark.parametrize("use_guide", [True, False])
-def test_the_necks_use_guide_keeps_the_gradient_of_ctc_from_the_backbone_and_only_from_there(use_guide):
+def test_use_guide_of_the_neck_keeps_the_gradient_of_ctc_from_the_backbone_only(use_guide):
     model = network(SVTRV2, use_guide)
     model.train()
     model(paddle.randn([2, 3, 48, 64])).square().mean().backward()
@@ -115,9 +115,9 @@ def test_repsvtrs_channel_mixers_start_as_the_identity():
         ({"mixer": [["Conv"], ["Global", "Conv"], ["Global"]]}, "Conv before Global"),
         ({"mixer": [["Conv"], ["Conv", "Local"], ["Global"]]}, "of Conv and Global"),
         ({"num_heads": [1, 2]}, "num_heads lists 2 stages and depths 3"),
-        ({"depth": [1, 2, 1]}, "did you mean 'depths'"),  # SVTRNet's word
+        ({"depth": [1, 2, 1]}, "the nearest is depths"),  # SVTRNet's word
     ],
 )
-def test_a_backbone_that_nobody_has_is_refused(change, message):
+def test_values_that_no_known_network_has_are_refused(change, message):
     with pytest.raises(InputError, match=message):
         network(SVTRV2 | change)

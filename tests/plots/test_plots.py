@@ -1,10 +1,11 @@
-"""Figures: every axis says what it shows, Chinese is drawn, and pictures arrive on their sheets."""
+"""Figures: labelled axes, Chinese text, images that stand on their sheets unchanged."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 import warnings
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -69,7 +70,7 @@ def drawn(figure: Figure) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", [*FIGURES, *SHEETS])
-def test_a_figure_is_drawn_without_complaint_and_left_to_the_caller_to_show(name: str) -> None:
+def test_a_figure_is_drawn_without_warnings_and_shown_by_the_caller_only(name: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # a missing glyph is a warning
         figure = (FIGURES | SHEETS)[name]()
@@ -79,7 +80,7 @@ def test_a_figure_is_drawn_without_complaint_and_left_to_the_caller_to_show(name
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_every_axis_says_what_it_shows(name: str) -> None:
+def test_every_axis_is_labelled(name: str) -> None:
     for panel in FIGURES[name]().axes:
         assert panel.get_xlabel()
         assert panel.get_ylabel() or any(tick.get_text() for tick in panel.get_yticklabels())
@@ -98,14 +99,14 @@ def test_a_sheet_is_never_wider_than_asked(width_px: int) -> None:
     assert abs(sheet.shape[1] - 1100) <= 1
 
 
-def test_captions_do_not_run_into_their_neighbours() -> None:
+def test_captions_do_not_overlap() -> None:
     sheet = plots.contact_sheet([picture(48, 20)] * 6, ["一二三四五六七八九十"] * 6)
     drawn(sheet)
     boxes = sorted(
         (text.get_window_extent().y0, text.get_window_extent().x0, text.get_window_extent().x1)
         for text in sheet.axes[0].texts
     )
-    assert all(left[0] != right[0] or left[2] <= right[1] for left, right in zip(boxes, boxes[1:]))
+    assert all(left[0] != right[0] or left[2] <= right[1] for left, right in pairwise(boxes))
 
 
 def test_white_space_and_formula_signs_are_shown_as_characters() -> None:
@@ -113,7 +114,7 @@ def test_white_space_and_formula_signs_are_shown_as_characters() -> None:
     assert text_fonts()[0].startswith("Noto Sans SC")
 
 
-def test_saving_writes_a_picture_and_gives_the_figure_back(tmp_path: Path) -> None:
+def test_save_writes_a_png_and_returns_the_figure(tmp_path: Path) -> None:
     figure = FIGURES["learning_rates"]()
     assert plots.save(figure, tmp_path / "plots" / "rate.png") is figure
     assert cv2.imread(str(tmp_path / "plots" / "rate.png")).shape[1] == 1000
@@ -124,3 +125,10 @@ def test_importing_the_figures_loads_no_paddle() -> None:
     check = "import sys, scenetext.plots\nprint('paddle' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_every_figure_of_the_notebooks_is_reached_by_the_package_alone() -> None:
+    check = (
+        "from scenetext import plots\nassert all(callable(getattr(plots, name)) for name in plots.__all__)\nplots.save"
+    )
+    subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)

@@ -44,8 +44,9 @@ def test_a_name_that_would_lead_out_of_runs_is_refused(name: str) -> None:
 
 
 def test_a_runs_folder_is_the_configured_one_or_named_for_the_file() -> None:
-    assert configured_run_folder({"Global": {"save_model_dir": "./out/x"}}, "a.yml") == Path("out/x")
-    assert configured_run_folder({"Global": {}}, "configs/crnn.v2.yml") == Path("runs/crnn.v2")
+    told, untold = load_config({"Global": {"save_model_dir": "./out/x"}}), load_config({})
+    assert configured_run_folder(told, "a.yml") == Path("out/x")
+    assert configured_run_folder(untold, "configs/crnn.v2.yml") == Path("runs/crnn.v2")
 
 
 def test_a_seed_repeats_python_numpy_and_paddle() -> None:
@@ -76,5 +77,5 @@ def test_a_manifest_names_versions_commit_seed_and_data(root: Path, tmp_path: Pa
 
 def test_a_manifest_of_a_missing_file_is_an_error(root: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="none.txt does not exist"):
-        write_manifest(tmp_path, {"Global": {}}, [tmp_path / "none.txt"])
+        write_manifest(tmp_path, load_config({}), [tmp_path / "none.txt"])
     assert os.listdir(tmp_path) == []

@@ -32,7 +32,7 @@ def test_dictionary_is_read_by_paddleocrs_rule(tmp_path, data, space, characters
     ("data", "message"),
     [(b"", "is empty"), ("a\n中\n".encode("gb2312"), "d.txt:2 is not UTF-8"), (None, "cannot be read")],
 )
-def test_bad_dictionary_is_an_error_with_its_place(tmp_path, data, message):
+def test_bad_dictionary_is_an_error_with_its_location(tmp_path, data, message):
     if data is not None:
         (tmp_path / "d.txt").write_bytes(data)
     with pytest.raises(InputError, match=message):
@@ -110,9 +110,7 @@ def test_coverage_counts_lines_and_occurrences():
 def test_slicing_finds_each_class_in_the_other_charset():
     small, large = Charset(("b", "中", "新"), use_space_char=False), Charset(("a", "b", "中", " "))
     assert small.rows_in(large) == [0, 2, 3, None]
-    end = (
-        large.num_classes
-    )  # attention's last class; NRTR's characters are moved by 3, its last class is one of its own
+    end = large.num_classes  # attention's last class; NRTR's classes are moved by 3, with one more at the end
     assert small.rows_in(large, "attention") == [0, 2, 3, None, end]
     assert small.rows_in(large, "nrtr") == [0, 1, 2, 3, 5, 6, None, end + 3]
 
@@ -132,7 +130,7 @@ def test_dictionary_is_found_beside_the_config_or_by_paddleocrs_path(tmp_path, m
     assert charset_path("ppocr/utils/ppocr_keys_v1.txt").samefile(charset_path("ppocr_keys_v1"))
     with pytest.raises(InputError, match="'nowhere.txt' is neither a file nor one of the names ppocr_keys_v1"):
         charset_path("nowhere.txt")
-    with pytest.warns(UserWarning, match="mydata/en_dict.txt does not exist; .*en_dict.txt is taken for it"):
+    with pytest.warns(UserWarning, match="mydata/en_dict.txt does not exist; .*en_dict.txt is used instead"):
         charset_path("mydata/en_dict.txt")
 
 

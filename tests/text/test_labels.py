@@ -1,4 +1,4 @@
-"""Label files of every kind that users bring: encodings, CSV quoting, faults of rows, normalisation, split."""
+"""Label files as users have them: encodings, CSV quoting, faults of rows, normalisation, split."""
 
 from __future__ import annotations
 
@@ -73,11 +73,14 @@ def _is_gb2312(data):
             r"1 of its lines are GB18030 \(labels.csv:4\)",
         ),
         (b"PK\3\4\0\0\0", "holds a zero byte"),
-        ("0.jpg,好".encode("utf-8-sig") + b"\n1.jpg,\xd6\xd0\n", "labels.csv:2 holds the byte 0xD6, which is no utf-8"),
+        (
+            "0.jpg,好".encode("utf-8-sig") + b"\n1.jpg,\xd6\xd0\n",
+            "labels.csv:2 holds the byte 0xD6, which is not valid in utf-8",
+        ),
         (None, "cannot be read"),
     ],
 )
-def test_a_file_that_no_one_encoding_explains_is_an_error_with_its_line(tmp_path, data, message):
+def test_a_file_that_is_valid_in_no_encoding_is_an_error_with_its_line(tmp_path, data, message):
     path = written(tmp_path, data) if data is not None else tmp_path / "labels.csv"
     with pytest.raises(InputError, match=message):
         read_text(path)
@@ -120,7 +123,7 @@ def test_csv_forms_are_read(tmp_path, text, expected):
         ('1.jpg,5"', "labels.csv:3", None),  # a quote inside a field is a plain character
     ],
 )
-def test_a_bad_row_is_reported_with_its_place_and_its_neighbours_are_kept(tmp_path, rows, place, kind):
+def test_a_bad_row_is_reported_with_its_location_and_its_neighbours_are_kept(tmp_path, rows, place, kind):
     table = read_csv(written(tmp_path, f'name,value\n0.jpg,x\n{rows}\n2.jpg,y\n3.jpg,"z"\n'))
     kept = [pair for pair in pairs(table.records) if pair[0] != "1.jpg"]
     assert kept == [("0.jpg", "x"), ("2.jpg", "y"), ("3.jpg", "z")]
@@ -179,7 +182,7 @@ def test_paddleocr_label_file_reads_back_what_was_written(tmp_path):
         ("0.jpg a\n1.jpg b\n", "no line of the form name<TAB>text"),
     ],
 )
-def test_a_bad_line_of_a_paddleocr_label_file_is_an_error_with_its_place(tmp_path, text, message):
+def test_a_bad_line_of_a_paddleocr_label_file_is_an_error_with_its_location(tmp_path, text, message):
     with pytest.raises(InputError, match=message):
         read_label_file(written(tmp_path, text, "t.txt"))
 
@@ -229,7 +232,7 @@ def drawn_records(n=2000):
 
 
 @pytest.mark.parametrize(("val", "count"), [(0.1, 260), (0.25, 650), (300, 300), (1, 1), (0, 0), (0.0, 0), (0.0001, 1)])
-def test_split_takes_the_share_or_number_asked_for_and_loses_nothing(val, count):
+def test_split_draws_the_fraction_or_number_and_loses_nothing(val, count):
     records = drawn_records()
     train, validation = split(records, val, seed=0)
     assert len(validation) == count
@@ -238,7 +241,7 @@ def test_split_takes_the_share_or_number_asked_for_and_loses_nothing(val, count)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_split_gives_every_length_and_every_frequent_text_its_share(seed):
+def test_split_draws_every_length_and_every_frequent_text_in_proportion(seed):
     records = drawn_records()
     _, validation = split(records, 0.25, seed)
     for key in (lambda r: len(r.text), lambda r: r.text):
@@ -261,6 +264,6 @@ def test_equal_pictures_stay_on_one_side():
 
 
 @pytest.mark.parametrize("val", [-0.1, 1.5, 2600, 10_000])
-def test_an_impossible_share_is_an_error(val):
+def test_an_impossible_fraction_or_number_is_an_error(val):
     with pytest.raises(InputError, match="val="):
         split(drawn_records(), val, 0)

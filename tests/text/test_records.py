@@ -1,4 +1,4 @@
-"""Tables of records: they hold what plain parsing finds, whatever the file, and say the same about what is wrong."""
+"""Tables of records: for every file they hold the records of plain parsing, or give its message."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 
+from scenetext.config import load_config
 from scenetext.data.dataset import Lines
 from scenetext.data.pipeline import evaluation_lines
 from scenetext.errors import InputError
@@ -23,7 +24,7 @@ def written(folder, data, name="t.txt"):
 
 
 def plainly(path):
-    """What a file says, line by line in Python: its records or the message about the first bad row."""
+    """The result of plain parsing, line by line in Python: the records, or the message about the first bad row."""
     try:
         table = _read_tabbed(path)
     except InputError as error:
@@ -93,7 +94,9 @@ def test_a_file_is_read_as_line_by_line(tmp_path, any_block_size, data, expected
 )
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("more", ["2.jpg\tc", "2.jpg\t", "3.jpg c", ""])
-def test_a_bad_row_gives_the_message_of_the_first_one_with_its_place(tmp_path, any_block_size, row, message, end, more):
+def test_a_bad_row_gives_the_message_of_the_first_one_with_its_location(
+    tmp_path, any_block_size, row, message, end, more
+):
     path = written(tmp_path, f"0.jpg\ta{end}{row}{end}{more}")
     assert read(path) == plainly(path) == message
 
@@ -178,7 +181,7 @@ def test_lines_of_a_table_are_those_of_a_list(tmp_path, any_block_size, longest)
     assert list(of_table.records) == list(of_list.records)
 
 
-def test_unknown_characters_are_named_with_their_first_places(any_block_size):
+def test_unknown_characters_are_named_with_their_first_locations(any_block_size):
     records = [Record(f"{i}.jpg", text, f"x:{i}") for i, text in enumerate(["ab", "a?b", "?!", "\U0001f600"])]
     with pytest.raises(
         InputError, match=r"lacks 3 characters of the labels: '\?' \(x:1\), '!' \(x:2\), '😀' \(x:3\)\."
@@ -211,23 +214,23 @@ def test_length_limits_count_the_characters_of_the_label_in_lower_case():
     assert (list(found.records), list(found.too_long)) == (records[1:], records[:1])
 
 
-def test_several_files_with_shares_give_the_lines_that_the_seed_chooses(tmp_path):
+def test_several_files_with_ratios_give_the_lines_that_the_seed_chooses(tmp_path):
     files = [
         written(tmp_path, "".join(f"{f}/{i}.jpg\t{i}\n" for i in range(size)), f"{f}.txt")
         for f, size in enumerate((7, 11, 5))
     ]
-    shares = [0.5, 1.0, 0.3]
-    dataset = {"data_dir": str(tmp_path), "label_file_list": list(map(str, files)), "ratio_list": shares}
-    found, _ = evaluation_lines({"Global": {"seed": 3}, "Eval": {"dataset": dataset}})
+    ratios = [0.5, 1.0, 0.3]
+    dataset = {"data_dir": str(tmp_path), "label_file_list": list(map(str, files)), "ratio_list": ratios}
+    found, _ = evaluation_lines(load_config({"Global": {"seed": 3}, "Eval": {"dataset": dataset}}))
     expected = []
-    for number, (file, share) in enumerate(zip(files, shares, strict=True)):
+    for number, (file, ratio) in enumerate(zip(files, ratios, strict=True)):
         own = plainly(file)
         order = np.random.default_rng((3, number)).permutation(len(own))
-        expected += [own[i] for i in sorted(order[: round(len(own) * share)])] if share < 1 else own
+        expected += [own[i] for i in sorted(order[: round(len(own) * ratio)])] if ratio < 1 else own
     assert isinstance(found, RecordTable) and list(found) == expected
 
 
-def test_labels_of_an_lmdb_are_read_with_their_places(tmp_path):
+def test_labels_of_an_lmdb_are_read_with_their_locations(tmp_path):
     lmdb = pytest.importorskip("lmdb")
     texts = ["诚景", "a\tb", "", "x\n"]  # no line of a file, so all of this is allowed
     with lmdb.open(str(tmp_path)) as environment, environment.begin(write=True) as transaction:
@@ -235,6 +238,6 @@ def test_labels_of_an_lmdb_are_read_with_their_places(tmp_path):
         for number, text in enumerate(texts, 1):
             transaction.put(f"label-{number:09d}".encode(), text.encode())
     dataset = {"name": "LMDBDataSet", "data_dir": str(tmp_path)}
-    found, _ = evaluation_lines({"Eval": {"dataset": dataset}})
+    found, _ = evaluation_lines(load_config({"Eval": {"dataset": dataset}}))
     names = [f"{number:09d}" for number in range(1, 5)]
     assert list(found) == [Record(n, t, f"{tmp_path}:image-{n}") for n, t in zip(names, texts, strict=True)]

@@ -1,4 +1,4 @@
-"""Losses: PaddleOCR's own figures, under its own names, and what they may and may not depend on."""
+"""Losses: equal to PaddleOCR's, under its names, and what they may and may not depend on."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ DISTILLED = {
         },
     ],
 }
-GUIDED = {"name": "MultiLoss", "loss_config_list": [{"CTCLoss": None}, {"NRTRLoss": None}]}
+GTC = {"name": "MultiLoss", "loss_config_list": [{"CTCLoss": None}, {"NRTRLoss": None}]}
 
 
 def loss_of(section, **more):
@@ -84,23 +84,23 @@ def test_nrtr_and_attention_targets_are_those_of_the_reference(reference, target
     rows = reference["att_labels"]  # the start, the characters, the end as class 11
     lengths = (rows == 11).argmax(1) - 1
     ids = np.where(np.arange(1, 25) <= lengths[:, None], rows[:, 1:], 0)
-    said = attention_targets(
+    expected = attention_targets(
         Targets(paddle.to_tensor(ids.astype(np.int32)), paddle.to_tensor(lengths)), 25, eos=11, start=True
     )
-    assert (said.numpy() == rows).all()
+    assert (expected.numpy() == rows).all()
 
 
 def test_multi_loss_equals_the_reference(reference, targets, outputs):
-    losses = loss_of(GUIDED)(outputs["Student"], targets)
+    losses = loss_of(GTC)(outputs["Student"], targets)
     assert list(losses) == ["CTCLoss", "NRTRLoss", "loss"]
     assert float(losses["CTCLoss"]) == pytest.approx(float(reference["CTCLoss_mean"]), rel=1e-5)
     assert float(losses["NRTRLoss"]) == pytest.approx(float(reference["NRTRLoss_smoothing_True"]), rel=1e-5)
     assert float(losses["loss"]) == pytest.approx(float(losses["CTCLoss"]) + float(losses["NRTRLoss"]), rel=1e-6)
 
 
-def test_multi_loss_weighs_ctc_by_the_first_weight_and_the_guide_by_the_second(targets, outputs):
-    plain = loss_of(GUIDED)(outputs["Student"], targets)
-    weighed = loss_of({**GUIDED, "weight_1": 0.1, "weight_2": 2.0})(outputs["Student"], targets)
+def test_multi_loss_weighs_ctc_by_the_first_weight_and_the_auxiliary_branch_by_the_second(targets, outputs):
+    plain = loss_of(GTC)(outputs["Student"], targets)
+    weighed = loss_of({**GTC, "weight_1": 0.1, "weight_2": 2.0})(outputs["Student"], targets)
     total = 0.1 * float(plain["CTCLoss"]) + 2.0 * float(plain["NRTRLoss"])
     assert float(weighed["loss"]) == pytest.approx(total, rel=1e-6)
 
@@ -136,8 +136,8 @@ def test_attention_loss_equals_the_reference(reference):
     assert float(attention_loss(logits, labels)) == pytest.approx(float(reference["AttentionLoss_sum"]), rel=1e-6)
 
 
-@pytest.mark.parametrize("forced", [True, False])  # a decoder that hears itself has to say the start token first
-def test_attention_loss_asks_for_the_start_token_only_of_a_decoder_without_teacher(targets, forced):
+@pytest.mark.parametrize("forced", [True, False])  # without teacher forcing the decoder outputs the start token first
+def test_attention_loss_asks_for_the_start_token_only_without_teacher_forcing(targets, forced):
     logits = paddle.randn([2, 25, 12])
     architecture = {"Head": {"name": "AttentionHead", "teacher_forcing": forced}}
     losses = loss_of({"name": "AttentionLoss"}, Architecture=architecture)({"attention": logits}, targets)
@@ -160,7 +160,7 @@ def test_a_lines_distillation_does_not_depend_on_how_far_it_is_padded():
 
 
 @pytest.mark.parametrize("temperature", [1.0, 4.0])
-def test_decoupled_distillation_with_the_teachers_own_shares_is_plain_distillation(temperature):
+def test_decoupled_distillation_with_the_teachers_own_weights_is_plain_distillation(temperature):
     """Section 3.1 of the paper: divergence = target part + (1 - teacher's p of the label) * part among the others."""
     student, teacher = paddle.randn([1, 1, 8]), paddle.randn([1, 1, 8])
     log_s, log_t = (paddle.nn.functional.log_softmax(x / temperature) for x in (student, teacher))
@@ -191,8 +191,11 @@ def test_losses_and_gradients_stay_finite_on_logits_of_any_size():
     [
         ({"name": "MultiLoss", "loss_config_list": []}, "name the parts of MultiLoss"),  # nothing to sum
         ({"name": "MultiLoss", "loss_config_list": [{"NRTRLos": None}]}, "NRTRLoss"),  # a typo
-        ({"name": "CombinedLoss", "loss_config_list": [{"CTCLoss": None}]}, "CTCLoss"),  # no loss of distillation's
-        ({"name": "CombinedLoss", "loss_config_list": [{"DistillationCTCLoss": None}]}, "model_name_list"),  # of whom?
+        ({"name": "CombinedLoss", "loss_config_list": [{"CTCLoss": None}]}, "CTCLoss"),  # not a loss between networks
+        (
+            {"name": "CombinedLoss", "loss_config_list": [{"DistillationCTCLoss": None}]},
+            "model_name_list",
+        ),  # lacks the networks
     ],
 )
 def test_a_loss_that_cannot_be_built_is_refused_with_a_hint(section, message):
@@ -202,7 +205,7 @@ def test_a_loss_that_cannot_be_built_is_refused_with_a_hint(section, message):
 
 def test_a_loss_says_which_output_the_network_lacks(targets, outputs):
     with pytest.raises(InputError, match="needs the output 'nrtr' and the network gives 'ctc'"):
-        loss_of(GUIDED)({"ctc": outputs["Student"]["ctc"]}, targets)
+        loss_of(GTC)({"ctc": outputs["Student"]["ctc"]}, targets)
 
 
 def test_two_losses_of_one_name_are_refused(targets, outputs):

@@ -1,4 +1,4 @@
-"""Two processes that train together, started as the README says, on one host or two, learn what one learns."""
+"""Two processes that train together, started as the README says, on one host or two, train like one process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from scenetext.models.targets import Targets
 from scenetext.text.charset import Charset
 from scenetext.text.records import RecordTable
 from scenetext.train import parallel
-from scenetext.train.losses import adds_up_lines, build_loss
+from scenetext.train.losses import build_loss, sums_over_lines
 from scenetext.train.trainer import train
 from scenetext.weights.pdparams import read_pdparams
 
@@ -67,7 +67,7 @@ def free_port() -> int:
 
 
 @pytest.mark.parametrize("hosts", [1, 2])
-def test_two_processes_learn_what_one_learns(hosts: int, config_path: Path, alone: Path, tmp_path: Path) -> None:
+def test_two_processes_train_like_one(hosts: int, config_path: Path, alone: Path, tmp_path: Path) -> None:
     launch = [[*LAUNCH, "--nproc_per_node", "2", "--backend", "gloo"]]
     if hosts == 2:
         master = f"127.0.0.1:{free_port()}"
@@ -98,19 +98,19 @@ def test_two_processes_learn_what_one_learns(hosts: int, config_path: Path, alon
         np.testing.assert_allclose(together[key], apart[key], rtol=1e-3, atol=1e-3, err_msg=key)
 
 
-@pytest.mark.parametrize("added_up", [False, True])
+@pytest.mark.parametrize("summed", [False, True])
 @pytest.mark.parametrize(("lines", "size"), [(8, 2), (7, 2), (7, 3), (2, 3), (1, 4)])
 def test_parts_of_a_batch_make_up_the_batch(
-    lines: int, size: int, added_up: bool, monkeypatch: pytest.MonkeyPatch
+    lines: int, size: int, summed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = BatchPlan(np.arange(lines) + 5, 32, 100)
     values = np.random.default_rng(0).random(lines + 5)
-    loss = np.sum if added_up else np.mean
+    loss = np.sum if summed else np.mean
     monkeypatch.setenv("PADDLE_TRAINERS_NUM", str(size))
     seen, total = [], 0.0
     for rank in range(size):
         monkeypatch.setenv("PADDLE_TRAINER_ID", str(rank))
-        part, weight = parallel.own_part(plan, added_up)
+        part, weight = parallel.own_part(plan, summed)
         assert (part.height_px, part.width_px) == (32, 100) and len(part.indices)
         seen += list(part.indices) if weight else []
         total += weight * loss(values[part.indices]) / size
@@ -118,8 +118,8 @@ def test_parts_of_a_batch_make_up_the_batch(
     assert total == pytest.approx(loss(values[plan.indices]))
 
 
-@pytest.mark.parametrize(("config", "added_up"), [("rare_mv3", True), ("crnn_mobile", False), ("svtrv2_gtc", False)])
-def test_a_loss_is_said_to_be_a_sum_or_a_mean_as_it_is(config: str, added_up: bool, root: Path) -> None:
+@pytest.mark.parametrize(("config", "summed"), [("rare_mv3", True), ("crnn_mobile", False), ("svtrv2_gtc", False)])
+def test_sums_over_lines_says_whether_a_loss_is_a_sum_or_a_mean(config: str, summed: bool, root: Path) -> None:
     config = load_config(root / "configs" / f"{config}.yml")
     rng = np.random.default_rng(0)
     heads = {"attention": (12, 9), "ctc": (12, 9), "nrtr": (6, 12)}  # steps and classes
@@ -130,8 +130,8 @@ def test_a_loss_is_said_to_be_a_sum_or_a_mean_as_it_is(config: str, added_up: bo
         ids = paddle.to_tensor(np.tile(np.int32([[1, 3, 2, 4, 1]]), (3 * times, 1)))
         targets = Targets(ids, paddle.full([3 * times], 5, "int64"))
         values.append(float(build_loss(config)(outputs, targets)["loss"]))
-    assert adds_up_lines(config) is added_up
-    assert values[1] == pytest.approx(values[0] * (2 if added_up else 1), rel=1e-4)
+    assert sums_over_lines(config) is summed
+    assert values[1] == pytest.approx(values[0] * (2 if summed else 1), rel=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -145,10 +145,10 @@ def test_a_loss_is_said_to_be_a_sum_or_a_mean_as_it_is(config: str, added_up: bo
         (lambda c: c.update(texts=["1", "3"]), "differ in the lines of Train, the lines of Eval:"),
         (lambda c: c.update(widths=[40, 41]), "differ in the widths of their pictures:"),
         (lambda c: c.update(characters="0123"), "differ in the dictionary:"),
-        (lambda c: c.update(step=8), "differ in the step that the checkpoint goes on from:"),
+        (lambda c: c.update(step=8), "differ in the step of the checkpoint:"),
     ],
 )
-def test_processes_that_do_not_train_the_same_are_told_in_what_they_differ(
+def test_processes_that_would_not_train_the_same_are_refused_and_the_difference_named(
     change, told: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of two processes, the second one's view: `all_reduce` gives it what the first one has."""
@@ -160,7 +160,7 @@ def test_processes_that_do_not_train_the_same_are_told_in_what_they_differ(
         records = RecordTable.of_pairs(zip("ab", case["texts"], strict=True), lambda name, number: name)
         lines = Lines(records, None, Charset(tuple(case["characters"])), 32, 100)
         sampler = WidthBucketSampler(np.array(case["widths"]), 32, 4000, True, 0)
-        parallel.check_agreement(case["config"], lines, sampler, records, case["step"])
+        parallel.check_agreement(load_config(case["config"]), lines, sampler, records, case["step"])
 
     def case() -> dict:
         config = tiny_config(Path("data"))

@@ -7,6 +7,7 @@ import os
 import pty
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -144,7 +145,7 @@ def test_parameters_are_the_literals_of_the_tagged_cell(tmp_path: Path) -> None:
         ("5", 3, 5),
         ("1e2", 3, 100),
         ("1e-3", 0.1, 1e-3),
-        ("500", 0.1, 500),  # a share or a count
+        ("500", 0.1, 500),  # a fraction or a count
         ("true", False, True),
         ("2024", "name", "2024"),  # text stays text
         ("a=b", "name", "a=b"),
@@ -176,6 +177,45 @@ def test_the_committed_notebooks_are_in_the_form_that_the_filter_gives(root: Pat
     for path in git("ls-files", "notebooks/*.ipynb", cwd=root).split():
         committed = git("show", f":{path}", cwd=root)
         assert cleaned(committed) == committed, path
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda cell: cell.update(
+            outputs=[{"output_type": "stream", "name": "stdout", "text": ["1"]}], execution_count=3
+        ),
+        lambda cell: cell.update(metadata={"tags": [], "editable": True, "vscode": {"languageId": "python"}}),
+        lambda cell: cell.update(source="a = 1\nb = 2"),
+        lambda cell: cell.update(source=["a = 1\nb = 2"]),  # one string of two lines: Jupyter would split it
+        lambda cell: cell.update(attachments={}),
+    ],
+    ids=["outputs", "metadata of tools", "source in one string", "lines not split", "empty attachments"],
+)
+def test_the_filter_gives_a_cell_the_form_in_which_it_is_committed(change: Callable[[dict], None]) -> None:
+    committed = notebook("a = 1\nb = 2")
+    content = json.loads(committed)
+    change(content["cells"][0])
+    assert cleaned(json.dumps(content)) == committed
+
+
+def test_the_filter_drops_injected_cells_and_names_the_kernel_as_all_notebooks_do() -> None:
+    committed = notebook("a", parameters="a = 1")
+    content = json.loads(committed)
+    for tag in ("injected-parameters", "papermill-error-cell-tag"):
+        content["cells"].insert(1, {**content["cells"][1], "metadata": {"tags": [tag]}, "id": tag})
+    content["metadata"] = {
+        "kernelspec": {"display_name": "mine", "name": "conda-env-mine"},
+        "papermill": {"duration": 1},
+    }
+    assert cleaned(json.dumps(content)) == committed
+
+
+@pytest.mark.parametrize("data", [b"<<<<<<< HEAD\n{}", b"", b'{"a": 1}', b"[]", b"\xff\xfe"])
+def test_the_filter_does_not_change_a_file_that_is_not_a_notebook(data: bytes) -> None:
+    command = [sys.executable, "-m", "scenetext.workflow.notebook_cleaner"]
+    done = subprocess.run(command, input=data, capture_output=True, check=True, timeout=60)
+    assert (done.stdout, done.stderr) == (data, b"")
 
 
 def git(*arguments: str, cwd: Path) -> str:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
@@ -58,12 +59,13 @@ def trees(name: str) -> Iterator[tuple[str, ast.Module]]:
 
 @each
 def test_it_is_committed_clean_and_valid(name: str) -> None:
-    # as git stores it: outputs that a user's run left in the working copy are the filter's affair
+    # as git stores it: the filter removes the outputs that a user's run wrote into the working copy
     stored = subprocess.run(
         ["git", "show", f":notebooks/{name}.ipynb"], cwd=FOLDER.parent, capture_output=True, text=True
     ).stdout or text_of(name)
     assert cleaned(stored) == stored
     notebook = nbformat.reads(stored, as_version=4)
+    assert nbformat.writes(notebook) + "\n" == stored, "saving it in Jupyter would change it"
     nbformat.validate(notebook)
     assert (notebook.nbformat, notebook.nbformat_minor) >= (4, 5)
     ids = [cell.id for cell in notebook.cells]
@@ -149,13 +151,13 @@ def test_it_shows_one_to_four_figures_and_says_what_to_expect_before_and_what_fo
 def test_its_last_cell_asserts_the_products_and_names_what_comes_next(name: str) -> None:
     last = cells(name)[-1]["source"]
     assert "\nassert " in f"\n{last}" and "print(" in last
-    following = dict(zip(NOTEBOOKS, NOTEBOOKS[1:])).get(name)
+    following = dict(pairwise(NOTEBOOKS)).get(name)
     assert following is None or following in last
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory) -> Path:
-    """A copy of what a run needs, with a tiny drawn competition, so that the checkout stays as it is."""
+    """A copy of what a run needs, with a tiny drawn competition, so that the checkout is not changed."""
     from scenetext.synth import draw_competition
 
     root = tmp_path_factory.mktemp("project")
@@ -216,8 +218,8 @@ def test_training_trains_exactly_what_the_configuration_notebook_wrote(walked: P
     (cell,) = (cell for cell in executed.cells if cell.id == "end")
     assert "runs/tiny/config.yml" in cell.outputs[0].text
     trained = load_config(walked / "config.yml")
-    assert (trained["Global"]["epoch_num"], trained["Train"]["loader"]["batch_size_per_card"]) == (1, 8)
-    assert trained["Train"]["sampler"]["max_width"] == 320
+    assert (trained.Global.epoch_num, trained.Train.loader.batch_size_per_card) == (1, 8)
+    assert trained.Train.sampler.max_width == 320
 
 
 def test_papermill_runs_a_single_notebook_from_its_folder_and_training_goes_on(project: Path, walked: Path) -> None:
@@ -262,9 +264,9 @@ def test_parameters_left_alone_keep_what_the_run_s_own_file_says(tmp_path: Path,
     )  # fmt: skip
     write_config(first, "runs/first/config.yml")
     assert configure(None, "first") == first
-    assert configure(None, "first", epochs=9)["Global"] == {**first["Global"], "epoch_num": 9}
-    assert first["Eval"]["dataset"]["label_file_list"] == ["data/a b/val.txt"]
-    assert configure("configs/crnn_mobile.yml", "other", prepared="")["Eval"]["dataset"]["data_dir"].startswith("./")
+    assert configure(None, "first", epochs=9).Global == first.Global.model_copy(update={"epoch_num": 9})
+    assert first.Eval.dataset.label_file_list == ["data/a b/val.txt"]
+    assert configure("configs/crnn_mobile.yml", "other", prepared="").Eval.dataset.data_dir.startswith("./")
 
 
 def test_resuming_without_a_checkpoint_is_an_error_that_says_what_to_do(tmp_path: Path, monkeypatch) -> None:

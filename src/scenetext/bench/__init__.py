@@ -1,4 +1,4 @@
-"""Side-by-side measurements."""
+"""Measured comparisons."""
 
 import lazy_loader
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 from tqdm.auto import tqdm
 
+from scenetext.config import Config
 from scenetext.errors import InputError
 
 Measure = Callable[[], float]
@@ -82,7 +83,7 @@ def bench_predict(
     return in_turn({engine: lambda engine=engine: measure(engine) for engine in engines}, rounds)
 
 
-def bench_train(config: Mapping[str, Any], rounds: int = 3) -> dict[str, list[float]]:
+def bench_train(config: Config, rounds: int = 3) -> dict[str, list[float]]:
     """Compares training as configured with training on PaddleOCR's fixed canvas: one epoch each, in lines per second.
 
     Args:
@@ -91,25 +92,21 @@ def bench_train(config: Mapping[str, Any], rounds: int = 3) -> dict[str, list[fl
     """
     from scenetext.config import load_config
 
-    if not (config.get("Train") or {}).get("sampler"):
+    if config.Train.sampler is None:
         raise InputError("The configuration has no Train.sampler, so it is the fixed canvas itself.")
-    once = ["Global.epoch_num=1", "Global.print_batch_step=1", "Global.log_smooth_window=1000000"]
-    once += ["Global.checkpoints=", "Global.use_visualdl=false"]
+    once = ["Global.epoch_num=1", "Global.checkpoints=", "Global.use_visualdl=false"]
     never_evaluated = ["Global.eval_batch_epoch=", "Global.eval_batch_step=[1000000000, 1]"]
     configured = load_config(config, once + never_evaluated)
-    fixed = {**configured, "Train": {key: value for key, value in configured["Train"].items() if key != "sampler"}}
-    name = configured["Train"]["sampler"]["name"]
+    fixed = load_config(configured, ["Train.sampler="])
+    name = config.Train.sampler.name
     return in_turn({"fixed canvas": lambda: _train_once(fixed), name: lambda: _train_once(configured)}, rounds)
 
 
-def _train_once(config: Mapping[str, Any]) -> float:
-    from scenetext.train.trainer import Trainer
+def _train_once(config: Config) -> float:
+    from scenetext.train.trainer import train
 
     with tempfile.TemporaryDirectory() as folder:
-        trainer = Trainer(config, Path(folder), progress=False)
-        trainer.run()
-    # the window is longer than the epoch; the first step also chooses and compiles kernels
-    lines, seconds = (list(trainer.log.recent[name])[1:] for name in ("lines", "seconds"))
-    if not lines:
+        result = train(config, folder, progress=False)
+    if math.isnan(result.lines_per_second):
         raise InputError("An epoch of one batch cannot be timed: lower Train.loader.batch_size_per_card.")
-    return sum(lines) / sum(seconds)
+    return result.lines_per_second

@@ -9,6 +9,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "loading": ["ignored_keys", "load_config", "setting", "write_config"],
+        "loading": ["load_config", "write_config"],
+        "schema": ["Config"],
     },
 )

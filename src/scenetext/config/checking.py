@@ -1,31 +1,92 @@
-"""Holding a configuration against the schema: converted values, or an error that names the nearest valid key."""
+"""From pydantic's errors to one sentence: the location, the dotted key, what is wrong, and the nearest valid key."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+import functools
+from collections.abc import Mapping
 from typing import Any
 
-from scenetext.config.kinds import Each, Free, Named, Ops, Setting
-from scenetext.config.schema import SCHEMA
-from scenetext.errors import InputError
+from pydantic import ValidationError
 
-Path = tuple[Any, ...]
+from scenetext.config.kinds import WRONG_KIND
+from scenetext.config.schema import Config, section_at, shape_at, walk
+from scenetext.config.section import ByName, Named, Path, Section, dotted, is_unread, name_of
+from scenetext.errors import NEAREST_CUTOFF, InputError, nearest_hint
+
+UNKNOWN, MISSING, NO_MAPPING = "extra_forbidden", "missing", "dict_type"  # pydantic's types of errors
+FURTHER = 0.65  # likeness, of difflib's ratio in [0, 1], from which a key of another section is worth naming
+CLEARLY_NEARER = 0.15  # how much nearer than the nearest key of the same section it must be
 
 
-def dotted(path: Path) -> str:
-    """`("Train", "dataset", "transforms", 1)` as `Train.dataset.transforms.1`."""
-    return ".".join(str(key) for key in path)
+def check(values: Mapping[str, Any], locations: Mapping[Path, str], fallback: str) -> Config:
+    """The configuration that raw `values` describe.
+
+    Args:
+        values: as YAML has them.
+        locations: file and line, or override, of each value, for messages.
+        fallback: what messages call the whole if they know no location.
+
+    Raises:
+        InputError: an unknown key or name, a missing value, one of the wrong type or out of its range, or two values
+            that contradict each other.
+    """
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        found = error.errors(include_url=False)
+    first = min(found, key=lambda one: (one["type"] != UNKNOWN, one["type"] == MISSING))
+    raise InputError(f"{_location(first['loc'], locations, fallback)}: {_sentence(first, values)}")
 
 
-def nearest(key: str, valid: Iterable[str]) -> str:
-    """Half a sentence naming the key of `valid` that `key` may have been meant for, else all of them."""
-    valid = list(valid)
-    lower = {name.lower(): name for name in reversed(valid)}
-    found = difflib.get_close_matches(key.lower(), lower, n=1, cutoff=0.5)
-    if found:
-        return f"the nearest is {lower[found[0]]}"
-    return "valid are " + ", ".join(valid) if valid else "it takes none"
+def _location(path: Path, locations: Mapping[Path, str], fallback: str) -> str:
+    """The location of the value at `path`, or of the nearest one above it that has a location."""
+    for end in range(len(path), -1, -1):
+        if path[:end] in locations:
+            return locations[path[:end]]
+    return fallback
+
+
+def _sentence(error: Mapping[str, Any], values: Mapping[str, Any]) -> str:
+    path = tuple(error["loc"])
+    subject = dotted(path) or "the configuration"
+    section = section_at(path[:-1], values) if path else None
+    if error["type"] == UNKNOWN:
+        name = f" of {name_of(section)}" if name_of(section) else ""
+        return f"{subject} is no known setting{name}: {_hint(path, section, values)}."
+    if error["type"] == MISSING:
+        return f"{subject} is missing: add it, or give it by -o {subject}=VALUE."
+    if error["type"] == WRONG_KIND:
+        field = section.model_fields.get(path[-1]) if section else None
+        meaning = f" ({field.description})" if field and field.description and not is_unread(field) else ""
+        return f"{subject} must be {error['ctx']['kind']}{meaning}, not {error['input']!r}."
+    if error["type"] == NO_MAPPING:
+        return f"{subject} must be a mapping of keys to values, not {error['input']!r}."
+    return f"{subject} {error['msg']}"
+
+
+def _hint(path: Path, section: type[Section], values: Mapping[str, Any]) -> str:
+    """Half a sentence that names what an unknown key may have been meant for.
+
+    That is the same key of a class that another `name` chooses, the nearest key of the same section, or one of another
+    section that is clearly nearer; if a name chose the section, the other one is below it.
+    """
+    *above, key = path
+    above, fields = tuple(above), section.model_fields
+    choice = shape_at(above, values)
+    if isinstance(choice, ByName):
+        others = [name for name, cls in choice.classes.items() if name and key in cls.model_fields]
+        if others:
+            return f"the name {' or '.join(others)} would choose it"
+    here = max((_likeness(key, name) for name in fields), default=0.0)
+    there = [other for other in _known_keys() if other[:-1] != above and _likeness(key, other[-1]) > FURTHER]
+    if issubclass(section, Named):
+        there = [other for other in there if other[: len(above)] == above]
+    if there and max(_likeness(key, other[-1]) for other in there) > here + CLEARLY_NEARER:
+        best = min(there, key=lambda other: (-_likeness(key, other[-1]), len(other), "Eval" in other, other))
+        return f"the nearest is {dotted(best)}"
+    read = [name for name, field in fields.items() if not is_unread(field)]
+    return nearest_hint(key, read if here < NEAREST_CUTOFF else fields)
 
 
 def _likeness(one: str, other: str) -> float:
@@ -34,147 +95,7 @@ def _likeness(one: str, other: str) -> float:
     return difflib.SequenceMatcher(None, one.lower(), other.lower()).ratio()
 
 
-class Checker:
-    """Checks one configuration; `places` says where each of its values stands, for messages."""
-
-    def __init__(self, places: Mapping[Path, str], fallback: str) -> None:
-        self.places, self.fallback = places, fallback
-        self.ignored: list[str] = []
-
-    def check(self, config: Any) -> dict[str, Any]:
-        """Returns a converted copy of `config`.
-
-        Raises:
-            InputError: an unknown key, a value of the wrong type, an unknown name.
-        """
-        return self._table(config, SCHEMA, ())
-
-    def where(self, path: Path) -> str:
-        """The place of the value at `path`, or of the nearest thing above it that stands anywhere."""
-        for end in range(len(path), -1, -1):
-            if path[:end] in self.places:
-                return self.places[path[:end]]
-        return self.fallback
-
-    def error(self, path: Path, message: str) -> InputError:
-        """An InputError that opens with the place and the dotted name of `path`."""
-        return InputError(f"{self.where(path)}: {dotted(path) or 'the configuration'} {message}")
-
-    def _shape(self, value: Any, shape: Any, path: Path) -> Any:
-        if isinstance(shape, Setting):
-            return self._setting(value, shape, path)
-        if isinstance(shape, Free):
-            return self._free(value, shape, path)
-        if isinstance(shape, Ops):
-            return self._ops(value, shape, path)
-        if value is None:
-            return None
-        if isinstance(shape, Named):
-            return self._named(value, shape, path)
-        if isinstance(shape, Each):
-            self._mapping(value, path)
-            return {name: self._table(part, shape.table, (*path, name)) for name, part in value.items()}
-        return self._table(value, shape, path)
-
-    def _setting(self, value: Any, setting: Setting, path: Path) -> Any:
-        if not setting.read and value is not None:
-            self.ignored.append(dotted(path))
-        try:
-            return setting.kind.convert(value)
-        except (ValueError, TypeError, OverflowError):
-            meaning = f" ({setting.meaning})" if setting.read else ""
-            raise self.error(path, f"must be {setting.kind.name}{meaning}, not {value!r}.") from None
-
-    def _free(self, value: Any, shape: Free, path: Path) -> Any:
-        if value is None:
-            return None
-        self._mapping(value, path)
-        if not isinstance(value.get("name"), str):
-            raise self.error(path, f"({shape.meaning}) needs a `name`.")
-        return value
-
-    def _mapping(self, value: Any, path: Path) -> None:
-        if not isinstance(value, dict):
-            raise self.error(path, f"must be a mapping of keys to values, not {value!r}.")
-
-    def _table(self, value: Any, table: Mapping[str, Any], path: Path, of: str = "") -> dict[str, Any]:
-        self._mapping(value, path)
-        result = {}
-        for key, item in value.items():
-            if key not in table:
-                raise self.error(
-                    (*path, key), f"is no known setting{of}: {self._hint(key, table, path, alone=bool(of))}."
-                )
-            result[key] = self._shape(item, table[key], (*path, key))
-        return result
-
-    def _hint(self, key: str, table: Mapping[str, Any], path: Path, alone: bool) -> str:
-        """The nearest key of the same section, or, unless it is to stand `alone`, of another one that is clearly nearer."""
-        others = {known[: end + 1] for known, _ in walk(SCHEMA) for end in range(len(known))}
-        there = [other for other in others if other[:-1] != path and _likeness(key, other[-1]) > 0.65]
-        here = max(table, key=lambda name: _likeness(key, name), default="")
-        if there and not alone and max(_likeness(key, other[-1]) for other in there) > _likeness(key, here) + 0.15:
-            best = min(there, key=lambda other: (-_likeness(key, other[-1]), len(other), "Eval" in other, other))
-            return f"the nearest is {dotted(best)}"
-        read = [name for name, shape in table.items() if not isinstance(shape, Setting) or shape.read]
-        return nearest(key, read if _likeness(key, here) < 0.5 else table)
-
-    def _named(self, value: Any, shape: Named, path: Path) -> dict[str, Any]:
-        self._mapping(value, path)
-        name = value.get("name", shape.default)
-        if name is None:
-            raise self.error(path, f"needs a `name`, one of {', '.join(shape.tables)}.")
-        if name not in shape.tables:
-            raise self.error((*path, "name"), f"is {name!r}, which is unknown: {nearest(str(name), shape.tables)}.")
-        rest = {key: item for key, item in value.items() if key != "name"}
-        checked = self._table(rest, shape.tables[name], path, f" of {name}")
-        return {key: name if key == "name" else checked[key] for key in value}
-
-    def _ops(self, value: Any, shape: Ops, path: Path) -> list[Any]:
-        if not isinstance(value, list):
-            raise self.error(path, f"must be a list of operations, not {value!r}.")
-        return [self._op(item, shape, (*path, index)) for index, item in enumerate(value)]
-
-    def _op(self, value: Any, shape: Ops, path: Path) -> dict[str, Any]:
-        if isinstance(value, str):
-            value = {value: None}
-        if not isinstance(value, dict) or len(value) != 1:
-            raise self.error(path, f"must be one operation, `- NAME: {{key: value}}`, not {value!r}.")
-        ((name, arguments),) = value.items()
-        if name not in shape.tables:
-            raise self.error((*path, name), f"is no known operation: {nearest(name, shape.tables)}.")
-        if name in shape.unread:
-            self.ignored.append(dotted((*path, name)))
-        return {name: None if arguments is None else self._table(arguments, shape.tables[name], (*path, name))}
-
-
-def walk(table: Mapping[str, Any], path: Path = ()) -> Iterator[tuple[Path, Setting]]:
-    """Every setting of `table` with its path; operations stand by their names, networks side by side as `*`."""
-    for key, shape in table.items():
-        here = (*path, key)
-        if isinstance(shape, Setting):
-            yield here, shape
-        elif isinstance(shape, Named):
-            for part in shape.tables.values():
-                yield from walk(part, here)
-        elif isinstance(shape, Ops):
-            for name, part in shape.tables.items():
-                yield from walk(part, (*here, name))
-        elif isinstance(shape, Each):
-            yield from walk(shape.table, (*here, "*"))
-        elif isinstance(shape, dict):
-            yield from walk(shape, here)
-
-
-def default_of(path: Path) -> Any:
-    """The schema's default of the setting at `path`, or REQUIRED; list indices in `path` are passed over.
-
-    Raises:
-        InputError: the schema knows no such setting.
-    """
-    wanted = tuple(key for key in path if not str(key).isdigit())
-    for known, setting in walk(SCHEMA):
-        if known == wanted:
-            return setting.default
-    known_keys = [dotted(known) for known, _ in walk(SCHEMA)]
-    raise InputError(f"{dotted(path)} is no known setting: {nearest(dotted(path), known_keys)}.")
+@functools.cache
+def _known_keys() -> frozenset[Path]:
+    """Paths of all settings and of the sections above them."""
+    return frozenset(path[: end + 1] for path, _ in walk() for end in range(len(path)))

@@ -1,81 +1,61 @@
-"""The types that a setting can have, and the shapes that a section can have."""
+"""The kinds of value that a setting of a configuration, or an option of a network's part, can have.
+
+A kind is part of an annotation, `epoch_num: Annotated[int, COUNT]`. Pydantic (the sections) and `options` (the
+constructors of networks) both convert values by it. A number in quotes is a number, and true is never a number.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from scenetext.config.yaml_text import to_number
 
-REQUIRED = object()  # the default of a setting that has none
+LARGEST_SEED = 2**64 - 1  # Paddle's generators take no larger one
+WRONG_KIND = "wrong_kind"  # pydantic's type of the errors that a kind raises
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A type of setting: what it is called in messages, and a function that returns the value or raises ValueError."""
+    """A kind of value: what messages call it, and a function that returns the converted value or raises ValueError."""
 
     name: str
     convert: Callable[[Any], Any]
 
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self._check)
 
-@dataclass(frozen=True)
-class Setting:
-    """One setting: its kind, its meaning with unit, its default, and whether anything here reads it."""
-
-    kind: Kind
-    meaning: str
-    default: Any = REQUIRED
-    read: bool = True
-
-
-@dataclass(frozen=True)
-class Named:
-    """A section whose `name` chooses the table that the rest of it follows; `default` is the table without a name."""
-
-    tables: Mapping[str, Mapping[str, Any]]
-    default: str | None = None
+    def _check(self, value: Any) -> Any:
+        try:
+            return self.convert(value)
+        except (ValueError, TypeError, OverflowError):
+            raise PydanticCustomError(WRONG_KIND, "must be {kind}", {"kind": self.name}) from None
 
 
-@dataclass(frozen=True)
-class Ops:
-    """A list of operations, each a mapping from its one name to its arguments (or to nothing).
-
-    Those named in `unread` are PaddleOCR's and do nothing here.
-    """
-
-    tables: Mapping[str, Mapping[str, Any]]
-    unread: frozenset[str] = frozenset()
+class Unread:
+    """Marks a setting of PaddleOCR's that has no meaning here: it is accepted and listed by `Config.ignored`."""
 
 
-@dataclass(frozen=True)
-class Free:
-    """A section whose contents are checked by those who use it."""
-
-    meaning: str
+UNREAD = Unread()
 
 
-@dataclass(frozen=True)
-class Each:
-    """A section of freely named parts that all follow one table."""
-
-    table: Mapping[str, Any]
-
-
-def _number(value: Any) -> float:
+def _number(value: Any) -> int | float:
     if isinstance(value, str):
-        value = to_number(value)  # a number in quotes is meant as a number wherever one is asked for
+        value = to_number(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         raise ValueError
-    return float(value)
+    return value
 
 
 def _whole(value: Any) -> int:
     value = _number(value)
-    if not value.is_integer():
+    if isinstance(value, float) and not value.is_integer():
         raise ValueError
-    return int(value)
+    return int(value)  # a whole number is never a float on its way, which would round it
 
 
 def _truth(value: Any) -> bool:
@@ -92,7 +72,7 @@ def _text(value: Any) -> str:
 
 def _list_of(convert: Callable[[Any], Any], length: int | None = None) -> Callable[[Any], list[Any]]:
     def listed(value: Any) -> list[Any]:
-        if not isinstance(value, list) or (length is not None and len(value) != length):
+        if not isinstance(value, (list, tuple)) or length not in (None, len(value)):
             raise ValueError
         return [convert(item) for item in value]
 
@@ -111,6 +91,18 @@ def _either(*converts: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return first_that_fits
 
 
+def _where(kind: Kind, holds: Callable[[Any], bool], name: str) -> Kind:
+    """The values of `kind` for which `holds` is true, under another name."""
+
+    def convert(value: Any) -> Any:
+        value = kind.convert(value)
+        if not holds(value):
+            raise ValueError
+        return value
+
+    return Kind(name, convert)
+
+
 def one_of(*words: str | int | bool) -> Kind:
     """A kind of value that must be one of `words`."""
 
@@ -119,35 +111,13 @@ def one_of(*words: str | int | bool) -> Kind:
             raise ValueError
         return value
 
-    return Kind(
-        "one of "
-        + ", ".join(repr(word) if isinstance(word, str) and not word.isprintable() else str(word) for word in words),
-        convert,
-    )
+    shown = (repr(word) if isinstance(word, str) and not word.isprintable() else str(word) for word in words)
+    return Kind(f"one of {', '.join(shown)}", convert)
 
 
 def at_least(kind: Kind, lowest: float) -> Kind:
-    def convert(value: Any) -> Any:
-        value = kind.convert(value)
-        if value < lowest:
-            raise ValueError
-        return value
-
-    return Kind(f"{kind.name} of at least {lowest:g}", convert)
-
-
-def _share(value: Any) -> float:
-    value = _number(value)
-    if not 0 <= value <= 1:
-        raise ValueError
-    return value
-
-
-def _above_0(value: Any) -> float:
-    value = _number(value)
-    if value <= 0:
-        raise ValueError
-    return value
+    """The values of `kind` from `lowest` on."""
+    return _where(kind, lambda value: value >= lowest, f"{kind.name} of at least {lowest:g}")
 
 
 def optional(kind: Kind) -> Kind:
@@ -158,24 +128,65 @@ def optional(kind: Kind) -> Kind:
 INT = Kind("a whole number", _whole)
 COUNT = at_least(INT, 1)
 FROM_0 = at_least(INT, 0)
-FLOAT = Kind("a number", _number)
-POSITIVE = at_least(FLOAT, 0)
-ABOVE_0 = Kind("a number above 0", _above_0)
-SHARE = Kind("a number from 0 to 1", _share)
+SEED = _where(INT, lambda value: 0 <= value <= LARGEST_SEED, f"a whole number from 0 to {LARGEST_SEED}")
+FLOAT = Kind("a number", lambda value: float(_number(value)))
+NOT_NEGATIVE = at_least(FLOAT, 0)
+ABOVE_0 = _where(FLOAT, lambda value: value > 0, "a number above 0")
+SHARE = _where(FLOAT, lambda value: 0 <= value <= 1, "a number from 0 to 1")
+DECAY = _where(FLOAT, lambda value: 0 <= value < 1, "a number from 0 to below 1")
+RATIO = _where(FLOAT, lambda value: 0 < value <= 1, "a number above 0, at most 1")
 BOOL = Kind("true or false", _truth)
 TEXT = Kind("text", _text)
 TEXTS = Kind("a list of texts", _list_of(_text))
 TEXT_OR_TEXTS = Kind("text or a list of texts", _either(_text, _list_of(_text)))
-INTS = Kind("a list of whole numbers", _list_of(_whole))
-FLOAT_OR_FLOATS = Kind("a number or a list of numbers", _either(_number, _list_of(_number)))
-FLOATS = Kind("a list of numbers", _list_of(_number))
+FLOAT_OR_FLOATS = Kind("a number or a list of numbers", _either(FLOAT.convert, _list_of(FLOAT.convert)))
+RATIO_OR_RATIOS = Kind(f"{RATIO.name}, or a list of them", _either(RATIO.convert, _list_of(RATIO.convert)))
+RATES = Kind("a list of numbers of at least 0", _list_of(NOT_NEGATIVE.convert))
+EPOCHS = Kind("a list of whole numbers of at least 0", _list_of(FROM_0.convert))
 SHAPE = Kind("a list of 3 whole numbers", _list_of(_whole, 3))
 PAIR = Kind("a list of 2 whole numbers", _list_of(_whole, 2))
-PAIRS = Kind("a list of pairs of whole numbers", _list_of(_list_of(_whole, 2)))
+COUNT_PAIR = Kind("a list of 2 whole numbers of at least 1", _list_of(COUNT.convert, 2))
+COUNT_PAIRS = Kind("a list of pairs of whole numbers of at least 1", _list_of(COUNT_PAIR.convert))
 NAME_PAIRS = Kind("a list of pairs of names", _list_of(_list_of(_text, 2)))
-INTERVAL = Kind("a whole number, or a list of 2: first step, steps between", _either(_whole, _list_of(_whole, 2)))
+IMAGE_SHAPE = _where(
+    SHAPE,
+    lambda shape: shape[0] == 3 and min(shape) >= 1,
+    "a list of 3 whole numbers: 3 channels, a height and a width of at least 1",
+)
+JOINED_SHAPE = _where(
+    SHAPE,
+    lambda shape: shape[2] == 3 and min(shape) >= 1,
+    "a list of 3 whole numbers: a height and a width of at least 1, 3 channels",
+)
 
 
-def unread(kind: Kind, meaning: str) -> Setting:
-    """A setting of PaddleOCR's that does nothing here."""
-    return Setting(optional(kind), meaning, None, read=False)
+def _interval(value: Any) -> int | list[int]:
+    if not isinstance(value, (list, tuple)):
+        return COUNT.convert(value)
+    start, every = _list_of(_whole, 2)(value)
+    return [FROM_0.convert(start), COUNT.convert(every)]
+
+
+INTERVAL = Kind(f"{COUNT.name}, or a list of 2: the first from 0 on, the second from 1 on", _interval)
+
+Count = Annotated[int, COUNT]
+Natural = Annotated[int, FROM_0]
+Number = Annotated[float, FLOAT]
+Rate = Annotated[float, NOT_NEGATIVE]
+Factor = Annotated[float, ABOVE_0]
+Share = Annotated[float, SHARE]
+Decay = Annotated[float, DECAY]
+Flag = Annotated[bool, BOOL]
+Text = Annotated[str, TEXT]
+Texts = Annotated[list[str], TEXTS]
+OptionalText = Annotated[str | None, optional(TEXT)]
+OptionalTexts = Annotated[list[str] | None, optional(TEXTS)]
+NamePairs = Annotated[list[list[str]], NAME_PAIRS]
+
+UnreadFlag = Annotated[bool | None, optional(BOOL), UNREAD]
+UnreadInt = Annotated[int | None, optional(INT), UNREAD]
+UnreadShare = Annotated[float | None, optional(SHARE), UNREAD]
+UnreadText = Annotated[str | None, optional(TEXT), UNREAD]
+UnreadTexts = Annotated[list[str] | None, optional(TEXTS), UNREAD]
+UnreadShape = Annotated[list[int] | None, optional(SHAPE), UNREAD]
+UnreadRatios = Annotated[float | list[float] | None, optional(FLOAT_OR_FLOATS), UNREAD]

@@ -1,8 +1,7 @@
-"""What an option of a network's part may be, as the annotation of the constructor's argument says it.
+"""What an option of a network's part may be: the annotation of the constructor's argument says it.
 
-`int`, `float | None`, `tuple[int, ...]` and their like say it by themselves; `Annotated` adds a kind of `scenetext.config`
-that the value must also be, as in `Annotated[str, one_of("small", "large")]`. As in the rest of a config, a number in
-quotes is a number where one is asked for, and true is none.
+`int`, `float | None` and `tuple[int, ...]` need nothing else; `Annotated` adds one of the kinds of
+`scenetext.config.kinds`, which the settings of a configuration use, too: `Annotated[str, one_of("small", "large")]`.
 """
 
 from __future__ import annotations
@@ -12,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from scenetext.config.kinds import ABOVE_0, BOOL, COUNT, FLOAT, INT, POSITIVE, SHARE, TEXT, Kind, optional
+from scenetext.config.kinds import BOOL, FLOAT, INT, TEXT, Kind, optional
 from scenetext.errors import InputError
 
 
 class OptionError(InputError):
-    """A class refuses one of its options. The message opens with the option's key; `construct` puts its place before."""
+    """A class refuses one of its options. The message opens with the option's key; `construct` adds the section."""
 
 
 def multiple_of(divisor: int) -> Kind:
@@ -43,11 +42,7 @@ def _mapping(value: Any) -> Mapping[str, Any]:
     return value
 
 
-Count = Annotated[int, COUNT]
 Odd = Annotated[int, Kind("an odd number above 0", _odd)]  # side of a window or of a convolution that keeps the size
-Factor = Annotated[float, ABOVE_0]
-Rate = Annotated[float, POSITIVE]
-Share = Annotated[float, SHARE]
 
 ANYTHING = Kind("anything", lambda value: value)
 MAPPING = Kind("a mapping", _mapping)
@@ -55,10 +50,10 @@ PLAIN = {bool: BOOL, int: INT, float: FLOAT, str: TEXT, dict: MAPPING}
 
 
 def checked(value: Any, annotation: Any, key: str) -> Any:
-    """`value` as `annotation` wants it.
+    """`value` converted to the kind that `annotation` describes.
 
     Raises:
-        OptionError: it cannot be had as that; the message opens with `key`.
+        OptionError: `value` is of another kind; the message opens with `key`.
     """
     kind = kind_of(annotation)
     try:
@@ -68,7 +63,7 @@ def checked(value: Any, annotation: Any, key: str) -> Any:
 
 
 def kind_of(annotation: Any) -> Kind:
-    """The kind of setting that an annotation describes, ANYTHING where it describes none."""
+    """The kind of value that an annotation describes; ANYTHING for an annotation that describes none."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         base, narrower = kind_of(arguments[0]), arguments[1]

@@ -62,17 +62,17 @@ _Dumper.add_representer(
 )
 
 
-def parse(text: str, place: str, first_line: int | None = 1) -> tuple[Any, dict[tuple[Any, ...], str]]:
+def parse(text: str, location: str, first_line: int | None = 1) -> tuple[Any, dict[tuple[Any, ...], str]]:
     """Reads one YAML document.
 
     Args:
         text: the document.
-        place: what to call it in messages, for example the file's path.
-        first_line: number of the first line, or None for text that has no lines to speak of (a command line).
+        location: what messages call the document, for example the file's path.
+        first_line: number of the first line, or None for text without lines (a command line).
 
     Returns:
         The value, made of dicts, lists, strings, numbers, truth values and None only, no part of it shared; and
-        the place ("path:line") of every value in it by its path of keys and indices.
+        the location ("file:line") of every value in it by its path of keys and indices.
 
     Raises:
         InputError: not YAML, a tab for a space, a key twice, an alias that contains itself, a value of no plain type.
@@ -80,19 +80,19 @@ def parse(text: str, place: str, first_line: int | None = 1) -> tuple[Any, dict[
     loader = _Loader(text)
     try:
         node = loader.get_single_node()
-        reader = _Reader(loader, place, first_line)
-        return (None if node is None else reader.value(node, (), ())), reader.places
+        reader = _Reader(loader, location, first_line)
+        return (None if node is None else reader.value(node, (), ())), reader.locations
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        where = place if mark is None or first_line is None else f"{place}:{mark.line + first_line}"
+        where = location if mark is None or first_line is None else f"{location}:{mark.line + first_line}"
         if "'\\t'" in (error.problem or ""):
-            raise InputError(f"{where}: a tab stands where YAML wants spaces: replace it by spaces.") from None
+            raise InputError(f"{where}: YAML indents by spaces, not by tabs: replace the tab by spaces.") from None
         wrong = "; ".join(part for part in (error.problem, error.context) if part)
         raise InputError(f"{where}: this is not valid YAML ({wrong}).") from None
     except yaml.YAMLError as error:
-        raise InputError(f"{place}: this is not valid YAML ({' '.join(str(error).split())}).") from None
+        raise InputError(f"{location}: this is not valid YAML ({' '.join(str(error).split())}).") from None
     except RecursionError:
-        raise InputError(f"{place}: the values are nested too deeply.") from None
+        raise InputError(f"{location}: the values are nested too deeply.") from None
     finally:
         loader.dispose()
 
@@ -103,31 +103,31 @@ def dump(value: Any) -> str:
 
 
 class _Reader:
-    """Turns a tree of YAML nodes into plain values and remembers where each stood."""
+    """Turns a tree of YAML nodes into plain values and remembers the location of each."""
 
-    def __init__(self, loader: _Loader, place: str, first_line: int | None) -> None:
-        self.loader, self.place, self.first_line = loader, place, first_line
-        self.places: dict[tuple[Any, ...], str] = {}
+    def __init__(self, loader: _Loader, location: str, first_line: int | None) -> None:
+        self.loader, self.location, self.first_line = loader, location, first_line
+        self.locations: dict[tuple[Any, ...], str] = {}
 
     def where(self, node: yaml.Node) -> str:
-        return self.place if self.first_line is None else f"{self.place}:{node.start_mark.line + self.first_line}"
+        return self.location if self.first_line is None else f"{self.location}:{node.start_mark.line + self.first_line}"
 
     def value(self, node: yaml.Node, path: tuple[Any, ...], above: tuple[yaml.Node, ...]) -> Any:
         if any(node is parent for parent in above):
             raise InputError(f"{self.where(node)}: the alias contains itself, which would never end.")
-        self.places[path] = self.where(node)
-        if len(self.places) > MAX_VALUES:
+        self.locations[path] = self.where(node)
+        if len(self.locations) > MAX_VALUES:
             raise InputError(f"{self.where(node)}: more than {MAX_VALUES} values is no configuration.")
         above = (*above, node)
         if not isinstance(node, yaml.ScalarNode) and node.tag not in (f"{_TAG}seq", f"{_TAG}map"):
-            raise InputError(f"{self.where(node)}: the tag {node.tag!r} has no place in a configuration.")
+            raise InputError(f"{self.where(node)}: the tag {node.tag!r} is not allowed in a configuration: remove it.")
         if isinstance(node, yaml.SequenceNode):
             return [self.value(child, (*path, index), above) for index, child in enumerate(node.value)]
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path, above)
         value = self.loader.construct_object(node)
         if value is not None and not isinstance(value, (str, bool, int, float)):
-            raise InputError(f"{self.where(node)}: {node.value!r} is neither text, number nor truth value.")
+            raise InputError(f"{self.where(node)}: {node.value!r} is neither text, a number nor a truth value.")
         return value
 
     def _mapping(self, node: yaml.MappingNode, path: tuple[Any, ...], above: tuple[yaml.Node, ...]) -> dict[str, Any]:
@@ -147,9 +147,9 @@ class _Reader:
             key = key_node.value
             if key in first_at:
                 raise InputError(
-                    f"{self.where(key_node)}: the key {key!r} already stands in {self.where(first_at[key])}: keep one."
+                    f"{self.where(key_node)}: the key {key!r} is also given at {self.where(first_at[key])}: keep one."
                 )
             first_at[key] = key_node
             result[key] = self.value(value_node, (*path, key), above)
-            self.places[(*path, key)] = self.where(key_node)
+            self.locations[(*path, key)] = self.where(key_node)
         return result

@@ -65,8 +65,7 @@ class Lines:
         height_px: the height of every line, unless the sampler gives another.
         max_width_px: wider lines are squeezed to this width.
         stretched: all lines are stretched to `max_width_px`, whatever their proportions.
-        max_text_length: joined labels are not longer than this.
-        longest_label: lines with longer labels are left out; None keeps all.
+        longest_label: lines with more characters are left out, and no joined label has more; None = no limit.
         too_long: the lines that were left out.
         augment, join: augmentations in training; None for none.
         seed: with the epoch and the line's number it determines every random draw.
@@ -80,7 +79,6 @@ class Lines:
     height_px: int
     max_width_px: int
     stretched: bool = False
-    max_text_length: int = 10**9
     longest_label: int | None = None
     augment: RecAug | None = None
     join: JoinLines | None = None
@@ -92,7 +90,6 @@ class Lines:
     def __post_init__(self) -> None:
         self.records = RecordTable.of(self.records)
         if self.longest_label is not None:
-            self.max_text_length = min(self.max_text_length, self.longest_label)
             fits = self._label_lengths() <= self.longest_label
             self.too_long = self.records.take(np.flatnonzero(~fits))
             self.records = self.records.take(np.flatnonzero(fits))
@@ -184,7 +181,8 @@ class Lines:
             addition = resize_line(addition, height, resized_width(addition.shape, height))
             longer = ids + self.ids[other]
             width = image.shape[1] + addition.shape[1]
-            if len(longer) > self.max_text_length or width > height * self.join.max_ratio:
+            too_long = self.longest_label is not None and len(longer) > self.longest_label
+            if too_long or width > height * self.join.max_ratio:
                 break
             image, ids = np.hstack([image, addition]), longer
         return image, ids

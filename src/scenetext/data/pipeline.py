@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-from scenetext.config import setting
-from scenetext.config.resize import operations, resize_options
+from scenetext.config import Config
+from scenetext.config.sections import data as settings
+from scenetext.config.sections.transforms import RecConAug, Resize
 from scenetext.data.augment import RecAug
 from scenetext.data.batches import FixedSampler, MultiScaleSampler, Sampler, WidthBucketSampler
 from scenetext.data.dataset import JoinLines, Lines
@@ -24,16 +24,16 @@ from scenetext.text.records import RecordTable
 UNSQUEEZED_PX = 3200  # evaluation keeps lines up to this width, as PaddleOCR's predictors do
 
 
-def image_shape(config: Mapping[str, Any], section: str = "Eval") -> tuple[int, int, int]:
+def image_shape(config: Config, section: str = "Eval") -> tuple[int, int, int]:
     """(channels, height, width) in pixels of the section's resize, or of the other section's if it has none.
 
     Raises:
         InputError: neither section has a resize.
     """
-    return tuple(_resize(config, section)["image_shape"])
+    return tuple(_resize(config, section).image_shape)
 
 
-def canvas_of(config: Mapping[str, Any], input_size: tuple[int, int | None] | None, section: str = "Eval") -> Canvas:
+def canvas_of(config: Config, input_size: tuple[int, int | None] | None, section: str = "Eval") -> Canvas:
     """The canvas of a section.
 
     Args:
@@ -45,25 +45,25 @@ def canvas_of(config: Mapping[str, Any], input_size: tuple[int, int | None] | No
     Raises:
         InputError: the section's height or width is not the one that the network works at.
     """
-    options = _resize(config, section)
-    _, height, width = options["image_shape"]
+    resize = _resize(config, section)
+    _, height, width = resize.image_shape
     fixed = input_size is not None and input_size[1] is not None
     if input_size is not None and (height != input_size[0] or (fixed and width != input_size[1])):
         needed = f"{input_size[0]} pixels high" + (f" and {input_size[1]} wide" if fixed else "")
         raise InputError(
-            f"{section}'s image_shape is {list(options['image_shape'])}, but the network works only on pictures "
+            f"{section}'s image_shape is {resize.image_shape}, but the network works only on pictures "
             f"{needed}: set it in RecResizeImg (SVTRRecResizeImg) of both Train and Eval."
         )
-    return Canvas(height, width, fixed, fixed and options.get("padding") is False)
+    return Canvas(height, width, fixed, fixed and not resize.padding)
 
 
-def _resize(config: Mapping[str, Any], section: str) -> Mapping[str, Any]:
-    options = resize_options(config, section)
-    if options is None:
+def _resize(config: Config, section: str) -> Resize:
+    resize = config.resize(section)
+    if resize is None:
         raise InputError(
             "Neither Train nor Eval has RecResizeImg in its transforms: the network's input size is unknown."
         )
-    return options
+    return resize
 
 
 class Network(Protocol):
@@ -80,57 +80,57 @@ class Network(Protocol):
     longest_label: int | None
 
 
-def training_lines(config: Mapping[str, Any], network: Network, seed: int, progress: bool = True) -> Lines:
+def training_lines(config: Config, network: Network, seed: int, progress: bool = True) -> Lines:
     """The training set with the augmentations of its transforms.
 
     Args:
         config: the configuration.
-        network: the network that reads the lines; lines longer than it can read are listed in `Lines.too_long`.
+        network: the network that reads the lines; lines with more characters than it can read, or than
+            Global.max_text_length, are left out and listed in `Lines.too_long`.
         seed: of every random draw.
         progress: show a bar while a cache is built or pictures' sizes are read.
     """
-    transforms = operations(config, "Train")
+    dataset, sampler = config.Train.dataset, config.Train.sampler
     canvas = canvas_of(config, network.input_size, "Train")
-    sampler = _sampler(config)
-    if canvas.fixed and sampler.get("name"):
+    if canvas.fixed and sampler is not None:
         raise InputError(
-            f"Train.sampler.name {sampler['name']} lays lines on canvases of several sizes, but the network works only "
+            f"Train.sampler.name {sampler.name} lays lines on canvases of several sizes, but the network works only "
             f"on {canvas.height_px}x{canvas.width_px}: leave Train.sampler empty."
         )
-    cache_dir = setting(config, "Train.dataset.cache_dir")
-    if cache_dir and sampler.get("name") == "MultiScaleSampler":
+    if dataset.cache_dir and isinstance(sampler, settings.MultiScaleSampler):
         _check_heights(sampler, canvas.height_px)
-    joined = transforms.get("RecConAug")
-    lines = _lines(
-        config,
-        "Train",
+    augment, join = dataset.operation("RecAug"), dataset.operation("RecConAug")
+    longest = min(config.Global.max_text_length, network.longest_label or config.Global.max_text_length)
+    records, images = training_records(config)
+    lines = Lines(
+        records,
+        images,
         network.charset,
         height_px=canvas.height_px,
-        max_width_px=canvas.width_px if canvas.fixed else sampler.get("max_width", UNSQUEEZED_PX),
+        max_width_px=canvas.width_px if canvas.fixed else getattr(sampler, "max_width", UNSQUEEZED_PX),
         stretched=canvas.stretched,
-        longest_label=network.longest_label,
-        max_text_length=setting(config, "Global.max_text_length"),
-        augment=_augment(transforms["RecAug"]) if "RecAug" in transforms else None,
-        join=None if joined is None else _join(joined, canvas.width_px / canvas.height_px),
+        longest_label=longest,
+        augment=None if augment is None else RecAug(**augment.shares),
+        join=None if join is None else _join(join, canvas.width_px / canvas.height_px),
         seed=seed,
         progress=progress,
     )
-    if cache_dir:
-        lines.use_cache(cache_dir, progress)
+    if dataset.cache_dir:
+        lines.use_cache(dataset.cache_dir, progress)
     return lines
 
 
-def training_records(config: Mapping[str, Any]) -> tuple[RecordTable, Any]:
+def training_records(config: Config) -> tuple[RecordTable, Any]:
     """Records and images of the Train section, before selection and augmentation."""
-    return _records_and_images(config, "Train")
+    return _records_and_images(config.Train.dataset, "Train", config.Global.seed)
 
 
-def evaluation_lines(config: Mapping[str, Any], charset: Charset | None = None) -> tuple[RecordTable, Any]:
+def evaluation_lines(config: Config) -> tuple[RecordTable, Any]:
     """Records and images of the Eval section; labels are the original ones and may hold any character."""
-    return _records_and_images(config, "Eval")
+    return _records_and_images(config.Eval.dataset, "Eval", config.Global.seed)
 
 
-def training_sampler(config: Mapping[str, Any], lines: Lines, seed: int, processes: int = 1) -> Sampler:
+def training_sampler(config: Config, lines: Lines, seed: int, processes: int = 1) -> Sampler:
     """The sampler of the Train section; PaddleOCR's fixed canvas and batch size if it has none.
 
     Args:
@@ -139,41 +139,33 @@ def training_sampler(config: Mapping[str, Any], lines: Lines, seed: int, process
         seed: of the order.
         processes: the number of processes that share every batch; batches are that many times larger.
     """
-    sampler = _sampler(config)
+    sampler, loader = config.Train.sampler, config.Train.loader
     _, height, width = image_shape(config, "Train")
-    batch_size = setting(config, "Train.loader.batch_size_per_card") * processes
-    shuffle = setting(config, "Train.loader.shuffle")
-    name = sampler.get("name")
-    if name == "WidthBucketSampler":
-        pixels = (sampler.get("pixels_per_batch") or 0) * processes or batch_size * height * width
-        return WidthBucketSampler(lines.widths_px(), height, pixels, shuffle, seed)
-    if name == "MultiScaleSampler":
+    batch_size = loader.batch_size_per_card * processes
+    if isinstance(sampler, settings.WidthBucketSampler):
+        pixels = (sampler.pixels_per_batch or 0) * processes or batch_size * height * width
+        return WidthBucketSampler(lines.widths_px(), height, pixels, loader.shuffle, seed)
+    if isinstance(sampler, settings.MultiScaleSampler):
         return MultiScaleSampler(
             len(lines),
-            [tuple(scale) for scale in sampler["scales"]],
-            sampler["first_bs"] * processes,
-            sampler.get("fix_bs", False),
-            tuple(sampler.get("divided_factor", (8, 16))),
-            shuffle,
+            [tuple(scale) for scale in sampler.scales],
+            sampler.first_bs * processes,
+            sampler.fix_bs,
+            tuple(sampler.divided_factor),
+            loader.shuffle,
             seed,
         )
-    drop_last = setting(config, "Train.loader.drop_last")
-    if drop_last and len(lines) < batch_size:
+    if loader.drop_last and len(lines) < batch_size:
         raise InputError(
             f"{len(lines)} lines do not fill a batch of {batch_size} and Train.loader.drop_last leaves a short one "
             "out: nothing would be trained. Set it to false or lower Train.loader.batch_size_per_card."
         )
-    return FixedSampler(len(lines), batch_size, height, width, shuffle, drop_last, seed)
+    return FixedSampler(len(lines), batch_size, height, width, loader.shuffle, loader.drop_last, seed)
 
 
-def _sampler(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    return config["Train"].get("sampler") or {}
-
-
-def _check_heights(sampler: Mapping[str, Any], cached_px: int) -> None:
+def _check_heights(sampler: settings.MultiScaleSampler, cached_px: int) -> None:
     """Raises InputError when a MultiScaleSampler asks for lines of another height than a cache holds."""
-    _, multiple = sampler.get("divided_factor", (8, 16))
-    others = sorted({height // multiple * multiple for _, height in sampler["scales"]} - {cached_px})
+    others = sorted({height for _, height in sampler.sizes_px} - {cached_px})
     if others:
         raise InputError(
             f"Train.dataset.cache_dir holds lines {cached_px} pixels high, but Train.sampler.scales asks for heights "
@@ -181,41 +173,24 @@ def _check_heights(sampler: Mapping[str, Any], cached_px: int) -> None:
         )
 
 
-def _augment(options: Mapping[str, Any]) -> RecAug:
-    options = dict(options)
-    shared = options.pop("prob", None)
-    fields = RecAug.__dataclass_fields__
-    return RecAug(**(dict.fromkeys(fields, shared) if shared is not None else {}) | options)
+def _join(options: RecConAug, ratio: float) -> JoinLines:
+    """`ratio`, width to height, limits joined lines where the options give no shape."""
+    shape = options.image_shape
+    return JoinLines(options.prob, options.ext_data_num, shape[1] / shape[0] if shape else ratio)
 
 
-def _join(options: Mapping[str, Any], ratio: float) -> JoinLines:
-    shape = options.get("image_shape")
-    return JoinLines(options.get("prob", 0.5), options.get("ext_data_num", 2), shape[1] / shape[0] if shape else ratio)
-
-
-def _records_and_images(config: Mapping[str, Any], section: str) -> tuple[RecordTable, Any]:
-    dataset = config[section]["dataset"]
-    if dataset.get("name") == "LMDBDataSet":
-        images = Lmdbs(Path(dataset["data_dir"]))
+def _records_and_images(dataset: settings.DatasetSettings, section: str, seed: int) -> tuple[RecordTable, Any]:
+    if isinstance(dataset, settings.LMDBDataSet):
+        images = Lmdbs(Path(dataset.data_dir))
         return RecordTable.joined([part.table() for part in images.parts]), images
-    images = open_images(dataset["data_dir"])
-    files = dataset["label_file_list"]
-    files = [files] if isinstance(files, str) else files
-    ratios = dataset.get("ratio_list", [1.0])
-    ratios = [ratios] if isinstance(ratios, (int, float)) else list(ratios)
-    ratios = ratios * len(files) if len(ratios) == 1 else ratios
+    images = open_images(dataset.data_dir)
     tables: list[RecordTable] = []
-    for number, (file, ratio) in enumerate(zip(files, ratios, strict=True)):
+    for number, (file, ratio) in enumerate(zip(dataset.label_files, dataset.ratios, strict=True)):
         if not Path(file).is_file():
             raise InputError(f"{section}.dataset.label_file_list: {file} does not exist; `scenetext prepare` makes it.")
         own = read_label_file(file)
         if ratio < 1.0:
-            rng = np.random.default_rng((setting(config, "Global.seed"), number))
+            rng = np.random.default_rng((seed, number))
             own = own.take(np.sort(rng.permutation(len(own))[: round(len(own) * ratio)]))
         tables.append(own)
     return RecordTable.joined(tables), images
-
-
-def _lines(config: Mapping[str, Any], section: str, charset: Charset, **options: Any) -> Lines:
-    records, images = _records_and_images(config, section)
-    return Lines(records, images, charset, **options)

@@ -10,10 +10,10 @@ import csv
 import io
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scenetext.data.sources.images import ImageSource, open_images
 from scenetext.errors import InputError
@@ -32,6 +32,9 @@ from scenetext.system.files import write_json, write_text
 from scenetext.text.charset import Charset
 from scenetext.text.label_files import read_label_table
 from scenetext.text.records import Record
+
+if TYPE_CHECKING:
+    from scenetext.config import Config
 
 SCORES, PREDICTIONS = "scores.json", "predictions.csv"
 _CONFUSIONS_WRITTEN = 200
@@ -181,7 +184,7 @@ def _scored(
 
 def evaluate_command(
     *,
-    config: Mapping[str, Any] | None,
+    config: Config | None,
     weights: str | None,
     model: str | None,
     labels: str,

@@ -1,4 +1,4 @@
-"""The fitter within an export: which lines it looks at, what is trained after it, what it would do with other budgets."""
+"""Bit allocation within an export (`--storage fitted`): its lines, finetuning after it, and the curve over budgets."""
 
 from __future__ import annotations
 
@@ -7,22 +7,25 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tqdm.auto import tqdm
+
+from scenetext.config import Config
 from scenetext.data.transforms import Canvas
 from scenetext.evaluate.metrics import score
 from scenetext.export.sample_lines import calibration_batches, endless_batches
 from scenetext.predict.images import predict_images
-from scenetext.predict.line_reader import LineReader
-from scenetext.predict.model_reader import EagerEngine
+from scenetext.predict.model_reader import ModelReader
+from scenetext.system.files import MEGABYTE
 from scenetext.text.records import Record
 
 if TYPE_CHECKING:
-    from scenetext.export.compress import StoredTensor
+    from scenetext.export.compress import QuantisedTensor
     from scenetext.export.compress.bit_allocation import BitAllocator
     from scenetext.models.recognition_model import RecognitionModel
 
 
 class Fitting:
-    """The fitter of one export, made when it is first asked for, and the lines it works on.
+    """The bit allocator of one export, made on first use, and the lines that it works on.
 
     Args:
         model: fused, in evaluation mode.
@@ -31,71 +34,71 @@ class Fitting:
         progress: show bars.
 
     Attributes:
-        source: where the lines come from that the fitter measured on; None while there is none.
+        source: where the lines come from that the bit allocator measured on; None as long as there is no allocator.
     """
 
-    def __init__(self, model: RecognitionModel, config: Mapping[str, Any], canvas: Canvas, progress: bool):
+    def __init__(self, model: RecognitionModel, config: Config, canvas: Canvas, progress: bool):
         self.model, self.config, self.canvas, self.progress = model, config, canvas, progress
         self.source: str | None = None
-        self._made: BitAllocator | None = None
+        self._allocator: BitAllocator | None = None
 
-    def fitter(self) -> BitAllocator:
-        """The fitter."""
+    def allocator(self) -> BitAllocator:
+        """The bit allocator."""
         from scenetext.export.compress.bit_allocation import BitAllocator
 
-        if self._made is None:
+        if self._allocator is None:
             batches, self.source = calibration_batches(self.config, self._reader())
-            self._made = BitAllocator(self.model, batches, bars(self.progress))
-        return self._made
+            self._allocator = BitAllocator(self.model, batches, progress_bars(self.progress))
+        return self._allocator
 
-    def _reader(self) -> LineReader:
-        return LineReader(EagerEngine(self.model), self.model.charset, self.canvas, decoding=self.model.decoding)
+    def _reader(self) -> ModelReader:
+        return ModelReader(self.model, self.canvas)
 
-    def rounded(self, stored: Mapping[str, StoredTensor], finetune_steps: int) -> dict[str, StoredTensor]:
-        """Weights of a plan in as many bytes, rounded in order, and trained if asked.
+    def quantise_sequentially(
+        self, quantised: Mapping[str, QuantisedTensor], finetune_steps: int
+    ) -> dict[str, QuantisedTensor]:
+        """Quantises the weights of an allocation sequentially, in as many bytes, and finetunes them if asked.
 
-        The network's biases are afterwards those that go with them.
+        Afterwards the network has the biases that go with them.
         """
-        from scenetext.export.compress.finetune import finetune_rounded
+        from scenetext.export.compress.finetune import finetune_quantised
 
-        rounded = self.fitter().rounded(stored)
+        sequential = self.allocator().quantise_sequentially(quantised)
         if not finetune_steps:
-            rounded.apply_biases(self.model)
-            return rounded.stored
+            sequential.apply_biases(self.model)
+            return sequential.weights
         batches = endless_batches(self.config, self._reader())
-        shown = bars(self.progress)(itertools.islice(batches, finetune_steps), "train the rounded weights")
-        return finetune_rounded(self.model, rounded, shown, finetune_steps)
+        steps = itertools.islice(batches, finetune_steps)
+        shown = progress_bars(self.progress)(steps, "finetune the quantised weights")
+        return finetune_quantised(self.model, sequential, shown, finetune_steps)
 
     def curve(
-        self, budgets_mb: Sequence[float], program_bytes: int, images: str | Path | None, records: list[Record]
+        self, budgets_mb: Sequence[float], program_bytes: int, images: str | Path, records: list[Record]
     ) -> list[dict[str, Any]]:
-        """See budget_curve."""
+        """See budget_curve; `images` and `records` are the labelled lines."""
 
         def read() -> list[str]:
             return [p.text for p in predict_images(self._reader(), images, [r.name for r in records], progress=False)]
 
         targets = [record.text for record in records]
-        return budget_curve(self.fitter(), budgets_mb, program_bytes, read, targets, bars(self.progress))
-
-
-MEGABYTE = 1_000_000
+        return budget_curve(self.allocator(), budgets_mb, program_bytes, read, targets, progress_bars(self.progress))
 
 
 def budget_curve(
-    fitter: BitAllocator,
+    allocator: BitAllocator,
     budgets_mb: Sequence[float],
     program_bytes: int,
     read: Callable[[], list[str]],
     targets: Sequence[str],
     progress: Callable[[Iterable, str], Iterable],
 ) -> list[dict[str, Any]]:
-    """Reads labelled lines with the weights as each budget's plan rounds them, in memory: no files are written.
+    """Reads labelled lines with the weights quantised for each budget, in memory: no files are written.
 
     Args:
-        fitter: of the network that `read` reads with.
+        allocator: of the network that `read` reads with.
         budgets_mb: in units of 1,000,000 bytes.
-        program_bytes: what the program takes without the decoding of weights, about.
-        read: reads the lines with the network as it is at the time.
+        program_bytes: about the bytes of the program without dequantisation.
+        read: reads the lines with the network in its current state.
         targets: their labels.
         progress: wraps an iteration and names it.
 
@@ -106,19 +109,19 @@ def budget_curve(
     """
     rows = []
     for budget_mb in progress([*sorted(budgets_mb), None], "read at each budget"):
-        budget = fitter.float32_bytes if budget_mb is None else int(budget_mb * MEGABYTE) - program_bytes
-        chosen = fitter.choose(budget - fitter.fixed_bytes)
-        stored = fitter.stored(chosen)
-        with fitter.applied(fitter.rounded(stored)):
+        budget = allocator.float32_bytes if budget_mb is None else int(budget_mb * MEGABYTE) - program_bytes
+        allocation = allocator.allocate(budget - allocator.fixed_bytes)
+        quantised = allocator.quantise(allocation)
+        with allocator.using(allocator.quantise_sequentially(quantised)):
             scores = score(read(), targets)
-        size = program_bytes + fitter.fixed_bytes + sum(option.size_bytes for option in chosen.values())
+        size = program_bytes + allocator.fixed_bytes + sum(option.size_bytes for option in allocation.values())
         rows.append(
             {
                 "max_mb": budget_mb,
                 "size_bytes": size,
                 "fits": budget_mb is None or size <= budget_mb * MEGABYTE,
-                "bits": fitter.mean_bits(stored),
-                "expected_loss": sum(option.loss for option in chosen.values()),
+                "bits": allocator.mean_bits(quantised),
+                "expected_loss": sum(option.loss for option in allocation.values()),
                 "raw": scores.raw.value,
                 "normalised": scores.normalised.value,
                 "one_minus_ned": scores.one_minus_ned.value,
@@ -127,8 +130,6 @@ def budget_curve(
     return rows
 
 
-def bars(progress: bool) -> Callable[[Iterable, str], Iterable]:
-    """A progress bar for each of the fitter's steps."""
-    from tqdm.auto import tqdm
-
+def progress_bars(progress: bool) -> Callable[[Iterable, str], Iterable]:
+    """A progress bar for each step of the bit allocator."""
     return lambda items, name: tqdm(items, desc=name, unit="step", disable=not progress, leave=False)

@@ -1,7 +1,7 @@
-"""Making a program's file small: what only a debugger or a trainer reads is taken out, what stands twice stands once.
+"""Making a program's file small: attributes for debugging and training are removed, repeated constants are merged.
 
-The program counts in the 10 MB like the weights do. Of a `.json` program, names of the Python layers and marks for
-training take a third, constants written out again for each use (the axes of a reshape) and dropout a sixth.
+The program counts in the 10 MB like the weights do. Of a `.json` program, names of the Python layers and attributes for
+training take a third; constants that are repeated for each use (the axes of a reshape) and dropout take a sixth.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def shrink_json(path: Path) -> None:
 
 
 def _without_repeats(operators: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Leaves out debugging attributes, dropout, and constants that an earlier operator already gives."""
+    """Removes debugging attributes, dropout, and constants that an earlier operator already defines."""
     kept, same, first = [], {}, {}
     for operator in operators:
         if operator["#"] == PARAMETER:
@@ -71,8 +71,8 @@ def _without_unused(operators: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def shrink_pdmodel(path: Path) -> None:
     """Rewrites a program in the old representation, in place; it computes the same.
 
-    Paddle writes into every operator the Python stack with this machine's paths, a third of the file, which would also
-    make its bytes differ from one machine to the next.
+    Paddle writes the Python stack with this machine's paths into every operator: a third of the file, and its bytes
+    would differ from one machine to the next.
     """
     from paddle.base import core
 

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from scenetext.evaluate.metrics import score
+from scenetext.system.files import MEGABYTE
+from scenetext.text.records import Record
+
+if TYPE_CHECKING:
+    from scenetext.export.compress import TensorSize
+    from scenetext.models.recognition_model import RecognitionModel
 
 SHOWN = 5  # tensors and differing lines in the printed form; the report file has all of the lines
+SHOWN_CHARACTERS = 40
 
 
 def size_text(size_bytes: int) -> str:
     """A size as "9,876,543 bytes (9.88 MB)", 1 MB = 1,000,000 bytes."""
-    return f"{size_bytes:,} bytes ({size_bytes / 1e6:.2f} MB)"
+    return f"{size_bytes:,} bytes ({size_bytes / MEGABYTE:.2f} MB)"
 
 
 @dataclass(frozen=True, slots=True)
 class LineDifference:
-    """A line that the exported folder reads otherwise than the trained network."""
+    """A line on which the exported folder and the trained network read different texts."""
 
     name: str
     label: str
@@ -30,28 +40,28 @@ class ExportReport:
     Attributes:
         folder: what was written.
         format: "json", "pdmodel" or "onnx".
-        storage: what the weights are stored as.
+        storage: how the weights are stored, in words.
         files: bytes of every file in the folder.
         size_bytes: what counts: the program and its parameters.
         max_bytes: the budget.
         classes: of the network, the blank included.
-        untrained: characters of the dictionary that the weights did not know; their columns were never trained.
+        untrained: characters of the dictionary that the weights do not know; their columns were never trained.
         unknown: characters that were to be kept and that the network does not know.
         unspellable: labelled lines with a character that has no class.
-        largest: the largest tensors, each (key, shape, storage, bytes).
+        largest: the largest tensors, each (key, shape, coding, size_bytes).
         bytes_by_part: bytes of the weights by part of the network, in float32 and as stored.
         plan: the weights of the layers in the network's order, each (key, shape, coding, size_bytes, bits,
-            expected_loss); bits per weight, scales included; the loss is the fitter's estimate, in nats per line, None
-            where it had no part.
-        calibration: the lines that the fitter measured on, if it did.
-        finetune_steps: batches that the rounded weights were trained on.
-        max_difference: per way of computing in a fresh process, the largest difference of a probability from the
-            network in memory with the same stored weights.
+            expected_loss); bits per weight, scales included; the loss is the bit allocator's estimate, in nats per
+            line, None for weights that it did not allocate.
+        calibration: the lines that the bit allocator measured on; None if it was not used.
+        finetune_steps: batches that the quantised weights were finetuned on.
+        max_difference: for each engine in a fresh process, the largest difference of a probability from the network in
+            memory with the same quantised weights.
         lines_checked: how many lines that difference was taken over.
-        steady_share: of their time steps, the share at which the network itself is steady enough to compare.
+        stable_ratio: the ratio of their time steps at which the network itself is stable enough to compare.
         curve: accuracy at several budgets; see `budget_curve`.
-        accuracy: "trained", "sliced" (the characters to keep alone, in float32) and "exported" → the scores on the
-            labelled lines, when there were any.
+        accuracy: "trained", "sliced" (only the characters to keep, in float32) and "exported" → the scores on the
+            labelled lines, if there were any.
         differences: labelled lines whose text changed.
     """
 
@@ -72,17 +82,36 @@ class ExportReport:
     finetune_steps: int
     max_difference: dict[str, float]
     lines_checked: int
-    steady_share: float
+    stable_ratio: float
     curve: list[dict[str, Any]] = field(default_factory=list)
     accuracy: dict[str, dict[str, Any]] = field(default_factory=dict)
     differences: list[LineDifference] = field(default_factory=list)
+
+    def add_accuracy(self, records: Sequence[Record], texts: Mapping[str, list[str]]) -> None:
+        """Adds the accuracies on labelled lines, and the lines whose text changed.
+
+        Args:
+            records: the labelled lines.
+            texts: what was read on them, by stage: "trained", "exported" and perhaps "sliced".
+        """
+        targets = [record.text for record in records]
+        self.accuracy = {stage: score(own, targets).as_dict() for stage, own in texts.items()}
+        self.differences = [
+            LineDifference(record.name, record.text, before, after)
+            for record, before, after in zip(records, texts["trained"], texts["exported"], strict=True)
+            if before != after
+        ]
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return asdict(self)
 
     def __str__(self) -> str:
-        lines = [
+        parts = (self._size_lines(), self._character_lines(), self._check_lines(), self._accuracy_lines())
+        return "\n".join(line for part in parts for line in part)
+
+    def _size_lines(self) -> list[str]:
+        return [
             f"{self.folder}: {size_text(self.size_bytes)} of {size_text(self.max_bytes)}, {self.format}, weights "
             f"stored as {self.storage}, {self.classes:,} classes",
             *(f"  {name}: {size_text(size)}" for name, size in self.files.items()),
@@ -92,31 +121,43 @@ class ExportReport:
                 for entry in self.largest[:SHOWN]
             ),
         ]
+
+    def _character_lines(self) -> list[str]:
+        lines = []
         if self.untrained:
             lines.append(
-                f"{len(self.untrained)} characters of the dictionary were unknown to the weights and never trained: "
-                f"{''.join(self.untrained[:40])}"
+                f"{len(self.untrained)} characters of the dictionary are unknown to the weights and were never "
+                f"trained: {''.join(self.untrained[:SHOWN_CHARACTERS])}"
             )
         if self.unknown:
             lines.append(
-                f"{len(self.unknown)} of the characters to keep are unknown to the network: {''.join(self.unknown[:40])}"
+                f"{len(self.unknown)} of the characters to keep are unknown to the network: "
+                f"{''.join(self.unknown[:SHOWN_CHARACTERS])}"
             )
         if self.unspellable:
             lines.append(
                 f"{self.unspellable} labelled lines hold a character without a class: they cannot be read right"
             )
+        return lines
+
+    def _check_lines(self) -> list[str]:
+        lines = []
         if self.calibration:
-            lines.append(f"bits chosen on {self.calibration}")
+            lines.append(f"bits allocated on {self.calibration}")
         if self.finetune_steps:
-            lines.append(f"the rounded weights were trained on {self.finetune_steps} batches")
-        for name, difference in self.max_difference.items():
+            lines.append(f"the quantised weights were finetuned on {self.finetune_steps} batches")
+        for engine, difference in self.max_difference.items():
             lines.append(
-                f"checked in a fresh process, {name}: largest difference of a probability {difference:.1e} over "
-                f"{self.lines_checked} lines ({self.steady_share:.1%} of their steps)"
+                f"checked in a fresh process, {engine}: largest difference of a probability {difference:.1e} over "
+                f"{self.lines_checked} lines ({self.stable_ratio:.1%} of their steps)"
             )
-        for name, scores in self.accuracy.items():
+        return lines
+
+    def _accuracy_lines(self) -> list[str]:
+        lines = []
+        for stage, scores in self.accuracy.items():
             lines.append(
-                f"accuracy {name}: {scores['raw']['value']:.4f} raw, {scores['normalised']['value']:.4f} normalised, "
+                f"accuracy {stage}: {scores['raw']['value']:.4f} raw, {scores['normalised']['value']:.4f} normalised, "
                 f"{scores['one_minus_ned']['value']:.4f} 1-NED on {scores['lines']} lines"
             )
         for row in self.curve:
@@ -129,4 +170,37 @@ class ExportReport:
             lines.append(f"{len(self.differences)} texts differ from the trained network's")
         for line in self.differences[:SHOWN]:
             lines.append(f"  {line.name}: {line.trained!r} became {line.exported!r}, the label is {line.label!r}")
-        return "\n".join(lines)
+        return lines
+
+
+def bytes_by_part(sizes: Sequence[TensorSize]) -> dict[str, int]:
+    """Bytes of the network's parts, those of the head by their own names; without what the file format adds."""
+    parts: dict[str, int] = {}
+    for entry in sizes:
+        names = entry.key.split(".")
+        part = ".".join(names[:2]) if names[0] == "head" else names[0]
+        parts[part] = parts.get(part, 0) + entry.size_bytes
+    return parts
+
+
+def weight_plan(
+    model: RecognitionModel, sizes: Sequence[TensorSize], losses: Mapping[str, float]
+) -> list[dict[str, Any]]:
+    """`ExportReport.plan` of a network that is not yet quantised in place.
+
+    Args:
+        model: the network.
+        sizes: of all its tensors as they are stored.
+        losses: expected by the bit allocator, by key.
+    """
+    from scenetext.export.compress import quantisable_weights
+
+    by_key = {entry.key: entry for entry in sizes}
+    return [
+        {
+            **asdict(by_key[weight.key]),
+            "bits": 8 * by_key[weight.key].size_bytes / weight.size,
+            "expected_loss": losses.get(weight.key),
+        }
+        for weight in quantisable_weights(model)
+    ]

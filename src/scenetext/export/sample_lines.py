@@ -1,15 +1,16 @@
-"""The lines that an export looks at: drawn ones for its check, real ones to learn how exactly weights must be kept."""
+"""The lines that an export uses: drawn and labelled ones for its check, the training set's for bit allocation."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
+from scenetext.config import Config
 from scenetext.data.pipeline import training_records
 from scenetext.data.sources.images import open_images
 from scenetext.data.transforms import decode_image, to_canvas
@@ -25,7 +26,7 @@ BATCH_LINES = 16
 
 
 def drawn_lines(height_px: int) -> list[np.ndarray]:
-    """Lines of letters and digits for the check: they need no file, and are the same everywhere."""
+    """Lines of letters and digits for the check: they need no file, and are the same on every machine."""
     lines = []
     for number, width_px in enumerate(DRAWN_WIDTHS_PX):
         shade = np.linspace(40 + 20 * number, 200, width_px)[None, :, None]
@@ -41,11 +42,11 @@ def labelled_lines(images: str | Path | None, records: list[Record]) -> list[np.
     return list(_readable(open_images(images), records[:REAL_LINES_CHECKED])) if records else []
 
 
-def calibration_batches(config: Mapping[str, Any], reader: LineReader) -> tuple[list[np.ndarray], str]:
+def calibration_batches(config: Config, reader: LineReader) -> tuple[list[np.ndarray], str]:
     """Lines as the network sees them, to measure on.
 
     Args:
-        config: names the training set; where its files are not there, lines are drawn.
+        config: names the training set; if its files are missing, lines are drawn instead.
         reader: lays lines on canvases.
 
     Returns:
@@ -55,14 +56,14 @@ def calibration_batches(config: Mapping[str, Any], reader: LineReader) -> tuple[
         records, images = training_records(config)
     except InputError as problem:
         pictures = [image for _, image in draw_part("train", LINES_TAKEN, seed=0)]
-        return _batches(pictures, reader), f"drawn lines, as the training set is not here ({problem})"
+        return _batches(pictures, reader), f"drawn lines, because the training set is missing ({problem})"
     chosen = np.random.default_rng(0).permutation(len(records))[:LINES_TAKEN]
     pictures = list(_readable(images, [records[i] for i in chosen]))
     return _batches(pictures, reader), f"{len(pictures)} lines of the training set"
 
 
-def endless_batches(config: Mapping[str, Any], reader: LineReader) -> Iterator[np.ndarray]:
-    """Batches (B, 3, H, W) float32 of the training set as it is, in changing company, for ever; see calibration_batches."""
+def endless_batches(config: Config, reader: LineReader) -> Iterator[np.ndarray]:
+    """Endless batches (B, 3, H, W) float32 of the training set, not augmented, drawn anew; see calibration_batches."""
     try:
         records, images = training_records(config)
     except InputError:
@@ -89,5 +90,5 @@ def _readable(images: Any, records: list[Record]) -> Iterator[np.ndarray]:
     for record in records:
         try:
             yield decode_image(images.read(record.name), images.place(record.name))
-        except InputError:  # reading it gives an empty text, here as there
+        except InputError:  # the network in memory and the exported folder both give an empty text for it
             continue

@@ -1,4 +1,4 @@
-"""Making the program of a network in a process of its own: `python -m scenetext.export.trace`, which is told job after job.
+"""Tracing a network to a program in a process of its own, `python -m scenetext.export.trace`, which does job after job.
 
 The old intermediate representation (`.pdmodel`) must be chosen before Paddle is imported, and a process that does
 nothing else gives the same bytes for the same weights. A job is a folder: `job.json` (architecture, classes, canvas,
@@ -10,26 +10,29 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scenetext.config import Config
 from scenetext.system.subprocesses import JobProcess, serve_jobs
 
 if TYPE_CHECKING:
+    from paddle import nn
+
     from scenetext.data.transforms import Canvas
-    from scenetext.export.compress import StoredTensor
+    from scenetext.export.compress import QuantisedTensor
     from scenetext.models.recognition_model import RecognitionModel
 
 PROGRAM_SUFFIX = {"json": ".json", "pdmodel": ".pdmodel"}
 BASE_NAME = "inference"
 INPUT_NAME = "x"
 CHANNELS = 3
-GENERATED = "generated_tensor"  # how Paddle names a tensor that was made of an array
+GENERATED = "generated_tensor"  # Paddle's name for a tensor that was made from an array
 
 
 class Tracer:
-    """Makes programs in one format; to be used in a `with` block, at whose end its process ends.
+    """Traces networks to programs in one format. Use it in a `with` block, whose end ends the process.
 
     Args:
         format: "json" or "pdmodel".
@@ -50,8 +53,8 @@ class Tracer:
     def trace(
         self,
         model: RecognitionModel,
-        config: Mapping[str, Any],
-        stored: Mapping[str, StoredTensor],
+        config: Config,
+        quantised: Mapping[str, QuantisedTensor],
         job: Path,
         canvas: Canvas,
     ) -> list[Path]:
@@ -60,9 +63,9 @@ class Tracer:
         Args:
             model: the fused network, its weights still float32.
             config: the configuration it was built from.
-            stored: the weights to be stored in coded form.
+            quantised: the weights to store in quantised form, by key.
             job: an empty folder to work in; the files are left there.
-            canvas: what lines are laid on; unless it is fixed, the width of the program's input is free.
+            canvas: what lines are laid on; if its width is not fixed, the width of the program's input is free.
 
         Returns:
             The program and `inference.pdiparams`.
@@ -71,24 +74,24 @@ class Tracer:
             RunError: the process failed; the message holds its last line.
         """
         arrays = {f"float/{key}": value.numpy() for key, value in model.state_dict().items()}
-        for key, tensor in stored.items():
-            arrays.update({f"coded/{key}/{name}": array for name, array in tensor.arrays.items()})
+        for key, tensor in quantised.items():
+            arrays.update({f"quantised/{key}/{name}": array for name, array in tensor.arrays.items()})
         np.savez(job / "weights.npz", **arrays)
-        order = {
-            "architecture": config["Architecture"],
+        description = {
+            "architecture": config.Architecture.model_dump(),
             "classes": model.head.classifier.weight.shape[1],
             "height": canvas.height_px,
             "width": canvas.width_px if canvas.fixed else None,
             "format": self.format,
-            "codings": {key: [tensor.coding, tensor.settings] for key, tensor in stored.items()},
+            "codings": {key: [tensor.coding, tensor.settings] for key, tensor in quantised.items()},
         }
-        (job / "job.json").write_text(json.dumps(order), encoding="utf-8")
+        (job / "job.json").write_text(json.dumps(description), encoding="utf-8")
         self._process.run(job)
         return [job / f"{BASE_NAME}{PROGRAM_SUFFIX[self.format]}", job / f"{BASE_NAME}.pdiparams"]
 
 
 def main() -> None:
-    """The process's own part."""
+    """What the process does."""
     from scenetext.system.process import prepare_process
 
     prepare_process()
@@ -105,46 +108,48 @@ def _save_program(job: Path) -> None:
     """Builds the network of a job folder and saves it there."""
     import paddle
 
-    from scenetext.export.compress import StoredTensor, store_weights
+    from scenetext.export.compress import QuantisedTensor, replace_with_quantised
     from scenetext.export.program import shrink_json, shrink_pdmodel
     from scenetext.models import build_model
 
-    order = json.loads((job / "job.json").read_text(encoding="utf-8"))
+    description = json.loads((job / "job.json").read_text(encoding="utf-8"))
     with np.load(job / "weights.npz") as file:
         arrays = dict(file)
-    model = build_model({"Architecture": order["architecture"]}, num_classes=order["classes"])
+    model = build_model({"Architecture": description["architecture"]}, num_classes=description["classes"])
     model.eval()
     model.fuse()
     state = model.state_dict()
     for key, tensor in state.items():
         tensor.set_value(arrays[f"float/{key}"])
-    stored = {
-        key: StoredTensor(coding, {name: arrays[f"coded/{key}/{name}"] for name in _names(arrays, key)}, settings)
-        for key, (coding, settings) in order["codings"].items()
+    quantised = {
+        key: QuantisedTensor(
+            coding, {name: arrays[f"quantised/{key}/{name}"] for name in _names(arrays, key)}, settings
+        )
+        for key, (coding, settings) in description["codings"].items()
     }
-    store_weights(model, stored)
-    # the program holds these names, and there are some for every coded weight
+    replace_with_quantised(model, quantised)
+    # the program holds the names of these buffers: short ones save bytes
     for number, tensor in enumerate(t for t in model.buffers() if t.name.startswith(GENERATED)):
         tensor.name = f"b{number}"
-    # No branch of a network here depends on a tensor, so its layers run as they are; translating their source first,
-    # as Paddle would, gives the same program and takes longer than all the rest.
+    # No branch of a network here depends on a tensor, so its layers can be traced directly. Translating their source
+    # first, which Paddle does by default, gives the same program and takes longer than all the rest.
     paddle.jit.not_to_static(type(model).forward)
-    shape = [None, CHANNELS, order["height"], order["width"]]
+    shape = [None, CHANNELS, description["height"], description["width"]]
     paddle.jit.save(
         _with_softmax(model),
         str(job / BASE_NAME),
         input_spec=[paddle.static.InputSpec(shape, "float32", name=INPUT_NAME)],
     )
-    shrink = shrink_pdmodel if order["format"] == "pdmodel" else shrink_json
-    shrink(job / f"{BASE_NAME}{PROGRAM_SUFFIX[order['format']]}")
+    shrink = shrink_pdmodel if description["format"] == "pdmodel" else shrink_json
+    shrink(job / f"{BASE_NAME}{PROGRAM_SUFFIX[description['format']]}")
 
 
 def _names(arrays: Mapping[str, np.ndarray], key: str) -> list[str]:
-    start = f"coded/{key}/"
+    start = f"quantised/{key}/"
     return [name.removeprefix(start) for name in arrays if name.startswith(start)]
 
 
-def _with_softmax(model: RecognitionModel):
+def _with_softmax(model: RecognitionModel) -> nn.Layer:
     from paddle import Tensor, nn
 
     class Probabilities(nn.Layer):

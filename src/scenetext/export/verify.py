@@ -1,7 +1,7 @@
 """Checks an exported folder in a fresh process: `python -m scenetext.export.verify JOB`.
 
-What the training process still holds in memory must not help: the process knows the folder alone. It computes given
-canvases, compares the probabilities with those expected, and reads given images as any user would.
+Nothing that the exporting process holds in memory may help: the fresh process knows the folder alone. It computes given
+batches, compares the probabilities with the expected ones, and reads given images as any user would.
 """
 
 from __future__ import annotations
@@ -24,43 +24,49 @@ from scenetext.system.subprocesses import run_module
 
 TOLERANCE = 1e-4  # of a probability
 PERTURBATION = 1e-5  # of a pixel in [-1, 1]: about the rounding errors that a few layers add up to
-STEADY = TOLERANCE / 10
+STABLE = TOLERANCE / 10  # of a probability
 LINES_READ = "lines read: "  # how the process tells its progress
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A batch and what the network in memory computes on it.
+    """A batch and the probabilities that the network in memory computes on it.
 
-    Libraries add in different orders, so their results differ in the last bits. Where the network wavers between two
-    characters, that grows to more than the tolerance; such steps say nothing about the exported files and are left out.
+    Libraries add in different orders, so their results differ in the last bits. At time steps where the network is
+    undecided between two characters, that difference grows beyond the tolerance. Such steps say nothing about the
+    exported files, and the comparison leaves them out.
 
     Attributes:
         batch: (B, 3, H, W) float32.
         probabilities: (B, T, C) float32.
-        steady: (B, T) bool; a change of the pixels by PERTURBATION moves no probability of the step by more than STEADY.
+        stable: (B, T) bool; a change of the pixels by PERTURBATION changes no probability of the step by more than
+            STABLE.
     """
 
     batch: np.ndarray
     probabilities: np.ndarray
-    steady: np.ndarray
+    stable: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What a fresh process found.
+    """The result of the check in a fresh process.
 
     Attributes:
-        max_difference: per way of computing, the largest difference of a probability from the expected one.
+        max_difference: for each engine, the largest difference of a probability from the expected one.
         texts: what was read on the given images, in their order.
+        lines: how many lines the difference was taken over.
+        stable_ratio: the ratio of their time steps that are stable and were compared.
     """
 
     max_difference: dict[str, float]
     texts: list[str]
+    lines: int
+    stable_ratio: float
 
 
 class SamplingEngine:
-    """Passes batches on to an engine and keeps a sample of each."""
+    """Passes batches on to another engine and keeps a sample of each."""
 
     workers = 1
 
@@ -72,13 +78,13 @@ class SamplingEngine:
         """See engines.Engine."""
         probabilities = self.engine.run(batch)
         perturbation = np.random.default_rng(0).uniform(-PERTURBATION, PERTURBATION, batch.shape).astype(np.float32)
-        moved = np.abs(self.engine.run(batch + perturbation) - probabilities).max(axis=2)  # (B, T)
-        self.samples.append(Sample(batch, probabilities, moved <= STEADY))
+        change = np.abs(self.engine.run(batch + perturbation) - probabilities).max(axis=2)  # (B, T)
+        self.samples.append(Sample(batch, probabilities, change <= STABLE))
         return probabilities
 
 
 def take_samples(reader: LineReader, lines: Sequence[np.ndarray]) -> list[Sample]:
-    """The batches that a reader makes of lines, and what its engine computes on them."""
+    """The batches that a reader makes of lines, and the probabilities that its engine computes on them."""
     sampling = SamplingEngine(reader.engine)
     LineReader(sampling, reader.charset, reader.canvas, reader.batch_size, reader.decoding)(lines)
     return sampling.samples
@@ -100,7 +106,7 @@ def verify(
         job: an empty folder to work in.
         engine: "paddle", which is tried with and without oneDNN, or "onnxruntime".
         samples: what the network in memory computes.
-        images, names: what to read.
+        images, names: the pictures to read, and their names.
         progress: show a bar.
 
     Raises:
@@ -108,14 +114,14 @@ def verify(
     """
     arrays = {f"{i}/{name}": getattr(sample, name) for i, sample in enumerate(samples) for name in Sample.__slots__}
     np.savez(job / "samples.npz", **arrays)
-    order = {
+    description = {
         "folder": str(folder),
         "engine": engine,
         "samples": len(samples),
         "images": None if images is None else str(images),
         "names": list(names),
     }
-    (job / "job.json").write_text(json.dumps(order), encoding="utf-8")
+    (job / "job.json").write_text(json.dumps(description), encoding="utf-8")
     with tqdm(total=len(names), unit="line", desc="read as exported", disable=not (progress and names)) as bar:
 
         def show(line: str) -> None:
@@ -124,33 +130,36 @@ def verify(
 
         run_module("scenetext.export.verify", [str(job)], on_line=show)
     found = json.loads((job / "found.json").read_text(encoding="utf-8"))
-    return Verification(found["max_difference"], found["texts"])
+    stable_ratio = float(np.concatenate([sample.stable.ravel() for sample in samples]).mean())
+    return Verification(found["max_difference"], found["texts"], sum(len(s.batch) for s in samples), stable_ratio)
 
 
 def main(arguments: list[str]) -> None:
-    """The process's own part."""
+    """What the fresh process does."""
     (job,) = map(Path, arguments)
-    order = json.loads((job / "job.json").read_text(encoding="utf-8"))
-    folder, threads = order["folder"], usable_cores()
-    if order["engine"] == "paddle":
-        ways = {
+    description = json.loads((job / "job.json").read_text(encoding="utf-8"))
+    folder, threads = description["folder"], usable_cores()
+    if description["engine"] == "paddle":
+        engines = {
             "Paddle Inference": lambda: PaddleInference(folder, threads, onednn=False, gpu=False),
             "Paddle Inference with oneDNN": lambda: PaddleInference(folder, threads, gpu=False),
         }
     else:
-        ways = {"ONNX Runtime": lambda: OnnxRuntime(folder, threads)}
+        engines = {"ONNX Runtime": lambda: OnnxRuntime(folder, threads)}
     with np.load(job / "samples.npz") as file:
         arrays = dict(file)
-    samples = [Sample(*(arrays[f"{i}/{name}"] for name in Sample.__slots__)) for i in range(order["samples"])]
+    samples = [Sample(*(arrays[f"{i}/{name}"] for name in Sample.__slots__)) for i in range(description["samples"])]
     differences = {}
-    for name, open_way in ways.items():
-        engine = open_way()
+    for name, open_engine in engines.items():
+        engine = open_engine()
         differences[name] = max(_difference(engine, sample) for sample in samples)
     texts = []
-    if order["names"]:
-        reader = Recognizer(folder, order["engine"])
-        read = predict_images(reader, order["images"], order["names"], progress=False, on_lines=_tell)
-        texts = [prediction.text for prediction in read]
+    if description["names"]:
+        reader = Recognizer(folder, description["engine"])
+        predictions = predict_images(
+            reader, description["images"], description["names"], progress=False, on_lines=_tell
+        )
+        texts = [prediction.text for prediction in predictions]
     found = {"max_difference": differences, "texts": texts}
     (job / "found.json").write_text(json.dumps(found), encoding="utf-8")
 
@@ -160,12 +169,12 @@ def _tell(lines: int) -> None:
 
 
 def _difference(engine: Engine, sample: Sample) -> float:
-    """The largest difference of a probability at a steady step; infinite where the shapes differ."""
+    """The largest difference of a probability at a stable step; infinite where the shapes differ."""
     got = engine.run(sample.batch)
     if got.shape != sample.probabilities.shape or not np.isfinite(got).all():
         return float("inf")
     difference = np.abs(got - sample.probabilities).max(axis=2)  # (B, T)
-    return float(difference[sample.steady].max(initial=0.0))
+    return float(difference[sample.stable].max(initial=0.0))
 
 
 if __name__ == "__main__":

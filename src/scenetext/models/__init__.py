@@ -1,4 +1,4 @@
-"""Networks of text recognition: one paper or part a file, PaddleOCR's names and state_dict keys."""
+"""Networks for text recognition: one paper or part a file, with PaddleOCR's names and state_dict keys."""
 
 import lazy_loader
 

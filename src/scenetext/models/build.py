@@ -1,18 +1,20 @@
-"""From a config in PaddleOCR's schema to a network, or to several: four dictionary look-ups each."""
+"""From a config in PaddleOCR's schema to a network, or to several; each part is found by its name in a dictionary."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from scenetext.config import load_config
+from paddle import nn
+
+from scenetext.config import Config, load_config
 from scenetext.config.construct import construct, look_up
-from scenetext.config.resize import resize_options
-from scenetext.config.schema import ARCHITECTURE
+from scenetext.config.sections import architecture as settings
 from scenetext.models.backbones.mobilenet_v3 import MobileNetV3
 from scenetext.models.backbones.pplcnet_v3 import PPLCNetV3
-from scenetext.models.backbones.pplcnet_v4 import PPLCNetV4, todays_options
+from scenetext.models.backbones.pplcnet_v4 import PPLCNetV4, current_options
 from scenetext.models.backbones.repsvtr import RepSVTR
 from scenetext.models.backbones.resnet_vd import ResNet
 from scenetext.models.backbones.svtr import SVTRNet
@@ -41,118 +43,126 @@ NECKS = {"SequenceEncoder": SequenceEncoder}
 HEADS = {"AttentionHead": AttentionHead, "CTCHead": CTCHead, "MultiHead": MultiHead, "RCTCDecoder": RCTCDecoder}
 TRANSFORMS = {"STN_ON": STN_ON, "TPS": TPS}
 
-# keys of PaddleOCR's own YAMLs that its classes swallow without using them
+# keys of PaddleOCR's own YAMLs that its classes accept and do not use
 UNUSED_KEYS = {
     "AttentionHead": {"l2_decay"},
-    "MultiHead": {"out_channels_list"},  # the dictionary counts, as in its tools/train.py
+    "MultiHead": {"out_channels_list"},  # the dictionary gives the number of classes, as in its tools/train.py
     "SVTRNet": {"patch_size"},
     "SVTRv2": {"local_k"},  # its code takes the kernels' sizes from elsewhere
 }
-# names in PaddleOCR's own YAMLs that even PaddleOCR does not know, and what is meant
+# names in PaddleOCR's own YAMLs that PaddleOCR does not know either, and the class that they mean
 MEANT = {"repvit_svtr": "RepSVTR"}  # ch_SVTRv2_rec_gtc_distill.yml
-# options of earlier classes of PaddleOCR's in the words of today's
-TRANSLATED = {"PPLCNetV4": todays_options}
+# functions that translate the options of earlier classes of PaddleOCR to those of the present class
+TRANSLATED = {"PPLCNetV4": current_options}
 
 
 def build_model(
-    config: str | Path | dict[str, Any], num_classes: int | None = None
+    config: str | Path | Mapping[str, Any] | Config, num_classes: int | None = None
 ) -> RecognitionModel | DistillationModel:
-    """Builds the recogniser of a config, or the recognisers, with freshly initialised weights.
+    """Builds the network of a config, or the networks of a distillation, with freshly initialised weights.
 
     Args:
-        config: path of a YAML in PaddleOCR's schema, or the loaded dict.
-        num_classes: classes of the head, blank, or start and end, included; by default those of the config's
-            dictionary.
+        config: path of a YAML in PaddleOCR's schema, the same as a dict, or the loaded configuration.
+        num_classes: classes of the head, including the blank, or start and end; by default as many as the config's
+            dictionary needs.
 
     Returns:
         The network; `model.charset` holds its characters unless `num_classes` was given.
 
     Raises:
-        InputError: a part or key that is not known, or a dictionary that does not exist.
+        InputError: the config names a part, a key or a dictionary that does not exist.
     """
     config = load_config(config)
-    architecture = config["Architecture"]
+    architecture = config.Architecture
     charset = load_charset(config) if num_classes is None else None
     size = _training_size(config)
-    if architecture.get("name") == "DistillationModel":
-        models = architecture.get("Models") or {}
+    if isinstance(architecture, settings.DistillationModel):
+        models = architecture.Models
         return DistillationModel(
             {
-                name: _recogniser(own, f"Architecture.Models.{name}", charset, num_classes, size)
-                for name, own in models.items()
+                name: _recognition_model(section, f"Architecture.Models.{name}", charset, num_classes, size)
+                for name, section in models.items()
             },
-            frozen={name for name, own in models.items() if own.get("freeze_params")},
-            pretrained={name: own["pretrained"] for name, own in models.items() if own.get("pretrained")},
+            frozen={name for name, section in models.items() if section.freeze_params},
+            pretrained={name: section.pretrained for name, section in models.items() if section.pretrained},
         )
-    return _recogniser(architecture, "Architecture", charset, num_classes, size)
+    return _recognition_model(architecture, "Architecture", charset, num_classes, size)
 
 
-def reading_config(config: dict[str, Any]) -> dict[str, Any]:
-    """The config of what reads: of a distillation the student's, else the config itself."""
-    architecture = config["Architecture"]
-    if architecture.get("name") != "DistillationModel":
+def reading_config(config: Config) -> Config:
+    """The config of the network that reads: for a distillation that of the student, else the config itself.
+
+    Args:
+        config: the loaded config.
+
+    Returns:
+        A config whose Architecture is one network.
+    """
+    architecture = config.Architecture
+    if not isinstance(architecture, settings.DistillationModel):
         return config
-    models = architecture.get("Models") or {}
-    name = student_name(models, {name for name, own in models.items() if own.get("freeze_params")})
-    return {**config, "Architecture": {key: value for key, value in models[name].items() if key in ARCHITECTURE}}
+    models = architecture.Models
+    name = student_name(models, {name for name, section in models.items() if section.freeze_params})
+    return config.model_copy(update={"Architecture": models[name].alone()})
 
 
-def load_charset(config: dict[str, Any]) -> Charset:
-    """The characters of the config's dictionary; 0-9a-z, with labels in lower case, where it names none.
+def load_charset(config: Config) -> Charset:
+    """The characters of the config's dictionary; without a dictionary 0-9a-z, with labels in lower case.
+
+    Args:
+        config: the loaded config.
 
     Raises:
         InputError: the dictionary does not exist.
     """
-    settings = config["Global"]
-    path = settings.get("character_dict_path")
-    use_space_char = bool(settings.get("use_space_char", False))
+    path, use_space_char = config.Global.character_dict_path, config.Global.use_space_char
     if not path:
         return Charset.default(use_space_char)
     return Charset.from_file(charset_path(path), use_space_char)
 
 
-def _training_size(config: dict[str, Any]) -> dict[str, list[int]]:
-    """The size of training's pictures, as an option of what works at one size."""
-    resize = resize_options(config, "Train")
-    return {"input_size": list(resize["image_shape"])[1:]} if resize else {}
+def _training_size(config: Config) -> dict[str, list[int]]:
+    """The size of training images, as the option `input_size` of parts that work at one size only."""
+    resize = config.resize("Train")
+    return {"input_size": resize.image_shape[1:]} if resize else {}
 
 
-def _recogniser(
-    architecture: dict[str, Any],
-    place: str,
+def _recognition_model(
+    architecture: settings.Network,
+    location: str,
     charset: Charset | None,
     num_classes: int | None,
     size: dict[str, list[int]],
 ) -> RecognitionModel:
     if num_classes is None:
-        head = look_up(HEADS, (architecture.get("Head") or {}).get("name"), f"{place}.Head")
+        head = look_up(HEADS, (architecture.Head or {}).get("name"), f"{location}.Head")
         num_classes = charset.num_classes + CLASSES_BEYOND_CTC[head.DECODING]
-    in_channels, transform = architecture.get("in_channels", 3), None
-    if architecture.get("Transform"):
-        sized = architecture | {"Transform": size | architecture["Transform"]}
-        transform = _build(TRANSFORMS, sized, place, "Transform", in_channels=in_channels)
+    in_channels, transform = architecture.in_channels, None
+    if architecture.Transform:
+        options = size | architecture.Transform
+        transform = _build(TRANSFORMS, options, f"{location}.Transform", in_channels=in_channels)
         in_channels = transform.out_channels
-    backbone = _build(BACKBONES, architecture, place, "Backbone", in_channels=in_channels)
+    backbone = _build(BACKBONES, architecture.Backbone, f"{location}.Backbone", in_channels=in_channels)
     neck = None
     channels = backbone.out_channels
-    if architecture.get("Neck"):
-        neck = _build(NECKS, architecture, place, "Neck", in_channels=channels)
+    if architecture.Neck:
+        neck = _build(NECKS, architecture.Neck, f"{location}.Neck", in_channels=channels)
         channels = neck.out_channels
-    head = _build(HEADS, architecture, place, "Head", in_channels=channels, out_channels=num_classes)
+    head = _build(HEADS, architecture.Head, f"{location}.Head", in_channels=channels, out_channels=num_classes)
     image_size = tuple(size["input_size"]) if size else None
     return RecognitionModel(backbone, neck, head, charset, transform, image_size)
 
 
-def _build(table: dict[str, type], architecture: dict[str, Any], place: str, part: str, **given: int):
-    place = f"{place}.{part}"
-    options = dict(architecture.get(part) or {})
+def _build(table: dict[str, type], options: Mapping[str, Any] | None, location: str, **given: int) -> nn.Layer:
+    """Builds one part of a network from its section of the config; `given` are the channel counts of its neighbours."""
+    options = dict(options or {})
     name = options.pop("name", None)
     if name in MEANT:
-        warnings.warn(f"{place}.name is {name!r}, which exists nowhere; building {MEANT[name]!r}.", stacklevel=4)
+        warnings.warn(f"{location}.name is {name!r}, which exists nowhere; building {MEANT[name]!r}.", stacklevel=4)
         name = MEANT[name]
-    cls = look_up(table, name, place)
+    cls = look_up(table, name, location)
     for key in UNUSED_KEYS.get(name, ()):
         options.pop(key, None)
     if name in TRANSLATED:
-        options = TRANSLATED[name](options, place)
-    return construct(cls, place, options, **given)
+        options = TRANSLATED[name](options, location)
+    return construct(cls, location, options, **given)

@@ -1,4 +1,4 @@
-"""Where Paddle computes, and the seed of its random numbers."""
+"""The device that Paddle computes on, and the seed of random numbers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ import random
 
 
 def seed_everything(seed: int) -> None:
-    """Seeds Python's, NumPy's and Paddle's random numbers."""
+    """Seeds the random numbers of Python, NumPy and Paddle.
+
+    Args:
+        seed: at least 0; NumPy uses it modulo 2 ** 32.
+    """
     import numpy
     import paddle
 
@@ -16,7 +20,14 @@ def seed_everything(seed: int) -> None:
 
 
 def choose_device(use_gpu: bool) -> str:
-    """Makes Paddle compute on a GPU if `use_gpu` allows it and there is one, else on the CPU; returns which."""
+    """Makes Paddle compute on a GPU if there is one and it is allowed, else on the CPU.
+
+    Args:
+        use_gpu: whether a GPU is allowed.
+
+    Returns:
+        Paddle's name of the device, "cpu" or "gpu:0".
+    """
     import paddle
 
     gpu = use_gpu and paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count() > 0

@@ -1,9 +1,10 @@
 """DistillationModel: a student and its teachers, side by side.
 
 Reference: ppocr/modeling/architectures/distillation_model.py; the losses are in `scenetext.train.losses`.
-Different here: a frozen network stays in evaluation mode, whatever the whole is put to. PaddleOCR leaves it in training
-mode, where its batch statistics move and its dropout teaches noise. Reading uses the student alone. The networks' own
-`pretrained` weights are not loaded here, so that a trained student can be read without the teacher's file.
+Different here: a frozen network stays in evaluation mode, also when the whole is set to training. PaddleOCR leaves it
+in training mode, in which its batch statistics change and its dropout adds noise to the targets. Reading uses the
+student alone. The networks' `pretrained` weights are not loaded here, so that a trained student can be loaded without
+the teacher's file.
 """
 
 from __future__ import annotations
@@ -21,30 +22,37 @@ from scenetext.text.charset import Charset
 
 
 def student_name(models: Collection[str], frozen: Collection[str]) -> str:
-    """Which of the networks reads: "Student", or else the first that is trained.
+    """The name of the network that reads: "Student" if that one is trained, else the first trained one.
+
+    Args:
+        models: names of all networks.
+        frozen: names of those that are not trained.
 
     Raises:
-        InputError: none is trained.
+        InputError: no network is trained.
     """
     trained = [name for name in models if name not in frozen]
     if not trained:
-        raise InputError("Architecture.Models holds no network to train: each one has freeze_params: true.")
+        raise InputError(
+            "Architecture.Models holds no network to train, because each one has freeze_params: true; remove it from "
+            "the student."
+        )
     return "Student" if "Student" in trained else trained[0]
 
 
 class DistillationModel(nn.Layer):
-    """Several recognisers under their names; stands for its student wherever a recogniser is wanted.
+    """Several recognition models by name; it has the interface of a RecognitionModel and reads with its student.
 
     Args:
         models: the networks, by name, in the order of the config.
-        frozen: names of those that stay as they are.
-        pretrained: where each network's weights come from, for those that have any.
+        frozen: names of those that are not trained.
+        pretrained: the sources of pretrained weights, by name, of those networks that have one.
 
     Attributes:
-        names: of the networks.
+        names: names of the networks.
         frozen: as given.
-        pretrained: as given; whoever trains loads them, `load_weights(getattr(model, name), source)`.
-        student: the student, the network that reads: "Student", or else the first that is trained.
+        pretrained: as given; training loads them by `load_weights(getattr(model, name), source)`.
+        student_name: name of the student, the network that reads; see the function of this name.
     """
 
     def __init__(
@@ -66,6 +74,7 @@ class DistillationModel(nn.Layer):
 
     @property
     def student(self) -> RecognitionModel:
+        """The network that reads."""
         return getattr(self, self.student_name)
 
     @property
@@ -80,7 +89,7 @@ class DistillationModel(nn.Layer):
 
     @property
     def decoding(self) -> str:
-        """How the student's logits become text."""
+        """Which decoder turns the student's logits into text."""
         return self.student.decoding
 
     @property
@@ -90,7 +99,7 @@ class DistillationModel(nn.Layer):
 
     @property
     def input_size(self) -> tuple[int, int | None] | None:
-        """(height, width) in pixels where one of the networks works at one size only; the width may be None."""
+        """(height, width) in pixels if a network works at one size only, else None; a width of None is free."""
         sizes = (getattr(self, name).input_size for name in self.names)
         return next((size for size in sizes if size), None)
 
@@ -101,21 +110,24 @@ class DistillationModel(nn.Layer):
 
     @property
     def longest_label(self) -> int | None:
-        """Characters of the longest line that the student's head can say, where it has a limit of its own."""
+        """Characters of the longest line that the student's head can spell, if it has such a limit, else None."""
         return self.student.longest_label
 
     def train(self) -> None:
-        """Puts all but the frozen networks to training."""
+        """Sets all networks but the frozen ones to training mode."""
         super().train()
         for name in self.frozen:
             getattr(self, name).eval()
 
     def forward(self, images: Tensor, targets: Targets | None = None) -> Tensor | dict[str, dict[str, Tensor]]:
-        """The student's logits, or with targets the training outputs of every network, by name.
+        """Computes the student's logits, or with targets the training outputs of every network.
 
         Args:
             images: (B, 3, H, W) float32 in [-1, 1].
             targets: labels, in training.
+
+        Returns:
+            (B, T, C) raw logits of the student; with targets a dict of every network's dict of outputs, by name.
         """
         if targets is None:
             return self.student(images)  # (B, T, C)

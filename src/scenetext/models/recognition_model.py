@@ -1,4 +1,4 @@
-"""The whole network: transform, backbone, neck, head, under PaddleOCR's names."""
+"""A whole network: rectifier, backbone, neck and head, under PaddleOCR's names."""
 
 from __future__ import annotations
 
@@ -9,10 +9,15 @@ from scenetext.text.charset import Charset
 
 
 class RecognitionModel(nn.Layer):
-    """A text-line recogniser: (B, 3, H, W) float32 in [-1, 1] → (B, T, C) raw logits, in training and evaluation.
+    """Reads text lines: (B, 3, H, W) float32 in [-1, 1] → (B, T, C) raw logits, in training and in evaluation.
+
+    Args:
+        backbone, neck, head: the parts; neck may be None.
+        charset: the characters of the classes, if they are known.
+        transform: the rectifier, which PaddleOCR calls Transform; may be None.
 
     Attributes:
-        transform, backbone, neck, head: the parts, as in the state_dict's keys; transform and neck may be None.
+        transform, backbone, neck, head: the parts, as in the state_dict's keys.
         charset: the characters of the classes.
         fused: whether normalisations and branches have been folded into the convolutions.
         image_size: (height, width) in pixels of the pictures that the config lays lines on, where it says so.
@@ -38,12 +43,12 @@ class RecognitionModel(nn.Layer):
 
     @property
     def decoding(self) -> str:
-        """How the logits become text: "ctc" or "attention"."""
+        """Which decoder turns the logits into text: "ctc" or "attention"."""
         return self.head.DECODING
 
     @property
     def input_size(self) -> tuple[int, int | None] | None:
-        """(height, width) in pixels where a part works at one size only; the width may be free (None)."""
+        """(height, width) in pixels if a part works at one size only, else None; a width of None is free."""
         for part in (self.transform, self.backbone):
             if size := getattr(part, "input_size", None):
                 return size
@@ -51,18 +56,19 @@ class RecognitionModel(nn.Layer):
 
     @property
     def longest_label(self) -> int | None:
-        """Characters of the longest line that the head can say, where it has a limit of its own."""
+        """Characters of the longest line that the head can spell, if it has such a limit, else None."""
         return getattr(self.head, "longest_label", None)
 
     def forward(self, images: Tensor, targets: Targets | None = None) -> Tensor | dict[str, Tensor]:
-        """Logits, or with targets what the losses ask for, by name.
+        """Computes logits.
 
         Args:
             images: (B, 3, H, W) float32 in [-1, 1].
             targets: labels, in training.
 
         Returns:
-            (B, T, C) raw logits; with targets a dict of the outputs of every branch of the head.
+            (B, T, C) raw logits; with targets a dict of the outputs of every branch of the head, by the names that the
+            losses use.
         """
         if self.transform is not None:
             images = self.transform(images)
@@ -72,15 +78,15 @@ class RecognitionModel(nn.Layer):
         return self.head(x) if targets is None else self.head.training_outputs(x, targets)
 
     def drop_auxiliary_branch(self) -> None:
-        """Lets go of the branch that guides training, where the head has one: reading needs none of it."""
+        """Removes the head's auxiliary branch, if it has one: it is for training only."""
         if hasattr(self.head, "drop_auxiliary_branch"):
             self.head.drop_auxiliary_branch()
 
     def fuse(self) -> None:
-        """Folds every normalisation and every training-time branch into its convolution, in place.
+        """Folds every normalisation and every parallel branch into its convolution, in place.
 
-        Outputs in evaluation stay the same within float rounding; a fused network can still be trained, without
-        batch statistics.
+        It also removes the auxiliary branch. Outputs in evaluation stay the same within float rounding. A fused network
+        can still be trained, without batch statistics.
         """
         for layer in self.sublayers():
             if hasattr(layer, "fuse"):

@@ -1,4 +1,4 @@
-"""What a network is trained towards: the label of each line as CTC classes, and what other decoders make of it."""
+"""Training targets: the label of each line as CTC classes, and the targets of other decoders made from it."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ class Targets(NamedTuple):
 
 
 def attention_targets(targets: Targets, steps: int, eos: int, start: bool = False) -> Tensor:
-    """What a decoder with attention says at each step: the characters, then eos, then SOS as padding.
+    """The target class of each step of an attention decoder: the characters, then EOS, then SOS as padding.
 
-    A label that leaves no room for eos is cut, so that its first characters are still learnt.
+    A label of `steps` characters or more is cut to its first `steps` characters, without EOS.
 
     Args:
         targets: the labels.
         steps: of the decoder.
-        eos: the class that ends a line, the decoder's last.
-        start: say SOS before the characters, as PaddleOCR trains RARE.
+        eos: the class that ends a line, the decoder's last class.
+        start: whether SOS stands before the characters, as PaddleOCR trains RARE.
 
     Returns:
         (B, steps) int64.
@@ -47,15 +47,15 @@ def attention_targets(targets: Targets, steps: int, eos: int, start: bool = Fals
 
 
 def nrtr_targets(targets: Targets) -> Tensor:
-    """What NRTR's decoder is given and says: the start, the characters, the end, then padding.
+    """The inputs and targets of NRTR's decoder: the start, the characters, the end, then padding.
 
     Args:
-        targets: the labels; L is the length to which they are padded.
+        targets: the labels, padded to L characters.
 
     Returns:
         (B, L + 2) int64.
     """
     ids = targets.ids.astype("int64")
     moved = Targets(paddle.where(ids == BLANK, ids, ids + NRTR_SHIFT), targets.lengths)
-    said = attention_targets(moved, ids.shape[1] + 1, eos=NRTR_EOS)  # its padding is NRTR's as well
-    return paddle.concat([paddle.full([ids.shape[0], 1], NRTR_SOS, "int64"), said], axis=1)
+    classes = attention_targets(moved, ids.shape[1] + 1, eos=NRTR_EOS)  # its padding, 0, is NRTR's as well
+    return paddle.concat([paddle.full([ids.shape[0], 1], NRTR_SOS, "int64"), classes], axis=1)

@@ -1,6 +1,6 @@
 """Figures of the notebooks: arrays in, a matplotlib figure out. Nothing here reads a file.
 
-A notebook shows a figure by naming it on a cell's last line, and keeps it with `save`.
+A notebook shows a figure by naming it on the last line of a cell, and writes it to a file by `save`.
 """
 
 import lazy_loader

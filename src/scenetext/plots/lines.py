@@ -1,4 +1,4 @@
-"""Figures on the lines themselves: their widths, lengths and characters, and what a fixed canvas does to them."""
+"""Figures on the text lines: their widths, lengths and characters, and the effect of canvases of limited width."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def line_sizes(widths_px: Sequence[float], lengths: Sequence[int], canvas_px: in
     Args:
         widths_px: widths of the lines when scaled to `height_px`.
         lengths: characters of each label.
-        canvas_px: the usual fixed canvas, marked.
-        height_px: for the axis' name.
+        canvas_px: width of the usual fixed canvas, which is marked.
+        height_px: shown in the axis label.
     """
     figure, (widths, characters) = new_figure(2)
     widths_px = np.asarray(widths_px, float)
@@ -41,7 +41,7 @@ def line_sizes(widths_px: Sequence[float], lengths: Sequence[int], canvas_px: in
 
 
 def character_counts(counts: Mapping[str, int]) -> Figure:
-    """How often each character occurs, by rank, and the most frequent ones by name.
+    """Occurrences of all characters by rank, and of the most frequent ones by name.
 
     Args:
         counts: occurrences by character.
@@ -70,21 +70,21 @@ def canvases(
     computed_px: Mapping[str, tuple[float, float]],
     height_px: int,
 ) -> Figure:
-    """What ways of laying lines on canvases do: how narrow the widest lines become, and how much padding is computed.
+    """Compares ways of placing lines on canvases: how much wide lines are squeezed, and how much padding is added.
 
     Args:
         widths_px: widths of the lines when scaled to `height_px`.
-        limits_px: the widest canvas of each way, by its name.
-        computed_px: widths of an epoch's text and padding, each summed over the lines, by the same names.
-        height_px: for the axis' name.
+        limits_px: width of the widest canvas of each way, by its name.
+        computed_px: widths of text and of padding in an epoch, each summed over the lines, by the same names.
+        height_px: shown in the axis label.
     """
     figure, (kept, padding) = new_figure(2)
     ordered = np.sort(np.asarray(widths_px, float))[::-1]
-    share = 100 * np.arange(1, len(ordered) + 1) / len(ordered)
+    percent = 100 * np.arange(1, len(ordered) + 1) / len(ordered)
     for (name, limit), colour in zip(limits_px.items(), (RED, BLUE, ORANGE, GREEN), strict=False):
         squeezed = float((ordered > limit).mean())
-        told = f"{name}, at most {limit} px: {squeezed:.1%} squeezed"
-        kept.plot(share, 100 * np.minimum(1.0, limit / ordered), color=colour, label=told)
+        label = f"{name}, at most {limit} px: {squeezed:.1%} squeezed"
+        kept.plot(percent, 100 * np.minimum(1.0, limit / ordered), color=colour, label=label)
     kept.set(xlabel="lines, % (widest first)", ylabel=f"width kept at height {height_px}, %", xscale="log")
     kept.set(ylim=(0, 105), xlim=(100 / len(ordered), 100))
     kept.legend(frameon=False, loc="lower right", fontsize=9)

@@ -29,8 +29,8 @@ def accuracy_by_group(panels: Mapping[str, Mapping[str, Mapping[str, Sequence[An
     """Normalised accuracy by group with 95 % intervals, several networks side by side.
 
     Args:
-        panels: by the axis' name, by the network's name, columns `group`, `lines`, `normalised`, `low`, `high`
-            (shares in [0, 1]); the groups of one panel are the same for every network.
+        panels: by the name of the axis and by the name of the network, columns `group`, `lines`, `normalised`, `low`,
+            `high` (the last three in [0, 1]); the groups of one panel are the same for every network.
     """
     figure, axes = new_figure(len(panels))
     for panel, (axis, networks) in zip(axes, panels.items(), strict=True):
@@ -53,13 +53,13 @@ def accuracy_by_group(panels: Mapping[str, Mapping[str, Mapping[str, Sequence[An
 def confusion_bars(
     expected: Sequence[str], read: Sequence[str], counts: Sequence[int], forgiven: Sequence[bool]
 ) -> Figure:
-    """The most frequent wrong characters, the first given on the left.
+    """The most frequent confusions of characters, from left to right in the given order.
 
     Args:
-        expected: characters of the labels, "" where one was invented.
-        read: characters read, "" where one was missed.
+        expected: characters of the labels, "" for an insertion.
+        read: characters read, "" for a deletion.
         counts: how often each pair occurred.
-        forgiven: pairs that the normalised score does not count.
+        forgiven: whether the normalised score ignores the pair.
     """
     figure, (panel,) = new_figure(1, height_in=2.8)
     names = [f"{visible(a) or '∅'}\n↓\n{visible(b) or '∅'}" for a, b in zip(expected, read, strict=True)]
@@ -74,11 +74,11 @@ def confusion_bars(
 
 
 def confidence(test: Sequence[float], right: Sequence[float] = (), wrong: Sequence[float] = ()) -> Figure:
-    """How sure the reader is of the test lines and, where labels are known, of right and wrong readings.
+    """Histograms of confidences: of the test lines and, if given, of validation lines read right and wrong.
 
     Args:
         test: confidences in [0, 1] of the test lines.
-        right, wrong: confidences of validation lines read right and wrong; without them one panel is drawn.
+        right, wrong: confidences of validation lines that were read right and wrong; without both, one panel is drawn.
     """
     known = len(right) + len(wrong) > 0
     figure, axes = new_figure(2 if known else 1)

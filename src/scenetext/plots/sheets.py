@@ -1,4 +1,4 @@
-"""Sheets of line pictures with a caption beneath each."""
+"""Sheets of line images with a caption beneath each."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from unicodedata import east_asian_width
 
 import cv2
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from scenetext.plots.style import DPI, GREY, new_figure, text_fonts
 
 SHEET_PX = 1100
-LINE_PX = 48  # height of every picture on a sheet
-CAPTION_PT, CAPTION_PX = 9.0, 22  # size of the letters and height of the strip beneath a picture
+LINE_PX = 48  # height of every image on a sheet
+CAPTION_PT, CAPTION_PX = 9.0, 22  # size of the letters and height of the strip beneath an image
 GAP_PX = 14
 
 
@@ -23,11 +24,11 @@ def contact_sheet(
     colours: Sequence[str] | None = None,
     width_px: int = SHEET_PX,
 ) -> Figure:
-    """Pictures in rows, as many in each as fit, their proportions kept; one too wide for a row is made smaller.
+    """Images in rows, as many in each row as fit; they keep their proportions, and too wide ones are made smaller.
 
     Args:
-        images: (H, W, 3) uint8 each, BGR.
-        captions: what stands beneath each; cut with "…" where it is longer than a row.
+        images: (H, W, 3) uint8 BGR each.
+        captions: the text beneath each image; a caption longer than a row is cut and ends with "…".
         colours: of the captions, black by default.
         width_px: of the sheet.
     """
@@ -51,12 +52,12 @@ def contact_sheet(
 
 
 def variants_sheet(rows: Sequence[Sequence[np.ndarray]], captions: Sequence[str], width_px: int = SHEET_PX) -> Figure:
-    """One row a line: the picture as it is, then what became of it; the caption says what it reads.
+    """One row per line: the original image, then its variants, with a caption beneath.
 
     Args:
-        rows: (H, W, 3) uint8 BGR pictures, the original first in each row.
-        captions: one a row.
-        width_px: of the sheet; rows that are wider lose their last pictures.
+        rows: (H, W, 3) uint8 BGR images, the original first in each row.
+        captions: one per row.
+        width_px: of the sheet; wider rows lose their last images.
     """
     height = LINE_PX + CAPTION_PX + GAP_PX
     canvas = np.full((height * len(rows), width_px, 3), 255, np.uint8)
@@ -83,7 +84,7 @@ def _at_line_height(image: np.ndarray, most_px: int) -> np.ndarray:
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)[:, :, ::-1]
 
 
-def _canvas_figure(canvas: np.ndarray):
+def _canvas_figure(canvas: np.ndarray) -> tuple[Figure, Axes]:
     """A figure that shows (H, W, 3) uint8 RGB pixel by pixel, and its only panel, whose unit is the pixel."""
     height, width = canvas.shape[:2]
     figure, (panel,) = new_figure(1, width / DPI, height / DPI)
@@ -94,14 +95,14 @@ def _canvas_figure(canvas: np.ndarray):
     return figure, panel
 
 
-def _write(panel, x: float, y: float, text: str, colour: str) -> None:
+def _write(panel: Axes, x: float, y: float, text: str, colour: str) -> None:
     panel.text(
         x, y, text, fontsize=CAPTION_PT, family=text_fonts(), va="top", color=colour, parse_math=False, clip_on=False
     )
 
 
 def _text_width_px(text: str) -> int:
-    """About how wide a caption is: full-width characters one em, others a bit more than half."""
+    """The approximate width of a caption: one em for full-width characters, slightly more than half for others."""
     em = CAPTION_PT * DPI / 72
     return int(sum(em if east_asian_width(c) in "WFA" else 0.58 * em for c in text)) + 2
 

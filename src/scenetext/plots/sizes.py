@@ -1,4 +1,4 @@
-"""Figures on a model's bytes: what takes them, how many bits each weight gets, what accuracy they buy."""
+"""Figures on a model's bytes: bytes of each part, bits of each weight, accuracy by size."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from scenetext.plots.style import BLUE, GREY, ORANGE, SERIES, new_figure
 
 
 def bytes_by_part(parts: Mapping[str, Mapping[str, int]], budget_bytes: int | None = None) -> Figure:
-    """What takes the bytes: one stacked bar a stage.
+    """Bytes of each part of a network, as one stacked bar per stage.
 
     Args:
-        parts: bytes by part of the network, by stage; all stages name the same parts.
-        budget_bytes: marked when given.
+        parts: bytes by stage and by part of the network; a part that a stage lacks counts as 0.
+        budget_bytes: is marked if given.
     """
     figure, (panel,) = new_figure(1, height_in=1.2 + 0.5 * len(parts))
     stages = list(parts)
@@ -36,12 +36,12 @@ def bytes_by_part(parts: Mapping[str, Mapping[str, int]], budget_bytes: int | No
 
 
 def bits_by_layer(keys: Sequence[str], bits: Sequence[float], numbers: Sequence[int]) -> Figure:
-    """How many bits each weight tensor gets, in the network's order; the wider a bar, the more numbers it holds.
+    """Bits per weight of each tensor, in the order of the network; the width of a bar is its number of weights.
 
     Args:
-        keys: names of the tensors; their first part gives the colour.
+        keys: names of the tensors; the first part of a name gives the colour.
         bits: per weight, scales included.
-        numbers: how many weights.
+        numbers: weights of each tensor.
     """
     figure, (panel,) = new_figure(1)
     edges = np.concatenate([[0.0], np.cumsum(numbers)]) / 1e6
@@ -61,11 +61,11 @@ def bits_by_layer(keys: Sequence[str], bits: Sequence[float], numbers: Sequence[
 
 
 def accuracy_by_size(curve: Sequence[Mapping[str, Any]], chosen_bytes: int | None = None) -> Figure:
-    """Accuracy over size, one point a budget; without any, a figure that says so.
+    """Accuracy over size, one point per budget; without budgets, a figure that says so.
 
     Args:
-        curve: rows as of an export's report: `max_mb` (None for float32), `size_bytes`, `bits`, `normalised`.
-        chosen_bytes: what was exported, marked when given.
+        curve: rows of an export's report: `max_mb` (None for float32), `size_bytes`, `bits`, `normalised`.
+        chosen_bytes: size of the exported model, which is marked if given.
     """
     figure, (panel,) = new_figure(1)
     panel.set(xlabel="program and parameters, 1,000,000 bytes", ylabel="lines read right, normalised, %")

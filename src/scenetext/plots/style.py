@@ -1,4 +1,4 @@
-"""What all figures share: size, colours, and a font that has Chinese characters."""
+"""The size, the colours and the fonts of all figures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,15 @@ DPI = 100
 
 
 def new_figure(columns: int = 1, width_in: float = 10.0, height_in: float = 3.2) -> tuple[Figure, list[Axes]]:
-    """A figure with panels side by side, closed for pyplot, so that a notebook shows it once: where it is named."""
+    """Makes a figure with panels side by side; pyplot closes it, so that a notebook shows it only where it is named.
+
+    Args:
+        columns: number of panels.
+        width_in, height_in: of the figure, in inches.
+
+    Returns:
+        The figure and its panels, from left to right.
+    """
     figure, axes = plt.subplots(1, columns, figsize=(width_in, height_in), dpi=DPI, layout="constrained", squeeze=False)
     plt.close(figure)
     for panel in axes.flat:
@@ -30,30 +38,54 @@ def new_figure(columns: int = 1, width_in: float = 10.0, height_in: float = 3.2)
 
 @cache
 def text_fonts() -> list[str]:
-    """Font families for text from labels: Chinese first, then matplotlib's own for what that one lacks."""
+    """Font families for texts of labels: a Chinese one first, then matplotlib's own for characters that it lacks."""
     path = str(cjk_font_path())
     font_manager.fontManager.addfont(path)
     return [font_manager.FontProperties(fname=path).get_name(), "DejaVu Sans"]
 
 
 def visible(text: str) -> str:
-    """A text with its spaces made visible and matplotlib's sign for formulas made harmless."""
+    """Replaces spaces by visible signs and escapes the dollar sign, which starts a formula in matplotlib.
+
+    Args:
+        text: of a label.
+    """
     return text.replace("\u3000", "\u25a1").replace(" ", "\u2423").replace("$", r"\$")
 
 
 def counted(panel: Axes) -> None:
-    """Ticks of a vertical axis of counts: whole numbers, written as 12,000."""
+    """Sets the ticks of a panel's vertical axis to whole numbers, written as 12,000.
+
+    Args:
+        panel: whose vertical axis shows counts.
+    """
     panel.yaxis.get_major_locator().set_params(integer=True)
     panel.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
 
 
 def save(figure: Figure, path: str | Path) -> Figure:
-    """Writes a figure as PNG, whole or not at all, and gives it back, to be shown."""
+    """Writes a figure as a PNG file, whole or not at all.
+
+    Args:
+        figure: the figure.
+        path: of the file; missing folders are made.
+
+    Returns:
+        The figure, so that a notebook can show it.
+    """
     with replacing(path) as file:
         figure.savefig(file, format="png", dpi=DPI)
     return figure
 
 
 def interval_errors(values: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """(2, N) lengths of error bars below and above, never negative for rounding's sake."""
+    """The lengths of error bars; negative ones, which come from rounding, become 0.
+
+    Args:
+        values: (N,).
+        low, high: (N,), ends of the intervals.
+
+    Returns:
+        (2, N), below and above the values.
+    """
     return np.maximum(0.0, np.stack([np.asarray(values) - low, np.asarray(high) - values]))

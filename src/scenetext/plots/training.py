@@ -1,4 +1,4 @@
-"""Figures on training: the learning rate to come, and the curves of what happened."""
+"""Figures on training: the planned learning rate, and the curves of loss and accuracy."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def learning_rates(rates: Sequence[float], steps_per_epoch: int) -> Figure:
     """The learning rate of every step.
 
     Args:
-        rates: one a step.
-        steps_per_epoch: marks the epochs.
+        rates: one per step.
+        steps_per_epoch: steps between the marks of epochs.
     """
     figure, (panel,) = new_figure(1, height_in=2.6)
     steps = np.arange(len(rates))
@@ -42,7 +42,7 @@ def training_curves(
 
     Args:
         steps, loss: the smoothed training loss.
-        scored_steps, raw, normalised: validation line accuracies in [0, 1], at the steps they were measured.
+        scored_steps, raw, normalised: validation line accuracies in [0, 1], and the steps at which they were measured.
     """
     figure, (left, right) = new_figure(2)
     left.plot(steps, loss, color=BLUE, marker="." if len(steps) < 50 else None)

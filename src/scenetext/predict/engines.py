@@ -17,12 +17,12 @@ from pathlib import Path
 import numpy as np
 
 from scenetext.errors import InputError
+from scenetext.predict.choices import AUTO, ENGINE_NAMES
 from scenetext.predict.line_reader import Engine
 from scenetext.predict.model_folder import ONNX, program_files
 from scenetext.predict.onnx_conversion import cached_onnx
 from scenetext.system.process import prepare_process, usable_cores
 
-AUTO = "auto"
 ONEDNN_CACHED_SHAPES = 64
 GPU_POOL_MB = 500  # memory taken at the start; it grows
 
@@ -140,7 +140,7 @@ class OnnxRuntime:
         return self._session.run([self._output], {self._input: batch})[0]
 
 
-ENGINES = {"paddle": PaddleInference, "onnxruntime": OnnxRuntime}
+ENGINES = dict(zip(ENGINE_NAMES, (PaddleInference, OnnxRuntime), strict=True))
 
 
 @contextmanager

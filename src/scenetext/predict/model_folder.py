@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -17,6 +17,9 @@ from scenetext.data.transforms import Canvas
 from scenetext.errors import InputError
 from scenetext.system.files import write_text
 from scenetext.text.charset import SPACE, Charset
+
+if TYPE_CHECKING:
+    from scenetext.config import Config
 
 FILE_NAME = "inference.yml"
 PROGRAMS = ("inference.json", "inference.pdmodel")  # where both are there, the first is read, as by PaddleX
@@ -130,12 +133,11 @@ def _look_up(value: Any, path: Path, *keys: str) -> Any:
     return value
 
 
-def model_name(config: Mapping[str, Any]) -> str:
+def model_name(config: Config) -> str:
     """The name for PaddleX: the config's Global.model_name, else by backbone, else one that it accepts."""
-    named = (config.get("Global") or {}).get("model_name")
-    if named:
-        return str(named)
-    backbone = config["Architecture"].get("Backbone") or {}
+    if config.Global.model_name:
+        return config.Global.model_name
+    backbone = config.Architecture.Backbone or {}
     key = (backbone.get("name"), backbone.get("model_size"))
     return MODEL_NAMES.get(key) or MODEL_NAMES.get((key[0], None)) or DEFAULT_MODEL_NAME
 

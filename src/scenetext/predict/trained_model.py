@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from scenetext.config import setting
+from scenetext.config import Config
 from scenetext.data.pipeline import canvas_of
 from scenetext.data.transforms import Canvas
 from scenetext.models.device import choose_device
@@ -29,7 +28,7 @@ class TrainedModel:
         report: what became of the weights.
     """
 
-    config: dict[str, Any]
+    config: Config
     model: RecognitionModel
     canvas: Canvas
     report: LoadReport
@@ -41,7 +40,7 @@ class TrainedModel:
 
 
 def load_trained_model(
-    config: Mapping[str, Any], weights: str | Path, *, strict: bool = True, num_classes: int | None = None
+    config: Config, weights: str | Path, *, strict: bool = True, num_classes: int | None = None
 ) -> TrainedModel:
     """Builds the network of a configuration and loads its weights, on the device that is chosen already.
 
@@ -57,7 +56,7 @@ def load_trained_model(
     from scenetext.models import build_model, reading_config
     from scenetext.weights.loading import load_weights
 
-    config = reading_config(dict(config))
+    config = reading_config(config)
     model = build_model(config, num_classes)
     model.drop_auxiliary_branch()
     report = load_weights(model, weights, strict)
@@ -65,13 +64,13 @@ def load_trained_model(
     return TrainedModel(config, model, canvas_of(config, model.input_size), report)
 
 
-def load_reader(config: Mapping[str, Any], weights: str | Path, *, strict: bool = True) -> ModelReader:
+def load_reader(config: Config, weights: str | Path, *, strict: bool = True) -> ModelReader:
     """A trained network as a reader, on the device of Global.use_gpu; see `load_trained_model`."""
-    choose_device(setting(config, "Global.use_gpu"))
+    choose_device(config.Global.use_gpu)
     return load_trained_model(config, weights, strict=strict).reader
 
 
-def load_pretrained_reader(config: Mapping[str, Any]) -> ModelReader:
+def load_pretrained_reader(config: Config) -> ModelReader:
     """The network of a configuration with its pretrained weights, not finetuned, as a reader.
 
     Weights out of an installed wheel keep all of their own characters; others read with the configuration's dictionary,
@@ -82,11 +81,11 @@ def load_pretrained_reader(config: Mapping[str, Any]) -> ModelReader:
     """
     from scenetext.weights.onnx import is_wheel_source, read_onnx, wheel_model
 
-    source = setting(config, "Global.pretrained_model")
+    source = config.Global.pretrained_model
     if not is_wheel_source(source):
         return load_reader(config, source, strict=False)
     _, charset = read_onnx(wheel_model(source))
-    choose_device(setting(config, "Global.use_gpu"))
+    choose_device(config.Global.use_gpu)
     trained = load_trained_model(config, source, strict=False, num_classes=charset.num_classes)
     trained.model.charset = charset
     return trained.reader

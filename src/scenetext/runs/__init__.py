@@ -1,4 +1,4 @@
-"""Run folders: what belongs to a run, and the manifest that says what made it."""
+"""Run folders, their manifest, and the configuration of a run."""
 
 import lazy_loader
 

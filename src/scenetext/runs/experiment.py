@@ -1,4 +1,4 @@
-"""From the few things that a notebook's reader sets to the whole configuration of a run."""
+"""From the parameters of a notebook to the whole configuration of a run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from scenetext.config import load_config
+from scenetext.config import Config, load_config
 from scenetext.errors import InputError
 from scenetext.runs.folders import LATEST, RESOLVED, run_folder
 
@@ -16,7 +16,7 @@ DEFAULT_PREPARED = "data/prepared"
 
 
 def starting_config(config: str | Path | None, run: str) -> Path:
-    """The file that a run's configuration starts from: the one named, else the run's own, else the default."""
+    """The file that a run's configuration starts from: `config`, else the run's own file, else the default."""
     if config:
         return Path(config)
     own = run_folder(run) / RESOLVED
@@ -35,27 +35,27 @@ def configure(
     seed: int | None = None,
     resume: bool = False,
     overrides: Sequence[str] = (),
-) -> dict[str, Any]:
-    """The resolved configuration of a run; what is None stays as the file says.
+) -> Config:
+    """The resolved configuration of a run; arguments that are None leave the file's settings unchanged.
 
-    The same values give the same configuration, so a notebook that is given what an earlier one was given agrees with
-    it, and one that is given nothing goes on with what the earlier one wrote.
+    The same values give the same configuration. So two notebooks with the same parameters agree, and a notebook with
+    default parameters uses the configuration that an earlier notebook wrote.
 
     Args:
         config: the file to start from; None takes `starting_config`'s.
         run: the run's name; everything goes to `runs/<run>`.
         prepared: the folder that `prepare` wrote: pictures, labels and charset. None leaves the paths of the run's own
-            file and otherwise means "data/prepared"; "" leaves the paths of any file.
-        weights: what to start from, "" for nothing.
-        epochs: how often the training lines are seen.
+            file unchanged and means "data/prepared" for any other file; "" leaves the paths of every file unchanged.
+        weights: the pretrained weights to start from, "" for none.
+        epochs: how often the training set is seen.
         batch_size: lines per step and process.
-        learning_rate: the highest.
+        learning_rate: the highest one of the schedule.
         seed: of weights, order and augmentation.
-        resume: go on from the run's latest checkpoint; otherwise any that the file names is left aside.
+        resume: resume from the run's latest checkpoint; otherwise a checkpoint that the file names is ignored.
         overrides: `KEY.KEY=VALUE`, applied last.
 
     Raises:
-        InputError: a setting is wrong, or there is no checkpoint to go on from.
+        InputError: a setting is wrong, or there is no checkpoint to resume from.
     """
     folder = run_folder(run)
     latest = folder / LATEST

@@ -1,24 +1,30 @@
-"""What belongs to a run: the project's root, its folder, its seed, and the manifest that says what made it."""
+"""Where a run's files are: the project's root, the run's folder, and the names of the files in it."""
 
 from __future__ import annotations
 
 import os
 import re
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from scenetext.errors import InputError
-from scenetext.system.process import silence_noise
+from scenetext.system.process import prepare_process, silence_noise
+
+BEST = "best_accuracy"  # prefix of the best checkpoint's files
+LATEST = "latest"  # prefix of the last checkpoint's files
+RESOLVED = "config.yml"  # a run's own configuration
+
+if TYPE_CHECKING:
+    from scenetext.config import Config
 
 
 def project_root(start: str | Path | None = None) -> Path:
     """The project's root: the nearest folder at or above `start` whose pyproject.toml is scenetext's.
 
     Args:
-        start: where to begin, the working directory when None. When nothing is found from there, the checkout that
-            the package was installed from is taken.
+        start: where to begin, the working directory when None. If no folder is found from there, it is the checkout
+            that the package was installed from.
 
     Raises:
         InputError: there is no such folder.
@@ -31,12 +37,10 @@ def project_root(start: str | Path | None = None) -> Path:
 
 
 def enter_project_root() -> Path:
-    """Makes the project's root the working directory, so that a notebook runs alike from there and from notebooks/.
+    """Makes the project's root the working directory, so that a notebook runs the same from notebooks/.
 
-    To be called before Paddle is imported, because it also chooses threads and instruction sets.
+    Call it before Paddle is imported, because it also chooses threads and instruction sets.
     """
-    from scenetext.system.process import prepare_process
-
     prepare_process()
     root = project_root()
     os.chdir(root)
@@ -53,7 +57,7 @@ def _is_root(folder: Path) -> bool:
 
 
 def run_folder(name: str) -> Path:
-    """`runs/<name>`, relative to the working directory; it is not made.
+    """`runs/<name>`, relative to the working directory; the folder is not created.
 
     Raises:
         InputError: the name is empty or would lead out of runs/.
@@ -63,16 +67,7 @@ def run_folder(name: str) -> Path:
     return Path("runs") / name
 
 
-def configured_run_folder(config: Mapping[str, Any], source: str | Path) -> Path:
+def configured_run_folder(config: Config, source: str | Path) -> Path:
     """Where a run of `config` goes: Global.save_model_dir, or runs/ and the name of the file `source`."""
-    folder = config.get("Global", {}).get("save_model_dir")
+    folder = config.Global.save_model_dir
     return Path(folder) if folder else run_folder(Path(source).stem)
-
-
-BEST = "best_accuracy"
-
-
-LATEST = "latest"
-
-
-RESOLVED = "config.yml"  # a run's own configuration, in its folder

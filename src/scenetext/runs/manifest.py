@@ -1,4 +1,4 @@
-"""The manifest of a run: what another person needs to know to repeat it."""
+"""The manifest of a run: what another person needs in order to repeat it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import importlib.metadata
 import platform
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from scenetext.config import Config
 from scenetext.errors import InputError
 from scenetext.runs.folders import project_root
 from scenetext.system.files import sha256_bytes, sha256_file, write_json
@@ -29,7 +30,7 @@ PACKAGES = (
 
 
 def environment() -> dict[str, Any]:
-    """Versions, host and commit: what another person needs to know to repeat a run."""
+    """Versions, host, commit and command of this process."""
     versions = {}
     for package in PACKAGES:
         try:
@@ -47,23 +48,25 @@ def environment() -> dict[str, Any]:
 
 
 def _command() -> list[str]:
-    """What started this process; of a notebook's kernel the name alone, for the rest is a temporary file's path."""
+    """The command line of this process; of a notebook's kernel only the name, since the rest is a temporary path."""
     name = Path(sys.argv[0]).name
     return [name] if name.startswith("ipykernel") else [name, *sys.argv[1:]]
 
 
-def write_manifest(folder: str | Path, config: Mapping[str, Any], data_files: Iterable[str | Path] = ()) -> Path:
+def write_manifest(folder: str | Path, config: Config, data_files: Iterable[str | Path] = ()) -> Path:
     """Writes `manifest.json` into a run's folder: environment, seed, and hashes of the configuration and the data.
 
     Args:
         folder: the run's folder.
         config: the resolved configuration.
-        data_files: label files, dictionaries and weights that the run reads; a missing one is an InputError.
+        data_files: label files, dictionaries and weights that the run reads.
 
     Returns:
         The manifest's path.
+
+    Raises:
+        InputError: one of the data files does not exist.
     """
-    from scenetext.config import setting
     from scenetext.config.yaml_text import dump
 
     hashes = {}
@@ -76,8 +79,8 @@ def write_manifest(folder: str | Path, config: Mapping[str, Any], data_files: It
         path,
         {
             "written": datetime.now(UTC).isoformat(timespec="seconds"),
-            "seed": setting(config, "Global.seed"),
-            "config_sha256": sha256_bytes(dump(dict(config)).encode()),
+            "seed": config.Global.seed,
+            "config_sha256": sha256_bytes(dump(config.model_dump()).encode()),
             "data": hashes,
             **environment(),
         },

@@ -8,28 +8,34 @@ the place of an older file.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from scenetext.config import load_config
+from scenetext.config import Config, load_config
 from scenetext.data.sources.images import open_images
 from scenetext.errors import InputError
-from scenetext.predict.images import Prediction, PredictionSummary, predict_images, warn_of_passed_over, warn_of_unreadable
+from scenetext.predict.images import (
+    Prediction,
+    PredictionSummary,
+    predict_images,
+    warn_of_passed_over,
+    warn_of_unreadable,
+)
 from scenetext.predict.model_folder import ONNX, PARAMETERS, PROGRAMS, read_inference_yml
 from scenetext.predict.recognizer import Recognizer
 from scenetext.runs.manifest import environment
 from scenetext.submit.score_table import add_submission_row
 from scenetext.system.file_names import shown_path
-from scenetext.system.files import read_json, replacing, sha256_bytes, sha256_file, write_json
+from scenetext.system.files import MEGABYTE, read_json, replacing, sha256_bytes, sha256_file, write_json
 from scenetext.text.natural_order import natural_key, natural_order
 
 HEADER = "new_name\tvalue"
 PREDICTIONS = "predicts.txt"
 MANIFEST = "manifest.json"
 NAMES_SHOWN = 5
-MEGABYTE = 1_000_000
 
 
 def submit(
@@ -37,7 +43,7 @@ def submit(
     images: str | Path,
     out: str | Path,
     *,
-    config: str | Path | Mapping[str, Any] | None = None,
+    config: str | Path | Mapping[str, Any] | Config | None = None,
     run_manifest: str | Path | None = None,
     scores: Mapping[str, Any] | str | Path | None = None,
     max_mb: float | None = 10.0,
@@ -48,8 +54,8 @@ def submit(
 ) -> dict[str, Any]:
     """Reads the test images and writes `predicts.txt` and `manifest.json`.
 
-    An image on which nothing is read, or that cannot be read, keeps its row with an empty value. Where `out` lies in a
-    folder named submissions, the table in that folder's README.md gets a row, in place of an earlier one of this name.
+    An image that has no text or cannot be read keeps its row with an empty value. If `out` lies in a folder named
+    submissions, the table in the README.md there gets a row, which replaces an earlier one of this name.
 
     Args:
         model_dir: the exported folder.
@@ -70,49 +76,21 @@ def submit(
         InputError: the model is too large, there are no images or two of one name, or a text cannot be written.
     """
     model_dir, out = Path(model_dir), Path(out)
-    size_bytes = model_bytes(model_dir)
-    if max_mb is not None and size_bytes > max_mb * MEGABYTE:
-        raise InputError(
-            f"{model_dir} takes {size_bytes:,} bytes and the limit is {max_mb:g} MB: export it smaller, or allow it by "
-            "max_mb=None."
-        )
-    source = open_images(images)
-    names = _bare_names(source.names(), images)
-    warn_of_passed_over(source)
-    reader = Recognizer(model_dir, engine, batch_size)
-    predictions = {
-        PurePosixPath(p.name).name: p for p in predict_images(reader, source, list(names.values()), progress)
-    }
-    rows = [(name, predictions[name]) for name in names]
-    with replacing(out / PREDICTIONS, "w") as file:
-        file.write(f"{HEADER}\n")
-        for name, prediction in rows:
-            _refuse_unwritable(prediction)
-            file.write(f"{name}\t{prediction.text}\n")
-        file.flush()
-        checked = validate_submission(file.name, names)
-
-    summary = PredictionSummary(len(rows), checked["empty"], tuple(p for _, p in rows if p.problem))
+    size_bytes = _allowed_bytes(model_dir, max_mb)
+    rows = _read_rows(model_dir, images, engine, batch_size, progress)
+    summary = _write_predictions(out / PREDICTIONS, rows)
     manifest = {
         "name": out.resolve().name,
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
-        "rows": checked["rows"],
-        "empty": checked["empty"],
-        "unreadable": {p.name: p.problem for p in summary.unreadable},
-        "predictions_sha256": sha256_file(out / PREDICTIONS),
-        "images": {"path": shown_path(images), "count": len(names), "names_sha256": names_hash(names)},
-        "model": {
-            "path": str(model_dir),
-            "size_bytes": size_bytes,
-            "model_name": read_inference_yml(model_dir).model_name,
-            "engine": engine,
-            "files": {
-                path.name: {"sha256": sha256_file(path), "size_bytes": path.stat().st_size}
-                for path in sorted(model_dir.glob("inference.*"))
-            },
+        **_prediction_facts(out / PREDICTIONS, summary),
+        "images": {
+            "path": shown_path(images),
+            "count": len(rows),
+            "names_sha256": names_hash(name for name, _ in rows),
         },
+        "model": _model_facts(model_dir, size_bytes, engine),
         "scores": read_json(scores) if isinstance(scores, (str, Path)) else scores,
-        "config": None if config is None else load_config(config),
+        "config": None if config is None else load_config(config).model_dump(),
         "run": None if run_manifest is None else read_json(run_manifest),
         "environment": environment(),
     }
@@ -121,11 +99,72 @@ def submit(
         add_submission_row(out.resolve().parent / "README.md", manifest)
     warn_of_unreadable(summary)
     if progress:
-        print(
-            f"{out / PREDICTIONS}: {summary.lines} rows, {summary.empty} of them empty, valid; "
-            f"the model takes {size_bytes:,} bytes"
-        )
+        counts = f"{summary.lines} rows, {summary.empty} of them empty, valid"
+        print(f"{out / PREDICTIONS}: {counts}; the model takes {size_bytes:,} bytes")
     return manifest
+
+
+def _allowed_bytes(model_dir: Path, max_mb: float | None) -> int:
+    """The bytes of a model.
+
+    Raises:
+        InputError: they are more than `max_mb`.
+    """
+    size_bytes = model_bytes(model_dir)
+    if max_mb is not None and size_bytes > max_mb * MEGABYTE:
+        raise InputError(
+            f"{model_dir} takes {size_bytes:,} bytes and the limit is {max_mb:g} MB: export it smaller, or allow it by "
+            "max_mb=None."
+        )
+    return size_bytes
+
+
+def _read_rows(
+    model_dir: Path, images: str | Path, engine: str, batch_size: int, progress: bool
+) -> list[tuple[str, Prediction]]:
+    """Bare name and prediction of each image, in natural order of the bare names."""
+    source = open_images(images)
+    names = _bare_names(source.names(), images)
+    warn_of_passed_over(source)
+    reader = Recognizer(model_dir, engine, batch_size)
+    predictions = predict_images(reader, source, list(names.values()), progress)
+    return list(zip(names, predictions, strict=True))
+
+
+def _write_predictions(path: Path, rows: Sequence[tuple[str, Prediction]]) -> PredictionSummary:
+    """Writes the rows (bare name, prediction), and validates the written file before it takes its place."""
+    with replacing(path, "w") as file:
+        file.write(f"{HEADER}\n")
+        for name, prediction in rows:
+            _refuse_unwritable(prediction)
+            file.write(f"{name}\t{prediction.text}\n")
+        file.flush()
+        counts = validate_submission(file.name, [name for name, _ in rows])
+    return PredictionSummary(counts["rows"], counts["empty"], tuple(p for _, p in rows if p.problem))
+
+
+def _prediction_facts(path: Path, summary: PredictionSummary) -> dict[str, Any]:
+    """What the manifest says about the predictions."""
+    return {
+        "rows": summary.lines,
+        "empty": summary.empty,
+        "unreadable": {p.name: p.problem for p in summary.unreadable},
+        "predictions_sha256": sha256_file(path),
+    }
+
+
+def _model_facts(model_dir: Path, size_bytes: int, engine: str) -> dict[str, Any]:
+    """What the manifest says about the exported folder."""
+    return {
+        "path": str(model_dir),
+        "size_bytes": size_bytes,
+        "model_name": read_inference_yml(model_dir).model_name,
+        "engine": engine,
+        "files": {
+            path.name: {"sha256": sha256_file(path), "size_bytes": path.stat().st_size}
+            for path in sorted(model_dir.glob("inference.*"))
+        },
+    }
 
 
 def validate_submission(path: str | Path, names: Iterable[str]) -> dict[str, int]:
@@ -135,7 +174,7 @@ def validate_submission(path: str | Path, names: Iterable[str]) -> dict[str, int
         The number of `rows` and of `empty` values.
 
     Raises:
-        InputError: what is wrong: encoding, line ends, header, columns, missing, extra or repeated names, their order.
+        InputError: the encoding, line ends, header, columns or order are wrong, or names are missing, extra or twice.
     """
     path = Path(path)
     try:
@@ -173,7 +212,7 @@ def _compare_names(path: Path, found: list[str], wanted: list[str]) -> None:
             listed = ", ".join(natural_order(names)[:NAMES_SHOWN])
             more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
             raise InputError(f"{path}: {listed}{more} {'is' if len(names) == 1 else 'are'} {what}.")
-    for number, (before, after) in enumerate(zip(found, found[1:], strict=False), 3):
+    for number, (before, after) in enumerate(pairwise(found), 3):
         if natural_key(before) > natural_key(after):
             raise InputError(f"{path}:{number}: {after} stands after {before}; rows must be in natural order of names.")
 
@@ -201,7 +240,7 @@ def _bare_names(names: list[str], images: str | Path) -> dict[str, str]:
     """Bare name → name in the source, in natural order.
 
     Raises:
-        InputError: none, or two images of one bare name.
+        InputError: there are no images, or two of them have one bare name.
     """
     if not names:
         raise InputError(f"There are no images in {images}.")
@@ -215,9 +254,9 @@ def _bare_names(names: list[str], images: str | Path) -> dict[str, str]:
 
 
 def _refuse_unwritable(prediction: Prediction) -> None:
-    """A tab or anything that some reader takes for a line end would shift all that follows."""
+    """Refuses a tab, and every character that some reader takes for a line end: they would shift all rows after it."""
     if "\t" in prediction.text or prediction.text.splitlines() not in ([], [prediction.text]):
         raise InputError(
-            f"The text read on {prediction.name} is {prediction.text!r}: a tab or line end cannot stand in a "
-            "submission; take that character out of the dictionary."
+            f"The text read on {prediction.name} is {prediction.text!r}: a submission cannot hold a tab or line "
+            "end; take that character out of the dictionary."
         )

@@ -1,4 +1,4 @@
-"""Draws text lines and a whole competition, for the demo and the tests: nothing to download."""
+"""Draws text lines and a whole competition for the demo and the tests, without any download."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""From a painted canvas to a crop as photographs and web pictures give: frame, blur, noise, compression."""
+"""From a painted canvas to a crop like those of photographs and web images: frame, blur, noise, compression."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ def frame_line(
     width_px: int,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Cuts the line out of the canvas as a box drawn by hand around a photographed sign would.
+    """Cuts a line out of its canvas as an annotator's quadrilateral around a photographed sign does.
 
-    The four corners stand a little off the ink, each by its own amount: that is perspective, rotation and a
-    margin at once. Now and then the box cuts into the ink or is far too large.
+    Each of the four corners stands off the ink by its own small distance, which gives perspective, rotation and a
+    margin. Sometimes the quadrilateral cuts into the ink or is far too large.
 
     Args:
         canvas: (H, W, 3) float32.
-        box: left, top, right, bottom of the ink on the canvas, in pixels.
+        box: (left, top, right, bottom) of the ink on the canvas, in pixels.
         em_px: size of the letters on the canvas.
-        height_px, width_px: of the result.
+        height_px, width_px: size of the result.
+        rng: the source of every choice.
 
     Returns:
         (height_px, width_px, 3) float32.
@@ -36,7 +37,7 @@ def frame_line(
     before, after = rng.uniform(-0.02, 0.14, 2) * em_px
     if rng.random() < 0.08:  # a loose box
         above, below = above + rng.uniform(0, 0.25) * em_px, below + rng.uniform(0, 0.25) * em_px
-    if rng.random() < 0.05:  # a careless one, that cuts the border letters
+    if rng.random() < 0.05:  # a careless box, which cuts the border letters
         before, after = before - rng.uniform(0, 0.1) * em_px, after - rng.uniform(0, 0.1) * em_px
     left, top, right, bottom = left - before, top - above, right + after, bottom + below
     corners = np.array([(left, top), (right, top), (right, bottom), (left, bottom)])
@@ -45,7 +46,7 @@ def frame_line(
     corners[:, 1] += [-abs(rise) / 3, -abs(rise) / 3, abs(rise) / 3, abs(rise) / 3]
     corners += rng.normal(0, 1, (4, 2)) * np.abs(rng.normal(0, 0.022, (4, 2))) * em_px * [1.5, 1.0]
     shrink = (bottom - top) / height_px
-    if shrink > 1.2:  # as a lens would, so that thin strokes do not fall between the pixels
+    if shrink > 1.2:  # a lens blurs, too; without it thin strokes could fall between the pixels
         canvas = cv2.GaussianBlur(canvas, (0, 0), 0.3 * shrink)
     frame = np.float32([(0, 0), (width_px, 0), (width_px, height_px), (0, height_px)])
     transform = cv2.getPerspectiveTransform(corners.astype(np.float32), frame)
@@ -54,11 +55,11 @@ def frame_line(
 
 
 def photograph(picture: np.ndarray, hardness: float, rng: np.random.Generator) -> np.ndarray:
-    """What light, lens, sensor and compression do to a picture.
+    """Simulates the effects of light, lens, sensor and compression.
 
     Args:
-        picture: (H, W, 3) float32 BGR at the resolution it is taken in.
-        hardness: 0 for a clean picture to 1 for a bad one.
+        picture: (H, W, 3) float32 BGR at the resolution of the camera.
+        hardness: 0 for a clean image, to 1 for a bad one.
         rng: the source of every choice.
 
     Returns:
@@ -78,24 +79,40 @@ def photograph(picture: np.ndarray, hardness: float, rng: np.random.Generator) -
     picture = np.clip(picture, 0, 255).astype(np.uint8)
     if rng.random() < 0.8:
         picture = compress(picture, int(np.clip(rng.normal(85 - 45 * hardness, 10), 20, 96)))
-    if rng.random() < 0.15:  # sharpened by the shop's own picture editor
+    if rng.random() < 0.15:  # sharpened, as by a shop's image editor
         soft = cv2.GaussianBlur(picture, (0, 0), 1.0)
         picture = cv2.addWeighted(picture, 1.7, soft, -0.7, 0)
     return picture
 
 
 def compress(picture: np.ndarray, quality: int) -> np.ndarray:
-    """The picture after JPEG compression at `quality` (0..100)."""
+    """Compresses an image as JPEG and decodes it again.
+
+    Args:
+        picture: (H, W, 3) uint8 BGR.
+        quality: 0 to 100.
+
+    Returns:
+        (H, W, 3) uint8 BGR.
+    """
     return cv2.imdecode(jpeg_bytes(picture, quality), cv2.IMREAD_COLOR)
 
 
 def jpeg_bytes(picture: np.ndarray, quality: int) -> np.ndarray:
-    """The JPEG file of a (H, W, 3) uint8 BGR picture as a flat uint8 array."""
+    """Encodes an image as a JPEG file.
+
+    Args:
+        picture: (H, W, 3) uint8 BGR.
+        quality: 0 to 100.
+
+    Returns:
+        (size,) uint8, the bytes of the file.
+    """
     return cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
 
 
 def _light(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Exposure, haze, colour cast, and uneven light or a glare over part of the line."""
+    """Changes exposure and colour cast, adds haze, uneven light or a glare over a part of the line."""
     height, width = picture.shape[:2]
     if rng.random() < 0.5:
         picture = picture * rng.normal(1, 0.05, 3).astype(np.float32) * np.float32(rng.normal(1, 0.1))
@@ -114,7 +131,7 @@ def _light(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _move(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Blur of a moving camera, mostly sideways."""
+    """Adds the blur of a moving camera, mostly sideways."""
     length = int(np.clip(rng.uniform(0.06, 0.13) * picture.shape[0], 2, 6))
     angle = rng.normal(0, 0.5)
     kernel = np.zeros((2 * length + 1, 2 * length + 1), np.float32)

@@ -1,4 +1,4 @@
-"""A drawn competition in the layout of the real one: two zips of crops and a label file in GB2312."""
+"""Draws a competition in the layout of the real one: two zips of crops and a label file in GB2312."""
 
 from __future__ import annotations
 
@@ -17,39 +17,39 @@ from scenetext.synth.draw import draw_line
 from scenetext.synth.texts import write_line
 from scenetext.system.files import replacing
 
-# Widths in pixels of the real competition's 50,000 training crops, all 48 high: share of the crops, width.
-# From the median up they are measured; those below it are chosen so that the mean is the measured 166 or so.
+# Quantiles of the widths in pixels of the real competition's 50,000 training crops, all 48 pixels high. From the median
+# up they are measured; those below it are chosen so that the mean is the measured one, about 166.
 WIDTHS = (
     (0.0, 14), (0.01, 24), (0.05, 36), (0.1, 46), (0.25, 73), (0.5, 129), (0.75, 214), (0.9, 331),
     (0.95, 427), (0.99, 669), (0.998, 980), (1.0, 1626),
 )  # fmt: skip
-EM_PER_WIDTH = 0.97 / HEIGHT_PX  # a crop 48 wide holds about one Chinese character
+EM_PER_WIDTH = 0.97 / HEIGHT_PX  # a crop 48 pixels wide holds about one Chinese character
 
 _PARTS = ("train", "test")
 _LABEL_FILES = {"train": "train_label.csv", "test": "answers/test_label.csv"}
-_STAMP = (2021, 1, 1, 0, 0, 0)  # the zips' time stamp: a fixed one, so that equal seeds give equal bytes
+_STAMP = (2021, 1, 1, 0, 0, 0)  # time stamp in the zips, fixed so that equal seeds give equal bytes
 
 
 def draw_competition(out: str | Path, *, train: int = 2000, test: int = 300, seed: int = 0) -> None:
-    """Draws a competition: the same arguments give the same bytes.
+    """Draws a competition; the same arguments give the same bytes.
 
-    Writes `train_images.zip`, `train_label.csv` (columns name,value; GB2312), `test_images.zip` and, for the
-    demo's own score, the withheld `answers/test_label.csv`.
+    It writes `train_images.zip`, `train_label.csv` (columns name,value; GB2312), `test_images.zip` and, for the demo's
+    own score, `answers/test_label.csv`, which the real competition withholds.
 
     Args:
         out: the folder to write into.
         train, test: lines of each part, at least 1.
-        seed: another seed draws another competition.
+        seed: at least 0; another seed draws another competition.
 
     Raises:
         InputError: a count below 1 or a negative seed.
     """
     for name, value, least in (("train", train, 1), ("test", test, 1), ("seed", seed, 0)):
         if value < least:
-            raise InputError(f"{name}={value} is too small: draw_competition needs {least} or more.")
+            raise InputError(f"{name}={value} is too small: choose {least} or more.")
     out = Path(out)
     with tqdm(total=train + test, desc="drawing lines", unit="line") as bar:
-        for part, count in zip(_PARTS, (train, test)):
+        for part, count in zip(_PARTS, (train, test), strict=True):
             labels = []
             with replacing(out / f"{part}_images.zip") as file, zipfile.ZipFile(file, "w") as archive:
                 for index, (text, image) in enumerate(draw_part(part, count, seed)):
@@ -61,9 +61,17 @@ def draw_competition(out: str | Path, *, train: int = 2000, test: int = 300, see
 
 
 def draw_part(part: str, count: int, seed: int) -> Iterator[tuple[str, np.ndarray]]:
-    """Yields `count` lines (text, (48, W, 3) uint8 BGR) of `part`, "train" or "test".
+    """Draws the lines of one part of a competition.
 
-    Each line depends on (seed, part, index) alone, so a longer part begins with the shorter one.
+    Each line depends on (seed, part, index) alone, so a longer part begins with the lines of a shorter one.
+
+    Args:
+        part: "train" or "test".
+        count: number of lines.
+        seed: of the competition.
+
+    Yields:
+        The text of each line, and its image, (48, W, 3) uint8 BGR.
 
     Raises:
         InputError: another part.
@@ -73,16 +81,16 @@ def draw_part(part: str, count: int, seed: int) -> Iterator[tuple[str, np.ndarra
     start = np.random.default_rng((seed, _PARTS.index(part))).random()
     for index in range(count):
         rng = np.random.default_rng((seed, _PARTS.index(part), index))
-        # Multiples of the golden ratio fill 0..1 evenly: even few lines have the real spread of widths.
+        # Multiples of the golden ratio fill 0..1 evenly, so that even few lines have the real distribution of widths.
         width_px = _width_at((start + index * 0.6180339887498949) % 1.0)
         text = write_line(rng, width_px * EM_PER_WIDTH * float(np.exp(rng.normal(0.0, 0.14))))
         yield text, draw_line(text, rng, width_px)
 
 
-def _width_at(share: float) -> int:
-    """The width that `share` of the real crops stay below, interpolated on a logarithmic scale."""
-    shares, widths = zip(*WIDTHS)
-    return round(float(np.exp(np.interp(share, shares, np.log(widths)))))
+def _width_at(quantile: float) -> int:
+    """The width in pixels at a quantile of the real crops, interpolated on a logarithmic scale."""
+    quantiles, widths = zip(*WIDTHS, strict=True)
+    return round(float(np.exp(np.interp(quantile, quantiles, np.log(widths)))))
 
 
 def _write_labels(path: Path, labels: list[tuple[str, str]]) -> None:

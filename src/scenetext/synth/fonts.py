@@ -1,12 +1,12 @@
-"""The fonts that come with the project's dependencies: where they lie, what they cover, and glyphs from them.
+"""The fonts of the project's dependencies: their files, the characters that they have, and loaded faces.
 
-Every file is part of a pinned package, so the same pictures come out wherever the same packages are:
+Every file is part of a pinned package, so the same packages draw the same images everywhere:
 `indico-fonts` (Noto Sans CJK and Noto Serif CJK as variable fonts, AR PL UMing, Liberation, Libertine,
 Biolinum), `font-fredoka-one`, `font-amatic-sc` and `pylopdf-fonts-zh-cn` (static Noto Sans SC for plots).
 
-The two variable Noto files carry Japanese default forms; the forms a mainland sign shows (直, 骨, 今, 门)
-are reached through the `locl` feature for Simplified Chinese. Text shaping (Raqm) is not in every Pillow, so
-the substitutions are written into the font's character map, which the plain layout then follows.
+The default forms of the two variable Noto files are Japanese. The forms on mainland signs (直, 骨, 今, 门) belong to
+the `locl` feature for Simplified Chinese. Not every Pillow has text shaping (Raqm), so these substitutions are written
+into the font's character map, which Pillow's basic layout uses, too.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from PIL import ImageFont
 
 from scenetext.errors import RunError
 
-EM_PX = 64  # every glyph is drawn at this size and scaled afterwards, so that each font is held in memory once
+EM_PX = 64  # size at which all glyphs are drawn and scaled afterwards, so that each font is in memory only once
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +30,13 @@ class Face:
     """One typeface.
 
     Attributes:
-        name: how the project calls it.
-        package: the importable package that carries the file.
+        name: its name in this project.
+        package: the importable package that contains the file.
         file: path inside that package.
-        chinese: it holds the characters of GB2312; otherwise ASCII only is asked of it.
-        weights: least and largest weight of a variable font, None for a static one.
-        capitals_only: its small letters look like capitals, so it must not set small letters.
-        japanese_default: its default forms are Japanese; Simplified Chinese ones are switched on.
+        chinese: whether it has the characters of GB2312; otherwise it is used for ASCII only.
+        weights: least and greatest weight of a variable font, None for a static one.
+        capitals_only: whether its small letters look like capitals, so that it must not set small letters.
+        japanese_default: whether its default forms are Japanese and the Simplified Chinese ones must be switched on.
     """
 
     name: str
@@ -76,7 +76,11 @@ FACES: dict[str, Face] = {
 
 
 def package_file(package: str, file: str) -> Path:
-    """The path of a file inside an installed package, found without importing the package.
+    """Finds a file inside an installed package without importing the package.
+
+    Args:
+        package: an importable name.
+        file: path inside the package.
 
     Raises:
         RunError: the package or the file is not installed.
@@ -90,19 +94,26 @@ def package_file(package: str, file: str) -> Path:
 
 
 def cjk_font_path() -> Path:
-    """A static sans-serif font with Chinese characters: matplotlib draws variable ones hairline thin."""
+    """The path of a static sans-serif font with Chinese characters; matplotlib draws variable ones hairline thin.
+
+    Raises:
+        RunError: the package of the font is not installed.
+    """
     return package_file("pylopdf_fonts_zh_cn", "NotoSansSC-Regular.otf")
 
 
 def load_font(name: str, weight: int) -> ImageFont.FreeTypeFont:
-    """The face `name` at EM_PX and `weight`.
+    """Loads a face at EM_PX and a weight.
 
-    A variable face is one object in memory, tens of megabytes large; asking for another weight changes it. So ask
-    anew for every use instead of keeping two weights of one face. Not for several threads at once.
+    A variable face is one object of tens of megabytes in memory, and loading it with another weight changes this
+    object. So load it for every use instead of keeping two weights of one face, and in one thread only.
 
     Args:
         name: a key of FACES.
-        weight: 100 (hairline) to 900 (black), brought into the face's range; static faces ignore it.
+        weight: 100 (hairline) to 900 (black), clipped to the face's range; static faces ignore it.
+
+    Raises:
+        RunError: the package of the font is not installed.
     """
     font, limits = _open(name), FACES[name].weights
     if limits:
@@ -125,7 +136,12 @@ def _open(name: str) -> ImageFont.FreeTypeFont:
 
 
 def lacking(name: str, text: str) -> list[str]:
-    """The characters of `text`, white space aside, for which the face `name` has no glyph."""
+    """The characters of a text for which a face has no glyph.
+
+    Args:
+        name: a key of FACES.
+        text: its white space is not looked at.
+    """
     return [each for each in text if ord(each) not in _code_points(name) and not each.isspace()]
 
 
@@ -137,7 +153,7 @@ def _code_points(name: str) -> frozenset[int]:
 
 
 def _with_simplified_forms(path: Path) -> io.BytesIO:
-    """The font file with its character map pointing at the Simplified Chinese forms of the `locl` feature."""
+    """The font file with a character map that points to the Simplified Chinese forms of its `locl` feature."""
     with TTFont(path, lazy=True) as font:
         table = font["GSUB"].table
         script = next(record.Script for record in table.ScriptList.ScriptRecord if record.ScriptTag == "hani")

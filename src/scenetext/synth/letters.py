@@ -1,4 +1,4 @@
-"""From a text to the shape of its letters: which face, how spaced, slanted, waved or roughened."""
+"""From a text to the shape of its letters: their face, spacing, slant, waves and roughness."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from PIL import Image, ImageDraw, ImageFont
 
 from scenetext.synth.fonts import EM_PX, FACES, lacking, load_font
 
-MARGIN_PX = EM_PX  # free canvas on every side of the line: room for slants, shadows and neighbouring lines
+MARGIN_PX = EM_PX  # free canvas on every side of the line, for slants, shadows and neighbouring lines
 
 _LATIN = [name for name, face in FACES.items() if not face.chinese]
 
 
 @dataclass(frozen=True, slots=True)
 class Lettering:
-    """How a line is set.
+    """The style in which a line is set.
 
     Attributes:
-        chinese: face for everything the Latin face lacks or is not used for.
-        latin: face for ASCII, None to set it in the Chinese face.
-        weight: 100 hairline to 900 black, where the face is variable.
-        spacing_em: added between characters, in ems.
-        slant: horizontal shift per row, 0.2 is a strong italic.
-        wave_em: height of the bend of the baseline.
-        wave_turns: how often the baseline bends over the line; 0.5 is one arc.
-        jitter_em: standard deviation of each character's own vertical place.
+        chinese: face for all characters that `latin` does not set.
+        latin: face for ASCII; None to set ASCII in the Chinese face, too.
+        weight: 100 (hairline) to 900 (black), for variable faces.
+        spacing_em: space added between characters, in ems.
+        slant: horizontal shift in pixels per row; 0.2 is a strong italic.
+        wave_em: amplitude of the baseline's sine wave, in ems.
+        wave_turns: periods of that wave over the line; 0.5 is one arc.
+        jitter_em: standard deviation of each character's vertical position, in ems.
         rounding_px: radius to which corners are rounded, 0 for none.
-        brush: how much the strokes' thickness varies, as a brush's does, 0 to about 0.3; needs a rounding.
-        tremble_px: how far the outline strays as if drawn by hand, 0 for none.
-        swell_px: positive thickens the strokes, negative thins them.
+        brush: variation of the strokes' thickness, as of a brush, 0 to about 0.3; it needs a rounding.
+        tremble_px: standard deviation of the outline, as if drawn by hand, 0 for none.
+        swell_px: a positive number thickens the strokes, a negative one thins them.
         dots_px: pitch of the lamps of a dot-matrix display, 0 for none.
     """
 
@@ -56,8 +56,8 @@ class Letters:
 
     Attributes:
         mask: (H, W) float32 in 0..1, the line's ink.
-        bleed: (H, W) float32 in 0..1, ink of neighbouring lines; None when there are none.
-        box: left, top, right, bottom of the line's ink in pixels.
+        bleed: (H, W) float32 in 0..1, ink of neighbouring lines; None without neighbouring lines.
+        box: (left, top, right, bottom) of the line's ink in pixels.
     """
 
     mask: np.ndarray
@@ -66,7 +66,12 @@ class Letters:
 
 
 def choose_lettering(text: str, rng: np.random.Generator) -> Lettering:
-    """A likely way to set `text`: mostly a heavy sans, else a book face, a hand, lamps, an arc."""
+    """Draws a likely style for a text: mostly a heavy sans, else a book face, handwriting, lamps, an arc.
+
+    Args:
+        text: one line.
+        rng: the source of every choice.
+    """
     chinese = str(rng.choice(["hei", "song", "ming"], p=[0.66, 0.26, 0.08]))
     if lacking(chinese, text):
         chinese = "hei"
@@ -78,7 +83,7 @@ def choose_lettering(text: str, rng: np.random.Generator) -> Lettering:
     hand = rng.random() < 0.24
     weights = [600, 700, 900] if hand else [300, 400, 400, 400, 400, 500, 500, 500, 600, 600, 700, 700, 700, 900, 900]
     swell = int(rng.choice([-1, 0, 1, 2], p=[0.04, 0.8, 0.12, 0.04]))
-    if hand or chinese == "ming":  # a brush needs thick strokes, and the hairlines of `ming` vanish in small crops
+    if hand or chinese == "ming":  # a brush needs thick strokes; the hairlines of `ming` vanish in small crops
         swell = max(swell, 0) + (chinese == "ming")
     return Lettering(
         chinese=chinese,
@@ -97,16 +102,16 @@ def choose_lettering(text: str, rng: np.random.Generator) -> Lettering:
 
 
 def set_text(text: str, lettering: Lettering, rng: np.random.Generator, neighbours: tuple[str, ...] = ()) -> Letters:
-    """Sets `text` on a canvas with MARGIN_PX around it.
+    """Sets a text on a canvas with a margin of MARGIN_PX.
 
     Args:
-        text: one line, white space included.
-        lettering: how to set it.
-        rng: source of jitter and of the neighbours' places.
-        neighbours: texts of up to two lines next to it, first below, then above.
+        text: one line; it may hold white space.
+        lettering: the style.
+        rng: source of jitter and of the neighbours' positions.
+        neighbours: texts of up to two neighbouring lines, the first below, the second above.
 
     Returns:
-        The letters; `box` is never empty, even for a text of white space alone.
+        The letters; `box` is never empty, even if the text is white space.
     """
     advances = measure(text, lettering)
     length_px = int(np.ceil(sum(advances)))
@@ -119,14 +124,14 @@ def set_text(text: str, lettering: Lettering, rng: np.random.Generator, neighbou
     bleed = None
     if neighbours:
         page = Image.new("L", (width_px, height_px))
-        for line, sign in zip(neighbours, (1, -1)):
+        for line, sign in zip(neighbours, (1, -1), strict=False):
             left = MARGIN_PX + float(rng.uniform(-0.8, 0.3)) * EM_PX
             drop = sign * float(rng.uniform(1.04, 1.3)) * EM_PX
             _write(page, line, lettering, measure(line, lettering), left, np.full(len(line), baseline + drop))
         bleed = np.asarray(page, np.float32) / 255
     bend = _bend(mask.shape, lettering, rng)
     shaped = _shape(mask, lettering, bend, rng)
-    if shaped.sum() < 0.4 * mask.sum():  # a full stop or hairlines have gone under the brush
+    if shaped.sum() < 0.4 * mask.sum():  # the brush has removed a full stop or hairlines
         lettering = replace(lettering, rounding_px=0.0, brush=0.0, swell_px=0, dots_px=0)
         shaped = _shape(mask, lettering, bend, rng)
     mask = shaped
@@ -138,12 +143,28 @@ def set_text(text: str, lettering: Lettering, rng: np.random.Generator, neighbou
 
 
 def measure(text: str, lettering: Lettering) -> list[float]:
-    """Every character's advance in pixels, the spacing after it included."""
+    """The advance of every character.
+
+    Args:
+        text: one line.
+        lettering: its style.
+
+    Returns:
+        One number per character, in pixels, including the spacing after it.
+    """
     return [_font(character, lettering).getlength(character) + lettering.spacing_em * EM_PX for character in text]
 
 
 def ink_height_em(text: str, lettering: Lettering) -> float:
-    """The height from the lowest to the highest ink of the straight line, in ems; 1.0 for white space."""
+    """The distance from the lowest to the highest ink of a line without waves.
+
+    Args:
+        text: one line.
+        lettering: its style.
+
+    Returns:
+        Ems; 1.0 for white space.
+    """
     inked = [character for character in text if not character.isspace()]
     boxes = [_font(character, lettering).getbbox(character, anchor="ls") for character in inked]
     return (max(box[3] for box in boxes) - min(box[1] for box in boxes)) / EM_PX if boxes else 1.0
@@ -163,7 +184,7 @@ def _write(
     baselines: np.ndarray,
 ) -> None:
     draw = ImageDraw.Draw(page)
-    for character, advance, baseline in zip(text, advances, baselines):
+    for character, advance, baseline in zip(text, advances, baselines, strict=True):
         if not character.isspace() and left < page.width:
             draw.text((left, float(baseline)), character, fill=255, font=_font(character, lettering), anchor="ls")
         left += advance
@@ -172,7 +193,7 @@ def _write(
 def _bend(
     shape: tuple[int, int], lettering: Lettering, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """Where each pixel of the bent line comes from: x and y maps (H, W) float32; None for a straight line."""
+    """The coordinates from which each pixel of the bent line is taken, x and y (H, W) float32; None without a bend."""
     if not (lettering.slant or lettering.wave_em or lettering.tremble_px):
         return None
     rows, columns = np.mgrid[0 : shape[0], 0 : shape[1]].astype(np.float32)
@@ -203,7 +224,7 @@ def _shape(mask: np.ndarray, lettering: Lettering, bend: tuple | None, rng: np.r
             coarse = rng.normal(0, lettering.brush, (mask.shape[0] // 18 + 1, mask.shape[1] // 18 + 1))
             uneven = cv2.resize(coarse.astype(np.float32), mask.shape[::-1], interpolation=cv2.INTER_CUBIC)
             stroke = np.clip(stroke + uneven, 0.16, 0.55)
-        # Steep enough that where there was no ink there is none afterwards: 0.16 * 4 > 0.5.
+        # The slope is steep enough that pixels without ink stay without ink: 0.16 * 4 > 0.5.
         mask = np.clip((mask - stroke) * max(2 * lettering.rounding_px, 4) + 0.5, 0, 1)
     if lettering.dots_px:
         pitch = lettering.dots_px

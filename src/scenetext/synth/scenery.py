@@ -1,4 +1,4 @@
-"""What lies behind the letters: plain and graded panels, stripes, tiles, metal, photographs out of focus."""
+"""Backgrounds of lines: plain and graded panels, stripes, tiles, metal, photographs out of focus."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 
 def paint_scenery(height: int, width: int, colour: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A background of about the given colour.
+    """Paints a background of about the given colour, of one of the kinds of `_KINDS`.
 
     Args:
         height, width: of the canvas, in pixels.
@@ -20,15 +20,23 @@ def paint_scenery(height: int, width: int, colour: np.ndarray, rng: np.random.Ge
         (height, width, 3) float32, about 0..255.
     """
     kinds = list(_KINDS)
-    shares = np.array([share for share, _ in _KINDS.values()])
-    name = kinds[rng.choice(len(kinds), p=shares / shares.sum())]
+    weights = np.array([weight for weight, _ in _KINDS.values()])
+    name = kinds[rng.choice(len(kinds), p=weights / weights.sum())]
     canvas = np.empty((height, width, 3), np.float32)
     canvas[:] = colour
     return _KINDS[name][1](canvas, rng)
 
 
 def cover_partly(canvas: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Lays what hides parts of a sign (wires, twigs, a shadow, a glare) over a line (H, W, 3) float32."""
+    """Covers parts of a line by wires, twigs, a shadow or a glare.
+
+    Args:
+        canvas: (H, W, 3) float32, about 0..255.
+        rng: the source of every choice.
+
+    Returns:
+        (H, W, 3) float32.
+    """
     height, width = canvas.shape[:2]
     over = canvas.copy()
     if rng.random() < 0.6:
@@ -48,7 +56,17 @@ def cover_partly(canvas: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def smooth_noise(height: int, width: int, cell_px: float, rng: np.random.Generator, channels: int = 1) -> np.ndarray:
-    """Noise that varies over about `cell_px` pixels: (height, width[, channels]) float32, deviation of 1."""
+    """Noise that changes over about `cell_px` pixels.
+
+    Args:
+        height, width: in pixels.
+        cell_px: distance of the random values, between which it is interpolated.
+        rng: the source of the values.
+        channels: independent noises.
+
+    Returns:
+        (height, width), or (height, width, channels) for several channels: float32, standard deviation about 1.
+    """
     coarse = rng.standard_normal((int(height / cell_px) + 2, int(width / cell_px) + 2, channels)).astype(np.float32)
     return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
 
@@ -58,7 +76,7 @@ def _plain(canvas: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _graded(canvas: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """From one shade to another, mostly from top to bottom as in banners."""
+    """A gradient from one shade to another, mostly from top to bottom as in banners."""
     height, width = canvas.shape[:2]
     angle = rng.normal(0, 0.25) if rng.random() < 0.7 else rng.uniform(0, 6.3)
     rows, columns = np.ogrid[0:height, 0:width]
@@ -139,7 +157,7 @@ def _pictured(canvas: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _framed(canvas: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A panel whose edge or a rule of another colour passes above, below or beside the line."""
+    """A panel whose edge, or a rule of another colour, passes above, below or beside the line."""
     height, width = canvas.shape[:2]
     canvas = _graded(canvas, rng)
     other = rng.uniform(0, 255, 3).tolist()
@@ -159,6 +177,7 @@ def _framed(canvas: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return canvas
 
 
+# relative frequency and function of each kind
 _KINDS: dict[str, tuple[float, Callable[[np.ndarray, np.random.Generator], np.ndarray]]] = {
     "plain": (0.22, _plain),
     "graded": (0.18, _graded),

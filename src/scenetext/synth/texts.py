@@ -1,9 +1,8 @@
-"""What is written on the drawn lines: names, addresses, numbers, prices, menus, slogans and brands.
+"""The texts of the drawn lines: names, addresses, numbers, prices, menus, slogans and brands.
 
-`write_line(rng, ems)` invents one line of about the asked length. A length is measured in ems, the width of
-one Chinese character; a Latin letter or digit takes half of one or a little more. Every line can be encoded
-in GB2312, because the competition's label files are; as there, some lines are in full-width digits, letters
-and punctuation.
+`write_line(rng, ems)` invents one line of about the wanted length. Lengths are measured in ems, the width of one
+Chinese character; a Latin letter or digit is half an em wide or slightly more. Every line can be encoded in GB2312, the
+encoding of the competition's label files; as there, some lines have full-width digits, letters and punctuation.
 """
 
 from __future__ import annotations
@@ -16,22 +15,28 @@ import numpy as np
 from scenetext.synth import words
 from scenetext.synth.fonts import package_file
 
-FULL_WIDTH_SHARE = 0.15  # of the lines that hold ASCII, written in full-width forms
-RARE_SHARE = 0.03  # of the lines of single characters and words, spelt in characters that signs seldom use
-TRIES = 5  # lines invented per asked length, of which the nearest is kept
+FULL_WIDTH_RATE = 0.15  # probability that a line with ASCII is written in full-width forms
+RARE_RATE = 0.03  # probability that a single character or a line of words uses characters that signs seldom use
+TRIES = 5  # lines invented for a wanted length, of which the nearest is kept
 
 _NARROW = frozenset("iljtfrI1.,:;'|!-()[]/ ")
-# Characters of war, crime, death and party politics: a dictionary holds them, a shop sign does not.
+# Characters of war, crime, death and party politics, which a dictionary has and a shop sign has not.
 _OFF_SIGNS = frozenset(
     "武混死杀奸毒尸淫党军匪战枪炮弹兵敌贼囚狱刑尿屎粪娼嫖妓赌殉葬坟墓鬼魔癌瘤癫疯奴妾诛斩屠刺谋叛逆暴乱共反独裁警贪贿核辱骂侵"
 )
 
 
 def width_em(text: str) -> float:
-    """The approximate width of `text` in a crop, in heights of the crop.
+    """The approximate width of a text in a crop, over the height of the crop.
 
-    A Chinese character is about as wide as the crop is high. A line of Latin letters alone is cut closer, so
-    each of its letters takes more.
+    A Chinese character is about as wide as the crop is high. Crops of Latin letters alone are cut closer, so each
+    letter counts more.
+
+    Args:
+        text: one line.
+
+    Returns:
+        Ems.
     """
     return sum(_character_em(character) for character in text) * (1.3 if text.isascii() else 1.0)
 
@@ -41,10 +46,10 @@ def write_line(rng: np.random.Generator, ems: float) -> str:
 
     Args:
         rng: the source of every choice.
-        ems: the wished length; what comes out is usually within a fifth of it.
+        ems: the wanted length; the length of the line is usually within a fifth of it.
 
     Returns:
-        A line of 1 to about 77 characters that begins and ends with none but printed ones and fits GB2312.
+        A line of 1 to about 77 characters of GB2312, without white space at its ends.
     """
     kinds = [(kind, weight) for kind, weight, least, most in KINDS if least <= ems < most]
     weights = np.array([weight for _, weight in kinds], float)
@@ -52,7 +57,7 @@ def write_line(rng: np.random.Generator, ems: float) -> str:
     for _ in range(TRIES):
         kind = kinds[rng.choice(len(kinds), p=weights / weights.sum())][0]
         text = kind(rng, ems).strip()
-        if rng.random() < FULL_WIDTH_SHARE:
+        if rng.random() < FULL_WIDTH_RATE:
             text = full_width(text)
         distance = abs(np.log((width_em(text) or 1e-3) / ems))
         if distance < best_distance and fits_gb2312(text):
@@ -63,7 +68,11 @@ def write_line(rng: np.random.Generator, ems: float) -> str:
 
 
 def full_width(text: str) -> str:
-    """`text` with ASCII in its full-width forms, the space as U+3000."""
+    """Replaces ASCII by its full-width forms, and the space by U+3000.
+
+    Args:
+        text: of any characters; others stay.
+    """
     return "".join(
         "\u3000" if character == " " else chr(ord(character) + 0xFEE0) if "!" <= character <= "~" else character
         for character in text
@@ -71,7 +80,11 @@ def full_width(text: str) -> str:
 
 
 def fits_gb2312(text: str) -> bool:
-    """Whether every character of `text` exists in GB2312."""
+    """Whether every character of a text exists in GB2312.
+
+    Args:
+        text: of any characters.
+    """
     try:
         text.encode("gb2312")
     except UnicodeEncodeError:
@@ -87,7 +100,7 @@ def _character_em(character: str) -> float:
 
 @cache
 def _everyday() -> frozenset[str]:
-    """The characters of the lists in `words`, about 800."""
+    """The characters that occur in the lists of `words`, about 800."""
     lists = (value for name, value in vars(words).items() if name.isupper())
     return frozenset("".join("".join(value) for value in lists) + "市县区镇")
 
@@ -96,17 +109,17 @@ def _everyday() -> frozenset[str]:
 def _vocabulary(length: int, rare: bool = False) -> tuple[str, ...]:
     """Common words of `length` characters from jieba's dictionary, in its order.
 
-    Spelt in everyday characters, because 2,000 lines must show a network nearly every character that the other 300
-    use, as 50,000 lines do for the real 10,000. With `rare`, in any characters.
+    Their characters are everyday ones: 2,000 training lines must have nearly all characters of the 300 test lines, as
+    the real 50,000 lines have those of the 10,000. With `rare`, the words may have any characters.
     """
     tags = {"n", "nz", "a", "v"} if length == 1 else {"n", "nz", "vn", "b"}
     found = []
     with open(package_file("jieba", "dict.txt"), encoding="utf-8") as file:
         for line in file:
             word, count, tag = line.split()
-            spelt = rare or _everyday().issuperset(word)
-            fit = len(word) == length and spelt and not _OFF_SIGNS.intersection(word) and fits_gb2312(word)
-            if fit and tag in tags and int(count) >= 100:
+            allowed = rare or _everyday().issuperset(word)
+            fits = len(word) == length and allowed and not _OFF_SIGNS.intersection(word) and fits_gb2312(word)
+            if fits and tag in tags and int(count) >= 100:
                 found.append(word)
     return tuple(found)
 
@@ -129,7 +142,7 @@ def _digits(rng: np.random.Generator, count: int) -> str:
 
 
 def _join_up_to(rng: np.random.Generator, ems: float, make: Callable[[], str], separators: list[str]) -> str:
-    """Parts from `make`, joined by one separator, until the line is about `ems` long."""
+    """Joins texts from `make` by one separator until the line is about `ems` long."""
     separator, text = _pick(rng, separators), make()
     while width_em(text) < ems - 1.0:
         text += separator + make()
@@ -138,7 +151,7 @@ def _join_up_to(rng: np.random.Generator, ems: float, make: Callable[[], str], s
 
 def _word(rng: np.random.Generator, ems: float) -> str:
     """Chinese words that need not make sense together."""
-    text, count, rare = "", max(1, round(ems)), rng.random() < RARE_SHARE
+    text, count, rare = "", max(1, round(ems)), rng.random() < RARE_RATE
     while len(text) < count:
         longest = min(4, count - len(text))
         length = min(longest, int(rng.choice([1, 2, 3, 4], p=[0.06, 0.54, 0.24, 0.16])))
@@ -147,9 +160,9 @@ def _word(rng: np.random.Generator, ems: float) -> str:
 
 
 def _single(rng: np.random.Generator, ems: float) -> str:
-    """One Chinese character, or what is about as wide as the asked length."""
+    """One Chinese character, a capital letter, a symbol, or digits of about the wanted length."""
     if rng.random() < 0.6 and ems > 0.6:
-        return _pick(rng, _vocabulary(1, rng.random() < RARE_SHARE))
+        return _pick(rng, _vocabulary(1, rng.random() < RARE_RATE))
     return _pick(rng, [_digits(rng, max(1, round(ems / 0.55))), chr(rng.integers(65, 91)), _pick(rng, words.SYMBOLS)])
 
 
@@ -288,7 +301,7 @@ def _bilingual(rng: np.random.Generator, ems: float) -> str:
 
 
 def _notice(rng: np.random.Generator, ems: float) -> str:
-    """A long line: a name, what is offered, where and under which number."""
+    """A long line of names, offers, addresses and phone numbers."""
     makers = (_company, _address, _phone, _slogan, _article, _menu, _shop_name)
     return _join_up_to(
         rng,
@@ -298,7 +311,7 @@ def _notice(rng: np.random.Generator, ems: float) -> str:
     )
 
 
-# what, how often, and the lengths in ems it suits (from, below)
+# function, relative frequency, and the range of lengths in ems (from, below)
 KINDS: tuple[tuple[Callable[[np.random.Generator, float], str], float, float, float], ...] = (
     (_single, 8, 0.0, 1.5),
     (_price, 4, 0.8, 6.0),

@@ -1,6 +1,6 @@
-"""What Chinese shop signs, menus and web shops say: short lists to make lines from.
+"""Words of Chinese shop signs, menus and web shops: short lists that lines are made from.
 
-Written for this project. Broader vocabulary comes from `jieba`'s dictionary, see `texts`.
+They were written for this project. `texts` takes a broader vocabulary from jieba's dictionary.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Opening archives from strangers: nothing is written outside the folder, no link is followed, no bomb goes off."""
+"""Opening untrusted archives: nothing is written outside the folder, links and decompression bombs are refused."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import IO
 from tqdm.auto import tqdm
 
 from scenetext.errors import InputError, RunError
-from scenetext.system.files import replacing_folder
+from scenetext.system.files import MEGABYTE, replacing_folder
 
 _SPARE_BYTES = 100_000_000
 _MOST_EXPANSION = 200  # pictures and weights shrink by less than 20; a bomb by 1,000
@@ -32,7 +32,7 @@ def open_zip(path: str | Path) -> Iterator[zipfile.ZipFile]:
     """Opens a zip file for reading.
 
     Raises:
-        InputError: the file is missing or no whole zip file.
+        InputError: the file is missing or is not a complete zip file.
     """
     path = Path(path)
     try:
@@ -52,12 +52,12 @@ def open_zip(path: str | Path) -> Iterator[zipfile.ZipFile]:
 def zip_entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     """The files of a zip by their checked names, folders left out.
 
-    Names without the UTF-8 mark are read as UTF-8 or GB18030, as Chinese Windows writes them, before the format's own
-    code page 437.
+    Names without the UTF-8 flag are read as UTF-8, else as GB18030, which Chinese Windows writes, else as the format's
+    own code page 437.
 
     Raises:
-        InputError: an entry leaves the folder, is a link or encrypted, one name stands for two different files, or the
-            whole would swell beyond reason.
+        InputError: an entry leaves the folder, is a link or encrypted, two different files have one name, or the
+            expanded size is beyond reason.
     """
     place = Path(archive.filename or "zip").name
     entries: dict[str, zipfile.ZipInfo] = {}
@@ -78,37 +78,13 @@ def zip_entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
 
 
 def entry_name(data: bytes) -> str:
-    """The name of a zip's entry: UTF-8 or GB18030, as Chinese Windows writes it, before the format's code page 437."""
+    """The name of a zip's entry: UTF-8, else GB18030, which Chinese Windows writes, else the format's code page 437."""
     for encoding in ("utf-8", "gb18030"):
         try:
             return data.decode(encoding)
         except UnicodeDecodeError:
             continue
     return data.decode("cp437")
-
-
-def safe_unzip(path: str | Path, folder: str | Path, progress: bool = True) -> Path:
-    """Unpacks a zip into `folder`, which is replaced whole or not at all.
-
-    Returns:
-        The folder.
-
-    Raises:
-        InputError: the zip is missing, broken or unsafe (see `zip_entries`).
-        RunError: the disk has no room for it.
-    """
-    path, folder = Path(path), Path(folder)
-    with open_zip(path) as archive:
-        entries = zip_entries(archive)
-        check_room(folder, sum(info.file_size for info in entries.values()), path.name)
-        with replacing_folder(folder) as made:
-            for name, info in tqdm(entries.items(), f"unpacking {path.name}", unit="file", disable=not progress):
-                try:
-                    with archive.open(info) as source:
-                        _write_entry(source, made, name, path.name)
-                except ZIP_READ_ERRORS as error:
-                    raise InputError(f"{path.name}: the entry {name!r} is broken ({_clause(error)}).") from None
-    return folder
 
 
 def safe_untar(path: str | Path, folder: str | Path, progress: bool = True) -> Path:
@@ -143,12 +119,13 @@ def safe_untar(path: str | Path, folder: str | Path, progress: bool = True) -> P
 
 
 def check_room(folder: Path, needed_bytes: int, what: str) -> None:
-    """Raises RunError when the disk that holds `folder` has less than `needed_bytes` free."""
+    """Raises RunError if the disk that holds `folder` has less than `needed_bytes` free."""
     existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
     free_bytes = shutil.disk_usage(existing).free
     if needed_bytes > free_bytes:
         raise RunError(
-            f"{what} needs {needed_bytes / 1e6:.0f} MB below {folder} and the disk has {free_bytes / 1e6:.0f} MB free."
+            f"{what} needs {needed_bytes / MEGABYTE:.0f} MB below {folder} and the disk has "
+            f"{free_bytes / MEGABYTE:.0f} MB free."
         )
 
 
@@ -163,7 +140,7 @@ def _write_entry(source: IO[bytes], folder: Path, name: str, place: str) -> None
 
 
 def _checked_name(name: str, place: str) -> str:
-    """The entry's name with plain slashes; InputError where it is absolute, has a drive or climbs out."""
+    """The entry's name with plain slashes; InputError if it is absolute, has a drive or leaves the folder by `..`."""
     plain = name.replace("\\", "/")
     parts = PurePosixPath(plain).parts
     if not parts or plain.startswith("/") or ".." in parts or ":" in parts[0] or "\0" in plain:

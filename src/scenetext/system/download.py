@@ -1,4 +1,4 @@
-"""Fetching files over connections that break: resumed by HTTP ranges, checked, and put in place only when whole."""
+"""Downloads over connections that break: resumed by HTTP ranges, checked, and put in place only when complete."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _BROKEN = (urllib.error.URLError, http.client.HTTPException, ConnectionError, Ti
 
 
 class DownloadError(RunError):
-    """No address gave the whole file."""
+    """No address gave the complete file."""
 
 
 class _Interrupted(Exception):
-    """This try ended early; the next one may go on from what is there."""
+    """This try ended early; the next one may resume it."""
 
 
 def download(
@@ -43,11 +43,11 @@ def download(
     pause_s: float = 1.0,
     progress: bool = True,
 ) -> Path:
-    """Fetches one file; what is there and right is not fetched again.
+    """Downloads one file, unless it is there already and passes the checks.
 
-    The bytes collect in `path` + ".part" and stay there when all tries fail, so the next call goes on from them. A
-    server says with its ETag or date whether the rest still belongs to them; where it says neither, they are trusted
-    only if `sha256` will judge the whole.
+    The bytes are written to `path` + ".part" and stay there when all tries fail, so that the next call resumes the
+    download. The server's ETag or date says whether the rest still belongs to these bytes. If the server sends neither,
+    the download is resumed only if `sha256` checks the result.
 
     Args:
         url: an http or https address.
@@ -64,7 +64,7 @@ def download(
 
     Raises:
         InputError: an address is neither http nor https.
-        DownloadError: no address gave the whole, right file; the message names each address and its cause.
+        DownloadError: no address gave the complete, correct file; the message names each address and its cause.
         RunError: the disk is full.
     """
     path = Path(path)
@@ -91,7 +91,7 @@ def download(
 def _fetch(
     url: str, part: Path, sha256: str | None, size_bytes: int | None, tries: int, pause_s: float, progress: bool
 ) -> str | None:
-    """Fetches `url` into `part`; None when it is whole and right, else what went wrong."""
+    """Downloads `url` into `part`; None when it is complete and correct, else what went wrong."""
     cause = "not tried"
     for k in range(tries):
         if k:
@@ -100,7 +100,7 @@ def _fetch(
             resumed = _fetch_rest(url, part, sha256 is not None, progress)
         except urllib.error.HTTPError as error:
             cause = f"the server answers {error.code} {error.reason}"
-            if error.code == 416:  # nothing lies beyond what is there: another file's part, so begin anew
+            if error.code == 416:  # the part is longer than the file: it is another file's part, so begin anew
                 _forget(part)
             elif error.code not in _RETRIED:
                 return cause
@@ -121,7 +121,7 @@ def _fetch(
 
 
 def _fetch_rest(url: str, part: Path, checked_later: bool, progress: bool) -> bool:
-    """Appends to `part` what it lacks of `url`, and says whether it went on from an earlier try's bytes.
+    """Appends to `part` the missing bytes of `url`; returns whether it resumed an earlier try.
 
     Raises:
         _Interrupted: the connection ended early.

@@ -1,4 +1,4 @@
-"""Writing files so that a reader never sees half of one: to a temporary name beside the target, then a rename."""
+"""Writing files so that a reader never sees half of one: under a temporary name beside the target, then renamed."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from scenetext.errors import InputError
+
+MEGABYTE = 1_000_000  # bytes, as in the competition's rule
 
 
 @contextmanager
@@ -32,7 +34,8 @@ def replacing(path: str | Path, mode: str = "wb") -> Iterator[IO[Any]]:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
-    handle = tempfile.NamedTemporaryFile(mode, dir=path.parent, prefix=f".{path.name}.", delete=False, **text)
+    # closed by the `with` below; it is opened outside of it so that any failure removes the file
+    handle = tempfile.NamedTemporaryFile(mode, dir=path.parent, prefix=f".{path.name}.", delete=False, **text)  # noqa: SIM115
     try:
         with handle:
             yield handle
@@ -103,7 +106,7 @@ def sha256_file(path: str | Path) -> str:
 
 
 def size_and_time(path: str | Path) -> tuple[int, int]:
-    """Size in bytes and time of the last change in nanoseconds; InputError when the file is not there."""
+    """Size in bytes and time of the last change in nanoseconds; InputError if the file cannot be read."""
     try:
         status = os.stat(path)
     except OSError as error:

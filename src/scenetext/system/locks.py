@@ -1,39 +1,32 @@
-"""One process at a time."""
+"""One process at a time: a lock that several processes share through a file."""
 
 from __future__ import annotations
 
-import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
-
-def _is_open_as(path: Path, file: IO[bytes]) -> bool:
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    except FileNotFoundError:
-        return False
+from filelock import FileLock
 
 
 @contextmanager
 def one_process(path: Path) -> Iterator[None]:
-    """Lets one process make `path` while the others of a parallel training wait for it."""
-    try:
-        import fcntl
-    except ImportError:  # Windows has no such lock
-        yield
-        return
+    """Lets one process at a time make `path`; the others of a parallel training wait, and then find it made.
+
+    The lock is a hidden file beside `path`, which is removed at the end. On Windows filelock removes it. On other
+    systems filelock leaves it, so it is removed here, while the lock is still held: a process that waits on the removed
+    file gets its lock, sees that the file has no name any more, and begins anew with a new file. Removing the file
+    after the release could take away the file that the next process has just locked.
+
+    Args:
+        path: the file or folder to make; its folder is made when missing.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = path.with_name(f".{path.name}.lock")
-    while True:
-        with open(lock, "wb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            # the process before may have removed this very file, and another one locked a new one
-            if not _is_open_as(lock, file):
-                continue
-            try:
-                yield
-            finally:
+    with FileLock(lock):
+        try:
+            yield
+        finally:
+            if sys.platform != "win32":
                 lock.unlink(missing_ok=True)
-            return

@@ -1,8 +1,8 @@
-"""Threads, instruction sets and heaps of the process, chosen before its work starts.
+"""Threads, instruction sets, heaps and warnings of the process, set before its work starts.
 
 Paddle's CPU wheel multiplies matrices with an old Intel MKL on one thread. On AMD processors that library falls back to
 its slowest code unless told the instruction set; measured on a 2-core AMD EPYC with AVX-512, 7680x192 by 192x384
-float32: 38 GFLOP/s as Paddle comes, 72 with two threads, 204 with two threads and the instruction set named.
+float32: 38 GFLOP/s with Paddle's defaults, 72 with two threads, 204 with two threads and the instruction set named.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ def prepare_process() -> None:
 def share_one_heap() -> None:
     """Lets all threads that start from now on share one heap, unless the user has set MALLOC_ARENA_MAX.
 
-    glibc gives each of the first threads a heap of its own, and each grows to the most that any thread ever needed at
-    once. Other C libraries do not know the setting.
+    glibc gives each of the first threads a heap of its own, and each heap grows to the most that a thread needed at
+    once. Other C libraries do not have the setting.
     """
     if platform.libc_ver()[0] == "glibc" and "MALLOC_ARENA_MAX" not in os.environ:
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
@@ -44,7 +44,7 @@ def _cpu_description() -> str:
 
 
 def _mkl_kind(description: str) -> str | None:
-    """The code path that fits /proc/cpuinfo's text, or None on Intel's own processors and where nothing is known."""
+    """The code path for a processor, from /proc/cpuinfo's text; None on Intel's own and on unknown processors."""
     if "AuthenticAMD" not in description:
         return None
     flags = next((line for line in description.splitlines() if line.startswith("flags")), "").split()
@@ -52,10 +52,10 @@ def _mkl_kind(description: str) -> str | None:
 
 
 def silence_noise() -> None:
-    """Ignores warnings that come every time, whatever the user does."""
+    """Ignores warnings that appear in every run and that a user can do nothing about."""
     for message in (
         "IProgress not found",  # tqdm falls back to its text bar where Jupyter's widgets are not installed
-        "No ccache found",  # Paddle, about compiling what nobody compiles here
+        "No ccache found",  # Paddle, about compiling extensions, which this project has none of
         "When training, we now always track",  # Paddle, at every batch normalisation layer
     ):
         warnings.filterwarnings("ignore", message=message)
@@ -63,6 +63,5 @@ def silence_noise() -> None:
 
 def usable_cores() -> int:
     """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    has_affinity = hasattr(os, "sched_getaffinity")  # not on macOS and Windows
+    return len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1

@@ -1,7 +1,7 @@
-"""A text file of one line per item that a stopped job goes on with.
+"""A text file of one line per item that a stopped job resumes.
 
-The lines stand in `FILE.part` until all are there, and `FILE.part.json` says what they were made from; then the part
-takes FILE's name, so that whoever reads FILE sees it whole or not at all.
+The lines are written to `FILE.part`, and `FILE.part.json` says what they are made from. When all lines are written, the
+part takes FILE's name, so that whoever reads FILE sees it whole or not at all.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ class ResumableLines:
 
     Args:
         path: the file.
-        origin: what the lines are made from, as JSON; lines left by another origin are not gone on with.
+        origin: what the lines are made from, as JSON; lines that were made from something else are not kept.
 
     Attributes:
-        kept: lines that an earlier job left, once `resume` was called.
+        kept: after `resume`, the number of lines of an earlier job that are kept.
     """
 
     def __init__(self, path: str | Path, origin: Mapping[str, Any]):
@@ -40,8 +40,8 @@ class ResumableLines:
         """Opens the part and goes to the end of the lines to keep.
 
         Args:
-            fits: whether the line of that number, without its line end, is the one wanted there; the first that is
-                not, or has no line end, is written anew with all that follow.
+            fits: whether the line of that number, without its line end, is the expected one; the first line that is
+                not, or that has no line end, is dropped with all lines after it.
 
         Returns:
             How many lines are kept.
@@ -61,7 +61,7 @@ class ResumableLines:
         return self.kept
 
     def write(self, line: str) -> None:
-        """Appends a line, given without its line end."""
+        """Appends a line; `line` has no line end."""
         self._file.write(f"{line}\n".encode())
         self._written += 1
         if self._written % FLUSHED_EVERY == 0:
@@ -76,7 +76,7 @@ class ResumableLines:
         self.note.unlink()
 
     def close(self) -> None:
-        """Leaves the part for a later job, unless it is empty."""
+        """Keeps the part for a later job, unless it is empty."""
         self._file.close()
         if self.part.is_file() and not self.part.stat().st_size:
             self.part.unlink()

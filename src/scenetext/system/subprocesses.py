@@ -13,7 +13,7 @@ from typing import IO
 
 from scenetext.errors import RunError
 
-DONE = "job done"  # how the process tells that it has finished one and waits for the next
+DONE = "job done"  # the line by which the process says that it waits for the next job
 CAN_FORK = hasattr(os, "fork") and sys.platform != "darwin"  # Apple's libraries may crash in a copied process
 
 
@@ -23,10 +23,10 @@ def run_module(module: str, arguments: Sequence[str], on_line: Callable[[str], o
     Args:
         module: dotted name.
         arguments: its command line.
-        on_line: told each line of its standard output as it comes.
+        on_line: called with each line of its standard output at once.
 
     Raises:
-        RunError: it ended badly; the message names the last line that it wrote.
+        RunError: it failed; the message holds the last line that it wrote.
     """
     with _error_file() as errors, _start(module, arguments, {}, subprocess.DEVNULL, errors) as process:
         try:
@@ -40,7 +40,7 @@ def run_module(module: str, arguments: Sequence[str], on_line: Callable[[str], o
 
 
 class JobProcess:
-    """`python -m module` kept open, so that its imports are paid for once; it starts at once, beside the caller's work.
+    """`python -m module` kept open, so that it imports once for all jobs; it starts at once, beside the caller's work.
 
     Args:
         module: dotted name; its main calls `serve_jobs`.
@@ -56,13 +56,13 @@ class JobProcess:
         self._process = _start(self.module, [], self.environment, subprocess.PIPE, self._errors)
 
     def run(self, job: Path) -> None:
-        """Has one job done, as in a process that has done none.
+        """Runs one job, in the same state as a fresh process.
 
         Args:
             job: a folder that the module understands.
 
         Raises:
-            RunError: the process ended; the message names the last line that it wrote.
+            RunError: the process ended; the message holds the last line that it wrote.
         """
         try:
             print(job, file=self._process.stdin, flush=True)
@@ -87,10 +87,10 @@ class JobProcess:
 
 
 def serve_jobs(do: Callable[[Path], None]) -> None:
-    """The process's own side of JobProcess: does jobs until there are no more, each in a copy of this process.
+    """The other side of JobProcess: runs jobs until there are no more, each in a copy of this process.
 
-    What a job leaves behind in a library is thereby gone when the next one starts. Where processes cannot be copied
-    (Windows, macOS), JobProcess starts another one for the next job.
+    So the state that a job leaves in a library does not reach the next job. On Windows and macOS, where processes
+    cannot be copied, JobProcess starts another process for the next job.
     """
     for line in sys.stdin:
         job = Path(line.rstrip("\n"))
@@ -115,7 +115,7 @@ def _do_in_copy(do: Callable[[Path], None], job: Path) -> None:
             os._exit(status)
     status = os.waitstatus_to_exitcode(os.waitpid(copy, 0)[1])
     if status < 0:
-        print(f"killed by signal {-status}, perhaps for want of memory", file=sys.stderr)
+        print(f"killed by signal {-status}, perhaps out of memory", file=sys.stderr)
     if status:
         sys.exit(1)
 

@@ -1,8 +1,8 @@
 """Characters and their class numbers.
 
-Only this module knows where the blank and the space stand, so that every network, loss and decoder agrees with
-PaddleOCR's dictionaries: class 0 is the CTC blank, class i + 1 is line i of the dictionary, and the space, where it is
-used, is one more class at the end.
+Only this module knows the classes of the blank and of the space, so that every network, loss and decoder agrees with
+PaddleOCR's dictionaries: class 0 is the CTC blank, class i + 1 is line i of the dictionary (counted from 0), and the
+space, if `use_space_char` is set, is one more class at the end.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ BLANK = 0
 """The class of the CTC blank."""
 
 SOS = 0
-"""The class that starts a line read by attention. The characters have CTC's classes, and the last class ends a line."""
+"""The class that starts a line in an attention decoder; characters have CTC's classes, the last class ends a line."""
 
 NRTR_PAD, NRTR_SOS, NRTR_EOS = 0, 2, 3
-"""The classes of NRTR's decoder for padding, for the start and for the end of a line; class 1 is never used."""
+"""The classes of NRTR's decoder for padding, for the start and for the end of a line. Class 1 is never used."""
 
 NRTR_SHIFT = 3
-"""How much larger a character's class is in NRTR's decoder than in CTC."""
+"""A character's class in NRTR's decoder is its class in CTC plus this number."""
 
 CLASSES_BEYOND_CTC = {"ctc": 0, "attention": 1, "nrtr": 4}
-"""How many classes more than CTC a decoder has; attention's one ends a line, see NRTR's above."""
+"""How many more classes than CTC each decoder has: attention has the end of a line, NRTR the classes above."""
 
 SPACE = " "
 
 DEFAULT_CHARACTERS = string.digits + string.ascii_lowercase
-"""What a network without a dictionary reads."""
+"""The characters of a network without a dictionary."""
 
-UPSTREAM_FOLDERS = {"ppocr", "charsets"}  # in paths of PaddleOCR's configs and of ours
+UPSTREAM_FOLDERS = {"ppocr", "charsets"}  # folders of dictionaries in PaddleOCR's configs and in ours
 
 BUNDLED = {
     "ppocr_keys_v1": "ppocr_keys_v1.txt",  # CRNN to PP-OCRv4: 6,623 characters
@@ -52,24 +52,31 @@ BUNDLED = {
     "en94": "en94.txt",  # the SVTRv2 paper's English networks: printable ASCII without the space
     "en_dict": "en_dict.txt",  # PP-OCRv3 and v4 English: printable ASCII from 0 on, the space last
 }
-"""Dictionaries that official weights depend on, by name; the files lie in `charsets` beside this file."""
+"""The files of the bundled dictionaries, by the names that configs may give them."""
 
-CHARSETS = Path(__file__).parent / "charsets"  # package data: a wheel holds it, too
+CHARSETS = Path(__file__).parent / "charsets"  # the folder of these files, package data
 
 GB2312_LEVELS = {"gb2312-1": 1, "gb2312": 2}
-"""Names of the hanzi of GB 2312-80, for `named_characters`."""
+"""Names that `named_characters` takes for the hanzi of GB 2312-80, and the level of each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How much of a set of texts a charset can spell; characters are counted as often as they occur."""
+    """How much of a set of texts a charset can spell.
+
+    Attributes:
+        lines: number of texts.
+        lines_covered: texts of which the charset has every character.
+        characters: number of characters; each is counted as often as it occurs.
+        characters_covered: those that the charset has.
+        missing: the characters that the charset lacks, most frequent first, and how often each occurs.
+    """
 
     lines: int
     lines_covered: int
     characters: int
     characters_covered: int
     missing: dict[str, int]
-    """The characters that the charset lacks, most frequent first, and how often each occurs."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +84,9 @@ class Charset:
     """An immutable list of characters; class i + 1 is `characters[i]`, class 0 the blank.
 
     Attributes:
-        characters: every class but the blank, in class order; the space, when used, is the last entry.
-        use_space_char: the last entry is the space that PaddleOCR appends, no line of the dictionary file.
-        lower_case: labels are put into lower case before they are spelt.
+        characters: the character of every class but the blank, in the order of the classes.
+        use_space_char: whether the last character is the space that PaddleOCR appends, which is no line of the file.
+        lower_case: whether labels are converted to lower case before they are encoded.
     """
 
     characters: tuple[str, ...]
@@ -88,15 +95,19 @@ class Charset:
 
     @classmethod
     def default(cls, use_space_char: bool = False) -> Charset:
-        """What PaddleOCR takes without a dictionary: 0-9a-z, with labels in lower case."""
+        """The charset that PaddleOCR uses without a dictionary: 0-9a-z, with labels in lower case.
+
+        Args:
+            use_space_char: append the space as the last class.
+        """
         return replace(cls._of(DEFAULT_CHARACTERS, use_space_char), lower_case=True)
 
     @classmethod
     def from_file(cls, path: str | Path, use_space_char: bool = False) -> Charset:
         """Reads a dictionary by PaddleOCR's rule.
 
-        One character a line; only CR and LF are stripped, so U+3000 and a line holding a space survive. Empty and
-        repeated lines keep their class, because official weights count them.
+        The file has one character a line. Only CR and LF are stripped, so U+3000 and a line that holds a space are
+        kept. Empty and repeated lines keep their class, because official weights count them.
 
         Args:
             path: a UTF-8 file.
@@ -114,7 +125,7 @@ class Charset:
         if lines[-1] == b"":
             lines.pop()
         if not lines:
-            raise InputError(f"The dictionary {path} is empty; it needs one character a line.")
+            raise InputError(f"The dictionary {path} is empty; write one character a line into it.")
         characters = []
         for number, line in enumerate(lines, 1):
             try:
@@ -125,9 +136,14 @@ class Charset:
 
     @classmethod
     def from_labels(cls, texts: Iterable[str], extra: Iterable[str] = (), use_space_char: bool = False) -> Charset:
-        """The characters of `texts` and of `extra`, sorted by code point.
+        """The characters of labels, sorted by code point.
 
-        The ordinary space is left out: it is a class only where `use_space_char` appends it.
+        The ordinary space is left out: it becomes a class only through `use_space_char`.
+
+        Args:
+            texts: the labels.
+            extra: further texts or characters.
+            use_space_char: append the space as the last class.
         """
         characters = set().union(*texts, *extra) - {SPACE}
         return cls._of(sorted(characters), use_space_char)
@@ -138,7 +154,7 @@ class Charset:
 
     @cached_property
     def _ids(self) -> dict[str, int]:
-        return {character: i for i, character in enumerate(self.characters, 1)}  # a repeated line: the last wins
+        return {character: i for i, character in enumerate(self.characters, 1)}  # the last of repeated lines counts
 
     @property
     def num_classes(self) -> int:
@@ -146,14 +162,20 @@ class Charset:
         return len(self.characters) + 1
 
     def folded(self, text: str) -> str:
-        """A label as this charset can spell it: in lower case where `lower_case` says so."""
+        """A label as it is encoded: in lower case if `lower_case` is set, else unchanged."""
         return text.lower() if self.lower_case else text
 
     def encode(self, text: str) -> list[int]:
-        """The classes of a text's characters, once `folded`.
+        """The classes of the characters of a text, after `folded`.
+
+        Args:
+            text: a label.
+
+        Returns:
+            One class per character.
 
         Raises:
-            InputError: a character is not in the charset; PaddleOCR would drop it silently.
+            InputError: the charset lacks a character; PaddleOCR would drop it silently.
         """
         try:
             return [self._ids[character] for character in self.folded(text)]
@@ -161,36 +183,45 @@ class Charset:
             name = f"{error.args[0]!r} (U+{ord(error.args[0]):04X})"
             raise InputError(
                 f"The character {name} of the label {text!r} is not in the dictionary of {len(self.characters)} "
-                "characters; add it to the dictionary or leave the line out."
+                "characters; add it to the dictionary or remove the line."
             ) from None
 
     def unknown(self, text: str) -> list[str]:
-        """The characters of a text that the charset lacks, in order, as often as they occur."""
+        """The characters of a text that the charset lacks, in their order, as often as they occur."""
         return [character for character in self.folded(text) if character not in self._ids]
 
     def may_lack(self, characters: Collection[str]) -> bool:
-        """Whether a text of these characters may hold one that the charset lacks; else all such texts can be spelt."""
+        """Whether some text of these characters may hold one that the charset lacks.
+
+        If the answer is no, `encode` accepts every text of these characters.
+
+        Args:
+            characters: those that occur in the texts.
+        """
         folded = set().union(*map(self.folded, characters))
         if self.lower_case and "Σ" in characters:
             folded.add("ς")  # its lower case at the end of a word
         return not folded <= self._ids.keys()
 
     def decode(self, ids: Iterable[int]) -> str:
-        """The text of class numbers; blanks give nothing and repeats are kept (collapsing is CTC's affair).
+        """The text of a sequence of classes, without the blanks. Repeated classes stay; a CTC decoder merges them.
+
+        Args:
+            ids: the classes.
 
         Raises:
-            InputError: a number is no class of this charset.
+            InputError: a number is not a class of this charset.
         """
         ids = list(ids)
         if ids and not 0 <= min(ids) <= max(ids) < self.num_classes:
             raise InputError(
-                f"The network names class {max(ids)} and the dictionary has {self.num_classes} with the blank; "
-                "give the dictionary that the network was trained with."
+                f"The network gives class {max(ids)} and the dictionary has {self.num_classes} classes with the blank; "
+                "use the dictionary that the network was trained with."
             )
         return "".join(self.characters[i - 1] for i in ids if i != BLANK)
 
     def coverage(self, texts: Iterable[str]) -> Coverage:
-        """How many of the lines and of the characters of `texts` this charset can spell."""
+        """Counts the lines and the characters of `texts` that this charset can spell."""
         lines = lines_covered = characters = 0
         missing: Counter[str] = Counter()
         for text in texts:
@@ -203,13 +234,16 @@ class Charset:
         return Coverage(lines, lines_covered, characters, characters - missing.total(), ordered)
 
     def rows_in(self, other: Charset, layout: str = "ctc") -> list[int | None]:
-        """For each class of this charset, the blank first, its class in `other`, or None where `other` lacks it.
+        """The class in `other` of each class of this charset.
 
-        This is how a trained head is sliced to another dictionary: row c of the new matrix is row `rows[c]` of the old.
+        A trained head is sliced to another dictionary by it: row c of the new matrix is row `rows[c]` of the old one.
 
         Args:
             other: the charset that the head was trained on.
-            layout: a key of CLASSES_BEYOND_CTC, whose decoder's classes are meant.
+            layout: a key of CLASSES_BEYOND_CTC: the decoder whose classes are meant.
+
+        Returns:
+            One number per class, the blank first; None for a character that `other` lacks.
         """
         rows = [other._ids.get(character) for character in self.characters]
         if layout == "attention":
@@ -220,7 +254,11 @@ class Charset:
         return [BLANK, *rows]
 
     def write(self, path: str | Path) -> None:
-        """Writes the dictionary: one character a line, UTF-8, LF, without the space that `use_space_char` appends."""
+        """Writes the dictionary file: one character a line, UTF-8, LF, without the space of `use_space_char`.
+
+        Args:
+            path: of the file.
+        """
         lines = self.characters[:-1] if self.use_space_char else self.characters
         write_text(path, "".join(character + "\n" for character in lines))
 
@@ -228,16 +266,16 @@ class Charset:
 def charset_path(name_or_path: str | Path, base: str | Path | None = None) -> Path:
     """Finds a dictionary file.
 
-    An existing path wins, as it is or relative to `base`. Otherwise its name without folder and suffix may be one of
-    `BUNDLED`, so that `ppocr/utils/ppocr_keys_v1.txt` of PaddleOCR's own configs needs no edit. Of a file elsewhere that
-    does not exist, that is said in a warning.
+    A file that exists is taken first, relative to the working directory or to `base`. Otherwise the name without folder
+    and suffix may be a key of `BUNDLED`, so that PaddleOCR's own `ppocr/utils/ppocr_keys_v1.txt` needs no edit. If a
+    bundled file takes the place of a missing file in a folder that is neither PaddleOCR's nor ours, a warning says so.
 
     Args:
         name_or_path: a path or a bundled name.
-        base: the folder that a relative path starts from, usually the config file's.
+        base: the folder that a relative path starts from, usually that of the config file.
 
     Raises:
-        InputError: there is no such file or name.
+        InputError: no such file or name exists.
     """
     path = Path(name_or_path)
     for candidate in (path, Path(base) / path if base is not None else path):
@@ -246,7 +284,7 @@ def charset_path(name_or_path: str | Path, base: str | Path | None = None) -> Pa
     if path.stem in BUNDLED:
         bundled = CHARSETS / BUNDLED[path.stem]
         if path.parent != Path() and not UPSTREAM_FOLDERS & set(path.parts):
-            warnings.warn(f"The dictionary {path} does not exist; {bundled} is taken for it.", stacklevel=2)
+            warnings.warn(f"The dictionary {path} does not exist; {bundled} is used instead.", stacklevel=2)
         return bundled
     raise InputError(
         f"The dictionary {str(name_or_path)!r} is neither a file nor one of the names {', '.join(BUNDLED)}."
@@ -254,22 +292,28 @@ def charset_path(name_or_path: str | Path, base: str | Path | None = None) -> Pa
 
 
 def gb2312_characters(level: int = 1) -> tuple[str, ...]:
-    """The hanzi of GB 2312-80 in its own order, as Python's codec has them.
+    """The hanzi of GB 2312-80 in the order of the standard, from Python's codec.
 
     Args:
-        level: 1 for the 3,755 common ones (rows 16 to 55, by sound), 2 for all 6,763 (to row 87).
+        level: 1 for the 3,755 common ones (rows 16 to 55, ordered by sound), 2 for all 6,763 (to row 87).
+
+    Raises:
+        InputError: another level.
     """
     if level not in (1, 2):
-        raise InputError(f"GB 2312 has the levels 1 and 2, not {level!r}.")
+        raise InputError(f"level={level!r} is not a level of GB 2312; use 1 or 2.")
     codes = ((row + 0xA0, cell + 0xA0) for row in range(16, 56 if level == 1 else 88) for cell in range(1, 95))
     return tuple("".join(bytes(code).decode("gb2312", "ignore") for code in codes))
 
 
 def named_characters(name_or_path: str | Path) -> tuple[str, ...]:
-    """Characters to add to a charset: "gb2312-1" (3,755 hanzi), "gb2312" (6,763), a bundled dictionary or a file's.
+    """Characters to add to a charset.
+
+    Args:
+        name_or_path: "gb2312-1" (3,755 hanzi), "gb2312" (6,763 hanzi), a bundled dictionary's name or a file's path.
 
     Raises:
-        InputError: there is no such name or file.
+        InputError: no such name or file exists.
     """
     if str(name_or_path) in GB2312_LEVELS:
         return gb2312_characters(GB2312_LEVELS[str(name_or_path)])

@@ -1,7 +1,8 @@
-"""Label files to records, each with the place it came from, and the seeded split.
+"""Reads label files as records that know their location, and splits records into training and validation parts.
 
-A fault of the file (no columns, an undecodable byte, mixed encodings) is an `InputError`. A fault of one row (an empty
-label, a tab, one name with two labels) is a `Problem`: the row is reported with its place and left out, never replaced.
+A fault of the file (missing columns, an undecodable byte, mixed encodings) is an `InputError`. A fault of one row (an
+empty label, a tab, one name with two labels) is a `Problem`: the row is reported with its location and left out; no
+other row takes its place.
 """
 
 from __future__ import annotations
@@ -19,13 +20,20 @@ from scenetext.system.files import write_text
 from scenetext.text.encodings import read_text
 from scenetext.text.records import Record, RecordTable, tabbed_table
 
-_CONTINUATION_LINES = 8  # a quoted label may run over so many further lines
-_ROW_START = re.compile(r"""[^",]+\.\w{2,4},""")  # what begins like "17.jpg," is a row of its own
+_CONTINUATION_LINES = 8  # the most further lines that a quoted label may cover
+_ROW_START = re.compile(r"""[^",]+\.\w{2,4},""")  # a line that begins like "17.jpg," is a new row
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One row or image that was left out: where, of which kind, which image, and what is wrong."""
+    """A row or an image that was left out.
+
+    Attributes:
+        place: the location, such as "train_label.csv:17".
+        kind: what is wrong, in a few words that are the same for all rows with this fault.
+        name: the image's name.
+        detail: what is wrong with this row.
+    """
 
     place: str
     kind: str
@@ -35,7 +43,14 @@ class Problem:
 
 @dataclass(slots=True)
 class LabelTable:
-    """The good rows of a label file, its encoding, the rows left out, and how many rows said the same twice."""
+    """A label file that was read.
+
+    Attributes:
+        records: the good rows.
+        encoding: of the file, as `read_text` names it.
+        problems: the rows that were left out.
+        repeated_rows: rows that were left out because an equal row came before.
+    """
 
     records: list[Record]
     encoding: str
@@ -44,7 +59,13 @@ class LabelTable:
 
 
 def read_csv(path: str | Path) -> LabelTable:
-    """Reads labels in the competition's form: comma separated, columns `name` and `value` among others, in any order.
+    """Reads labels in the competition's form: comma separated, with columns `name` and `value` at any position.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Its rows; further columns are ignored.
 
     Raises:
         InputError: the file cannot be read as text, or a column is missing.
@@ -72,7 +93,13 @@ def read_csv(path: str | Path) -> LabelTable:
 
 
 def read_label_table(path: str | Path) -> LabelTable:
-    """Reads a label file of either form, a `.csv` by `read_csv`, any other as PaddleOCR's `name<TAB>text`.
+    """Reads a label file of either form: a `.csv` by `read_csv`, any other file as PaddleOCR's `name<TAB>text`.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Its rows.
 
     Raises:
         InputError: the file cannot be read as text, or no line of it has a tab.
@@ -84,15 +111,21 @@ def read_label_table(path: str | Path) -> LabelTable:
 
 
 def read_label_file(path: str | Path) -> RecordTable:
-    """Reads a PaddleOCR label file whose every line has to be good, as those that `scenetext prepare` writes are.
+    """Reads a PaddleOCR label file in which every line must be good, such as those that `scenetext prepare` writes.
 
-    Names may repeat: repeating lines is how such files weight them.
+    Names may repeat: such files give a line more weight by repeating it.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Its rows, those of blank lines left out.
 
     Raises:
         InputError: the file cannot be read as text, or a line has no tab, more than one, or no label.
     """
     path = Path(path)
-    firsts: dict[str, Problem] = {}  # of each kind, the first: a large file may hold millions
+    firsts: dict[str, Problem] = {}  # the first problem of each kind, because a large file may hold millions
 
     def is_good(line: str, number: int) -> bool:
         row = _tabbed_row(line, f"{path.name}:{number}")
@@ -110,26 +143,31 @@ def read_label_file(path: str | Path) -> RecordTable:
 
 
 def write_label_file(path: str | Path, records: Iterable[Record]) -> None:
-    """Writes records as PaddleOCR's `name<TAB>text` lines, UTF-8, LF."""
+    """Writes records as PaddleOCR's `name<TAB>text` lines in UTF-8 with LF.
+
+    Args:
+        path: the file.
+        records: their names and texts are written.
+    """
     write_text(path, "".join(f"{record.name}\t{record.text}\n" for record in records))
 
 
 def split(
     records: Sequence[Record], val: float | int, seed: int, images: Mapping[str, str] | None = None
 ) -> tuple[list[Record], list[Record]]:
-    """Draws the validation part so that it looks like the rest.
+    """Draws a validation part with the same distribution of lengths and texts as the training part.
 
-    The lines are ordered by length, equal texts side by side and everything else at random, and every n-th is taken
-    from a random start (systematic sampling). So each range of lengths gives its share to within one line, and a text
-    that occurs often gives its share too: neither kept on one side, which would bias the classes, nor left to chance.
-    Whoever wants to know how much of the validation part can be had by heart finds the number of its texts that also
-    occur in the training part in `prepare`'s report.
+    The lines are ordered by length, with equal texts side by side and everything else at random, and every n-th line is
+    taken from a random start (systematic sampling). So each range of lengths contributes in proportion, to within one
+    line, and so does each frequent text: it neither stays on one side, which would bias the classes, nor depends on
+    chance. `prepare` reports how many texts of the validation part also occur in the training part, which a network can
+    memorise.
 
     Args:
         records: the lines.
-        val: below 1 the share that is drawn, from 1 on the number of lines; 0 draws none.
+        val: below 1 the fraction that is drawn, from 1 on the number of lines; 0 draws none.
         seed: of the drawing.
-        images: for each name a key of its picture; lines with equal pictures stay on one side and count as one.
+        images: a key of the image for each name; lines with equal keys stay on one side and count as one.
 
     Returns:
         The training and the validation records, each in the order of `records`.
@@ -138,7 +176,7 @@ def split(
         InputError: `val` is negative, a fraction above 1, or leaves no line to train on.
     """
     if val < 0 or (val >= 1 and val != int(val)):
-        raise InputError(f"val={val} is neither a share from 0 to below 1 nor a whole number of lines.")
+        raise InputError(f"val={val} is neither a fraction from 0 to below 1 nor a whole number of lines.")
     groups: dict[str, list[Record]] = {}
     for record in records:
         groups.setdefault(images[record.name] if images else f"{record.name}\n{record.place}", []).append(record)
@@ -158,13 +196,13 @@ def split(
 
 
 def _lines(text: str) -> list[str]:
-    """The lines of a text by LF, CR LF or CR only: U+2028 and the like belong to labels."""
+    """The lines of a text; only LF, CR LF and CR end a line, because U+2028 and others belong to labels."""
     lines = re.split(r"\r\n|\n|\r", text)
     return lines if lines[-1] else lines[:-1]
 
 
 def _csv_rows(lines: list[str], file_name: str, problems: list[Problem]) -> Iterable[tuple[str, list[str]]]:
-    """Yields (place, fields) for each row; rows whose quotes do not balance are reported, and the next ones kept."""
+    """Yields (location, fields) of each row; a row whose quotes do not balance is reported and ends with its line."""
     at = 0
     while at < len(lines):
         place, line, at = f"{file_name}:{at + 1}", lines[at], at + 1
@@ -194,7 +232,7 @@ def _quoted_row(line: str) -> list[str] | None:
 
 
 def _read_utf8(path: Path) -> bytes:
-    return read_text(path, prefer="utf-8")[0].encode("utf-8")  # the text, the larger of the two, is not kept
+    return read_text(path, prefer="utf-8")[0].encode("utf-8")  # bytes, because a str takes more memory
 
 
 def _read_tabbed(path: Path) -> LabelTable:
@@ -212,7 +250,7 @@ def _no_label_file(path: Path, first: Problem) -> InputError:
 
 
 def _tabbed_row(line: str, place: str) -> Record | Problem | None:
-    """What a line of a label file says; None where it is blank."""
+    """The record of a line, or what is wrong with it; None for a blank line."""
     if not line.strip():
         return None
     name, tab, label = line.partition("\t")
@@ -247,7 +285,14 @@ def _add(table: LabelTable, row: Record | Problem | None) -> None:
 
 
 def without_repeats(table: LabelTable) -> LabelTable:
-    """Keeps one of several rows that say the same, and none of several that give one name different labels."""
+    """Removes repeated rows, and all rows of a name that has different labels.
+
+    Args:
+        table: rows; it is changed in place.
+
+    Returns:
+        The same table.
+    """
     by_name: dict[str, list[Record]] = {}
     for record in table.records:
         by_name.setdefault(record.name, []).append(record)
@@ -257,8 +302,8 @@ def without_repeats(table: LabelTable) -> LabelTable:
             records.append(same[0])
             table.repeated_rows += len(same) - 1
             continue
-        said = ", ".join(f"{record.text!r} ({record.place})" for record in same)
-        detail = f"{name} has different labels: {said}"
+        labels = ", ".join(f"{record.text!r} ({record.place})" for record in same)
+        detail = f"{name} has different labels: {labels}"
         table.problems.extend(Problem(record.place, "name twice", name, detail) for record in same)
     table.records = records
     return table

@@ -1,4 +1,4 @@
-"""The order in which people count file names: 2.jpg before 10.jpg."""
+"""Natural order of file names, in which 2.jpg stands before 10.jpg."""
 
 from __future__ import annotations
 
@@ -24,7 +24,11 @@ def natural_key(name: str) -> str:
 
 
 def natural_order(names: Iterable[str]) -> list[str]:
-    """The names in natural order."""
+    """Sorts names in natural order.
+
+    Args:
+        names: file names.
+    """
     return sorted(names, key=natural_key)
 
 

@@ -1,7 +1,7 @@
-"""Ways to write the same label: full or half width, case, white space, traditional or simplified characters.
+"""Normalisation of labels: full or half width, case, white space, traditional or simplified characters.
 
-The competition's labels mix them in neighbouring rows, so each choice changes both the number of classes and what a
-network is asked to tell apart. Every choice is named and off by default.
+The competition's labels mix these forms in neighbouring rows, so each choice changes the number of classes and the
+characters that a network must distinguish. Every choice is named and off by default.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import unicodedata
 from functools import cache
 from typing import Any
 
-from scenetext.errors import InputError
+from scenetext.errors import InputError, nearest_hint
 
 CHOICES = {
     "width": ("keep", "half"),
@@ -19,7 +19,7 @@ CHOICES = {
     "spaces": ("keep", "single", "remove"),
     "traditional": ("keep", "simplified"),
 }
-"""What `normalise` can be told, the default first."""
+"""The choices of `normalise` and the values of each, the default first."""
 
 _HALF_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}  # the full-width forms of ASCII ! to ~
 _WHITE_SPACE = re.compile(r"\s+")  # U+3000 included
@@ -32,16 +32,16 @@ def normalise(
 
     Args:
         text: the label.
-        width: "half" turns full-width letters, digits and punctuation (U+FF01 to U+FF5E) into ASCII; U+3000 is a space
-            and `spaces` decides on it.
+        width: "half" turns full-width letters, digits and punctuation (U+FF01 to U+FF5E) into ASCII. U+3000 is white
+            space, which only `spaces` changes.
         case: "lower" or "upper".
         spaces: "single" makes each run of white space, U+3000 included, one ordinary space and trims the ends; "remove"
-            takes white space out.
+            removes white space.
         traditional: "simplified" turns traditional characters into simplified ones, phrase by phrase, with OpenCC's
             tables (package opencc-python-reimplemented).
 
     Raises:
-        InputError: a choice that does not exist.
+        InputError: a choice has a value that does not exist.
     """
     check_choices(width=width, case=case, spaces=spaces, traditional=traditional)
     if width == "half":
@@ -56,15 +56,22 @@ def normalise(
 
 
 def normalise_for_score(text: str) -> str:
-    """The form that the normalised line accuracy compares: NFKC, white space removed, lower case."""
+    """The form of a text that the normalised line accuracy compares: NFKC, without white space, in lower case."""
     return _WHITE_SPACE.sub("", unicodedata.normalize("NFKC", text)).lower()
 
 
 def check_choices(**choices: str) -> None:
-    """Raises InputError for a choice or a value that `CHOICES` lacks."""
+    """Checks arguments of `normalise`.
+
+    Args:
+        choices: values by the name of the choice.
+
+    Raises:
+        InputError: `CHOICES` lacks a name or a value.
+    """
     for name, value in choices.items():
         if name not in CHOICES:
-            raise InputError(f"There is no normalisation {name!r}; there are {', '.join(CHOICES)}.")
+            raise InputError(f"The normalisation {name!r} does not exist; {nearest_hint(name, CHOICES)}.")
         if value not in CHOICES[name]:
             raise InputError(f"The normalisation {name} can be {', '.join(CHOICES[name])}, not {value!r}.")
 

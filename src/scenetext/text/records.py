@@ -1,7 +1,7 @@
-"""Millions of labelled lines in little memory: the bytes of their files, and where names and texts stand in them.
+"""Millions of labelled lines in little memory: the bytes of their files, and the offsets of names and texts in them.
 
-A list of a million `Record`s takes half a gigabyte. A `RecordTable` keeps the bytes once, 32 bytes of offsets a record,
-and makes a `Record` when it is asked for one.
+A list of a million `Record`s takes half a gigabyte. A `RecordTable` keeps the bytes once and 32 bytes of offsets per
+record, and makes a `Record` on demand.
 """
 
 from __future__ import annotations
@@ -18,20 +18,26 @@ import numpy as np
 _ROW = np.dtype(
     [("part", "u4"), ("line", "u4"), ("name_at", "u8"), ("name_size", "u4"), ("text_at", "u8"), ("text_size", "u4")]
 )
-"""The part's index, the number of the line in it from 1, and in bytes of it where name and text start and how long."""
+"""The index of the part, the number of the line in it from 1, and the offsets and sizes of name and text in bytes."""
 
-_BLOCK_BYTES = 1 << 22  # so many bytes are scanned at once: arrays of positions take several times as much
-_BLOCK_RECORDS = 1 << 13  # so many texts are gathered at once
+_BLOCK_BYTES = 1 << 22  # scanned at once: the arrays of positions take several times as much memory
+_BLOCK_RECORDS = 1 << 13  # records whose texts are gathered at once
 
 _LF, _TAB, _DELETE = 0x0A, 0x09, 0x7F
 _C1_LEAD, _C1_END = 0xC2, 0xA0  # the control characters U+0080 to U+009F are C2 80 to C2 9F
 _WHITE_STARTS = np.array([0xC285, 0xC2A0, 0xE19A, 0xE280, 0xE281, 0xE380], np.uint16)
-"""The first two bytes of all white space beyond ASCII; other characters begin so, too."""
+"""The first two bytes of all white space beyond ASCII; some other characters begin with them, too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One labelled line: the image's name, its text, and where the label stands ("train_label.csv:17")."""
+    """One labelled line.
+
+    Attributes:
+        name: of the image.
+        text: of the label.
+        place: the location of the label, such as "train_label.csv:17".
+    """
 
     name: str
     text: str
@@ -39,11 +45,11 @@ class Record:
 
 
 class Part(NamedTuple):
-    """What some records of a table share.
+    """The bytes of some records of a table.
 
     Attributes:
         data: UTF-8 that holds their names and texts.
-        place: a record's name and its number to the place that messages name.
+        place: gives the location of a record, for messages, from its name and the number of its line.
     """
 
     data: bytes | bytearray
@@ -51,11 +57,11 @@ class Part(NamedTuple):
 
 
 class RecordTable(Sequence[Record]):
-    """Records in order, each made when asked for; slices and `take` share the bytes.
+    """A sequence of records, each made on demand; slices and `take` share the bytes.
 
     Args:
         parts: the bytes.
-        rows: (N,) of `_ROW`, where the records stand in them.
+        rows: (N,) of `_ROW`, the offsets of the records in them.
     """
 
     def __init__(self, parts: tuple[Part, ...], rows: np.ndarray):
@@ -64,7 +70,12 @@ class RecordTable(Sequence[Record]):
 
     @classmethod
     def of_pairs(cls, pairs: Iterable[tuple[str, str]], place: Callable[[str, int], str]) -> RecordTable:
-        """Takes names and texts in; `place` gets the name and the number from 1."""
+        """Builds a table from names and texts.
+
+        Args:
+            pairs: (name, text) of each record.
+            place: gives the location of a record from its name and its number, from 1.
+        """
         data, sizes = bytearray(), array("I")
         for pair in pairs:
             for piece in pair:
@@ -81,7 +92,7 @@ class RecordTable(Sequence[Record]):
 
     @classmethod
     def of(cls, records: Sequence[Record]) -> RecordTable:
-        """The same records as a table; a table stays what it is."""
+        """The same records as a table; a table is returned unchanged."""
         if isinstance(records, RecordTable):
             return records
         places = [record.place for record in records]
@@ -102,7 +113,11 @@ class RecordTable(Sequence[Record]):
         return cls(tuple(parts), rows)
 
     def take(self, indices: Sequence[int] | np.ndarray) -> RecordTable:
-        """The records of these numbers, (n,) integers from 0, in this order."""
+        """The records at some indices, in the order of the indices.
+
+        Args:
+            indices: (n,) integers from 0.
+        """
         return RecordTable(self._parts, self._rows[np.asarray(indices, np.intp)])
 
     def text(self, index: int) -> str:
@@ -127,7 +142,7 @@ class RecordTable(Sequence[Record]):
         return self._parts[part].data[at : at + size].decode("utf-8")
 
     def characters(self) -> set[str]:
-        """The characters that occur in the texts."""
+        """The set of characters that occur in the texts."""
         occurs = np.zeros(sys.maxunicode + 1, bool)
         for _, encoded, _ in self._blocks("text"):
             codes = encoded.tobytes().decode("utf-8").encode("utf-32-le")
@@ -138,13 +153,13 @@ class RecordTable(Sequence[Record]):
         """(N,) int64: the number of characters of every text."""
         lengths = np.empty(len(self), np.int64)
         for indices, encoded, ends in self._blocks("text"):
-            starts_character = (encoded & 0xC0) != 0x80  # all others go on with one
+            starts_character = (encoded & 0xC0) != 0x80  # all other bytes continue a character
             counted = np.concatenate([[0], np.cumsum(starts_character)])
             lengths[indices] = np.diff(counted[ends], prepend=0)
         return lengths
 
     def digest(self) -> bytes:
-        """A hash of all names and texts in their order, wherever they stand."""
+        """The SHA-256 of all names and texts in their order; locations do not enter it."""
         seen = hashlib.sha256()
         for column in ("name", "text"):
             for _, encoded, ends in self._blocks(column):
@@ -161,7 +176,7 @@ class RecordTable(Sequence[Record]):
     @overload
     def __getitem__(self, index: slice) -> RecordTable: ...
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int | slice) -> Record | RecordTable:
         if isinstance(index, slice):
             return RecordTable(self._parts, self._rows[index])
         return self._record(self._rows[index].item())
@@ -193,10 +208,13 @@ class RecordTable(Sequence[Record]):
             yield from self._rows[at : at + _BLOCK_RECORDS].tolist()
 
     def _blocks(self, column: str) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Yields numbers of records (n,), the bytes of their texts or names on end, and (n,) where each ends in them.
+        """Yields blocks of n records: their indices, the bytes of one column without gaps, and the ends in these bytes.
 
         Args:
             column: "text" or "name".
+
+        Yields:
+            (n,) integers, (size,) uint8 and (n,) int64.
         """
         for at in range(0, len(self), _BLOCK_RECORDS):
             rows = self._rows[at : at + _BLOCK_RECORDS]
@@ -209,7 +227,7 @@ class RecordTable(Sequence[Record]):
 
 
 class _Names(Sequence[str]):
-    """The names of a table, each made when asked for."""
+    """The names of a table, each made on demand."""
 
     def __init__(self, table: RecordTable):
         self._table = table
@@ -226,16 +244,16 @@ class _Names(Sequence[str]):
 
 
 def tabbed_table(data: bytes, place: Callable[[str, int], str], is_good: Callable[[str, int], bool]) -> RecordTable:
-    """Records of `name<TAB>text` lines, where nearly all lines are plainly good and no Python runs on them.
+    """The records of `name<TAB>text` lines; most lines are plainly good, and no Python code runs for them.
 
-    Plainly good is a line with one tab, a name before and a text behind it that begin with no white space, no white
-    space at the name's end, and no control characters.
+    A line is plainly good if it has one tab, a name before and a text after it that do not begin with white space, no
+    white space at the end of the name, and no control characters.
 
     Args:
         data: UTF-8; lines end with LF, CR LF or CR.
         place: see Part.
-        is_good: asked with each other line that is not empty, and its number from 1, whether it is a record; its name
-            is then what stands before the first tab, stripped, and its text all that stands behind it.
+        is_good: decides on each other line that is not empty, from the line and its number from 1. The name of a good
+            line is what stands before the first tab, stripped, and its text is all that stands after it.
     """
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
@@ -244,7 +262,7 @@ def tabbed_table(data: bytes, place: Callable[[str, int], str], is_good: Callabl
     while at < len(data):
         end = data.find(b"\n", at + _BLOCK_BYTES) + 1 or len(data)
         block = _Block(data, at, end)
-        block.look_closely(line + 1, is_good)
+        block.decide_doubtful(line + 1, is_good)
         found = rows[filled : filled + np.count_nonzero(block.kept)]
         found["line"] = np.flatnonzero(block.kept) + (line + 1)
         for name, values in block.columns.items():
@@ -254,11 +272,11 @@ def tabbed_table(data: bytes, place: Callable[[str, int], str], is_good: Callabl
 
 
 class _Block:
-    """Whole lines of a label file: which of them are records, and where these stand.
+    """Whole lines of a label file: which of them are records, and their offsets.
 
     Attributes:
-        kept: (n,) bool, one for each line: whether it is a record.
-        columns: (n,) int64 each, the positions and sizes of `_ROW` in bytes of the file; of no meaning where not kept.
+        kept: (n,) bool, for each line whether it is a record.
+        columns: (n,) int64 each, the offsets and sizes of `_ROW` in bytes of the file; meaningless for other lines.
     """
 
     def __init__(self, data: bytes, at: int, end: int):
@@ -270,7 +288,7 @@ class _Block:
             ends = np.append(ends, len(block))
         starts = np.concatenate([[0], ends[:-1] + 1])
         tabs = np.append(low[block[low] == _TAB], len(block) + 1)  # one beyond all lines, for lines without a tab
-        tabs_until = np.searchsorted(tabs, ends)  # and so the last tab before each line's end is the one before
+        tabs_until = np.searchsorted(tabs, ends)  # tabs before each line's end, the last of which is at this index - 1
         tab = tabs[tabs_until - 1]
 
         doubtful = np.diff(tabs_until, prepend=0) != 1
@@ -280,7 +298,7 @@ class _Block:
         doubtful[one] = (
             (starts[one] == tab[one])
             | (before_tab <= 0x20)
-            | (before_tab >= 0x80)  # may be white space's last byte; names hardly ever end beyond ASCII
+            | (before_tab >= 0x80)  # may be the last byte of white space; names rarely end beyond ASCII
             | _may_be_white(block, starts[one])
             | (tab[one] + 1 == ends[one])
             | _may_be_white(block, tab[one] + 1)
@@ -292,8 +310,8 @@ class _Block:
             "name_at": starts + at, "name_size": tab - starts, "text_at": tab + (at + 1), "text_size": ends - tab - 1,
         }  # fmt: skip
 
-    def look_closely(self, first_line: int, is_good: Callable[[str, int], bool]) -> None:
-        """Decides on the lines that are not plainly good; `first_line` is the number of the block's first."""
+    def decide_doubtful(self, first_line: int, is_good: Callable[[str, int], bool]) -> None:
+        """Decides on the lines that are not plainly good; `first_line` is the number of the block's first line."""
         for index in self._doubtful.tolist():
             start, end = self._at + int(self._starts[index]), self._at + int(self._ends[index])
             line = self._data[start:end].decode("utf-8")
@@ -309,14 +327,14 @@ class _Block:
 
 
 def _control_characters(block: np.ndarray, low: np.ndarray) -> np.ndarray:
-    """Positions of all characters of category Cc but LF and tab; `low` has those of all bytes below 0x20."""
+    """Positions of all characters of category Cc but LF and tab; `low` holds the positions of bytes below 0x20."""
     leads = np.flatnonzero(block == _C1_LEAD)  # never the last byte of a text in UTF-8
     c0 = low[(block[low] != _LF) & (block[low] != _TAB)]
     return np.concatenate([c0, np.flatnonzero(block == _DELETE), leads[block[leads + 1] < _C1_END]])
 
 
 def _may_be_white(block: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Whether the characters at these positions may be white space; all white space is found, and some others."""
+    """Whether the characters at these positions may be white space: true for all white space and some others."""
     first = np.take(block, at, mode="clip")
     second = np.take(block, at + 1, mode="clip")
     return (first <= 0x20) | np.isin(first.astype(np.uint16) << 8 | second, _WHITE_STARTS)

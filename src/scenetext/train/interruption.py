@@ -1,4 +1,4 @@
-"""Ctrl-C that waits for the step under way."""
+"""Ctrl-C that waits for the end of the step under way."""
 
 from __future__ import annotations
 
@@ -6,28 +6,32 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
 
 
-class Interruption:
-    """`requested` turns true when the user presses Ctrl-C (or a notebook's stop button) inside `watch`."""
+@dataclass
+class Interrupt:
+    """Whether the user has pressed Ctrl-C (or a notebook's stop button)."""
 
-    def __init__(self) -> None:
-        self.requested = False
+    requested: bool = False
 
-    @contextmanager
-    def watch(self) -> Iterator[Interruption]:
-        """Catches the first SIGINT; a second one interrupts at once, as Python does by itself."""
-        if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
-            yield self
-            return
-        former = signal.getsignal(signal.SIGINT)
 
-        def note(_number, _frame) -> None:
-            self.requested = True
-            signal.signal(signal.SIGINT, former)
+@contextmanager
+def deferred_interrupt() -> Iterator[Interrupt]:
+    """Notes the first SIGINT inside the block instead of raising KeyboardInterrupt; a second one raises at once."""
+    interrupt = Interrupt()
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
+        yield interrupt
+        return
+    former = signal.getsignal(signal.SIGINT)
 
-        signal.signal(signal.SIGINT, note)
-        try:
-            yield self
-        finally:
-            signal.signal(signal.SIGINT, former)
+    def note(_number: int, _frame: FrameType | None) -> None:
+        interrupt.requested = True
+        signal.signal(signal.SIGINT, former)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield interrupt
+    finally:
+        signal.signal(signal.SIGINT, former)

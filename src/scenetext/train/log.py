@@ -5,105 +5,82 @@ from __future__ import annotations
 import json
 import logging
 import math
+import time
 from collections import deque
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from statistics import median
-from typing import Any
+from types import TracebackType
+from typing import Self, TypeVar
 
 import numpy as np
 from tqdm.auto import tqdm
 
+from scenetext.config import Config
+from scenetext.data.dataset import Lines
 from scenetext.data.transforms import to_canvas
+from scenetext.evaluate.metrics import Scores
+from scenetext.train import parallel
+from scenetext.train.state import TrainingState
+
+PICTURES_SHOWN = 8
+TIMING = ("lines", "seconds", "reader_seconds")  # of a step; history.jsonl has the rates computed from them
+
+Item = TypeVar("Item")
 
 
 class TrainingLog:
-    """Collects the figures of a training; values shown are medians over the last `window` steps.
+    """Collects the metrics of a training; the values shown are medians over the last `Global.log_smooth_window` steps.
+
+    Only the first of several processes shows and writes anything. The log is a context manager, which ends the bar and
+    closes the files.
 
     Args:
-        folder: the run's folder; None (on all processes but the first) writes nothing.
+        folder: the run's folder.
+        config: the configuration.
         total_steps: of the whole training.
-        first_step: where a resumed training starts.
-        window: steps over which shown values are smoothed.
-        visualdl: also write curves to `folder`/vdl.
+        state: how far training has come; every row says so.
         progress: show the bar.
     """
 
-    def __init__(
-        self, folder: Path | None, total_steps: int, first_step: int, window: int, visualdl: bool, progress: bool
-    ):
+    def __init__(self, folder: Path, config: Config, total_steps: int, state: TrainingState, progress: bool):
         self.folder = folder
+        self.state = state
+        self.writes = parallel.is_first()
+        self.epochs = config.Global.epoch_num
+        self.steps_between_rows = config.Global.print_batch_step
+        self.window = config.Global.log_smooth_window
+        self.recent: dict[str, deque[float]] = {}
+        self.asked_s = self.got_s = 0.0  # when the loop asked for the batch under way, and when it got it
+        self.steps = 0  # of this call
+        self.lines_after_first, self.seconds_after_first = 0, 0.0
         self.bar = tqdm(
-            total=total_steps, initial=first_step, unit="step", desc="train", disable=not progress or folder is None
+            total=total_steps,
+            initial=state.global_step,
+            unit="step",
+            desc="train",
+            disable=not (progress and self.writes),
         )
-        self.recent: dict[str, deque] = {}
-        self.window = window
         self.writer = None
-        self.logger = logging.getLogger("scenetext.train.trainer")
+        self.logger = logging.getLogger(__name__)
         self.handler = None
-        if folder is not None:
+        if self.writes:
             self.logger.setLevel(logging.INFO)
             self.logger.propagate = False
             self.handler = logging.FileHandler(folder / "train.log", encoding="utf-8")
             self.handler.setFormatter(logging.Formatter("[%(asctime)s] %(message)s", "%Y/%m/%d %H:%M:%S"))
             self.logger.addHandler(self.handler)
-            if visualdl:
+            if config.Global.use_visualdl:
                 from visualdl import LogWriter
 
                 self.writer = LogWriter(logdir=str(folder / "vdl"))
 
-    def step(self, **values: float) -> None:
-        """Takes one step's figures and moves the bar."""
-        for name, value in values.items():
-            self.recent.setdefault(name, deque(maxlen=self.window)).append(value)
-        self.bar.update(1)
-        smooth = self.smoothed()
-        shown = {"loss": f"{smooth['loss']:.3f}", "lr": f"{smooth['lr']:.1e}"}
-        shown["lines/s"] = f"{self.lines_per_second():.0f}"
-        shown["reader"] = f"{self.reader_share():.0%}"
-        self.bar.set_postfix(shown, refresh=False)
+    def __enter__(self) -> Self:
+        return self
 
-    def smoothed(self) -> dict[str, float]:
-        """Median of every figure over the window; the losses of steps left out may be no numbers and do not count."""
-        finite = {name: [value for value in values if math.isfinite(value)] for name, values in self.recent.items()}
-        return {name: median(values or [math.nan]) for name, values in finite.items()}
-
-    def lines_per_second(self) -> float:
-        """Lines over seconds, both summed over the window."""
-        return sum(self.recent["lines"]) / max(1e-9, sum(self.recent["seconds"]))
-
-    def reader_share(self) -> float:
-        """Share of the time that was spent waiting for a batch."""
-        return sum(self.recent["reader_seconds"]) / max(1e-9, sum(self.recent["seconds"]))
-
-    def write(self, kind: str, step: int, **values: Any) -> None:
-        """Appends a row to history.jsonl and train.log and points to the curves named `kind`/..."""
-        if self.folder is None:
-            return
-        with open(self.folder / "history.jsonl", "a", encoding="utf-8") as file:
-            file.write(json.dumps({"kind": kind, "step": step, **values}) + "\n")
-        self.logger.info("%s step %d: %s", kind, step, ", ".join(f"{k} {_short(v)}" for k, v in values.items()))
-        if self.writer is not None:
-            for name, value in values.items():
-                if isinstance(value, (int, float)):
-                    self.writer.add_scalar(f"{kind}/{name}", value, step)
-
-    def say(self, text: str) -> None:
-        """Prints a line above the bar and keeps it in train.log."""
-        if self.folder is not None:
-            self.bar.write(text)
-            self.logger.info(text)
-
-    def pictures(self, images: list[np.ndarray], step: int) -> None:
-        """Shows training pictures, as the network gets them, in VisualDL; (H, w, 3) uint8 BGR each."""
-        if self.writer is None:
-            return
-        width = max(image.shape[1] for image in images)
-        rows = (to_canvas(images, width).transpose(0, 2, 3, 1) * 0.5 + 0.5) * 255
-        sheet = np.concatenate(list(rows.astype(np.uint8)), axis=0)[:, :, ::-1]
-        self.writer.add_image("train/pictures", np.ascontiguousarray(sheet), step)
-
-    def close(self) -> None:
-        """Ends the bar and closes the files."""
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.bar.close()
         if self.writer is not None:
             self.writer.close()
@@ -111,6 +88,103 @@ class TrainingLog:
             self.logger.removeHandler(self.handler)
             self.handler.close()
 
+    def timed(self, batches: Iterable[Item]) -> Iterator[Item]:
+        """Yields batches and measures how long each one is waited for; `step` ends the measurement of its step."""
+        self.asked_s = time.perf_counter()
+        for batch in batches:
+            self.got_s = time.perf_counter()
+            yield batch
+            self.asked_s = time.perf_counter()
 
-def _short(value: Any) -> str:
+    def step(self, lines: int, **metrics: float) -> None:
+        """Takes the metrics of the step just trained, moves the bar and writes a row when one is due.
+
+        Args:
+            lines: of the whole batch.
+            metrics: by name; "loss" and "lr" must be among them.
+        """
+        seconds = time.perf_counter() - self.asked_s
+        timing = dict(zip(TIMING, (lines, seconds, self.got_s - self.asked_s), strict=True))
+        for name, value in (metrics | timing).items():
+            self.recent.setdefault(name, deque(maxlen=self.window)).append(value)
+        if self.steps:
+            self.lines_after_first += lines
+            self.seconds_after_first += seconds
+        self.steps += 1
+        self.bar.update(1)
+        smooth = self.smoothed()
+        shown = {"loss": f"{smooth['loss']:.3f}", "lr": f"{smooth['lr']:.1e}"}
+        shown["lines/s"] = f"{self.lines_per_second():.0f}"
+        shown["reader"] = f"{self.reader_share():.0%}"
+        self.bar.set_postfix(shown, refresh=False)
+        if self.state.global_step % self.steps_between_rows == 0:
+            written = {name: value for name, value in smooth.items() if name not in TIMING}
+            speed = {"lines_per_second": self.lines_per_second(), "reader_share": self.reader_share()}
+            self._write("train", epoch=self.state.epoch + 1, **written, **speed)
+
+    def evaluation(self, scores: Scores, better: bool, seconds: float) -> None:
+        """Writes and says the scores of an evaluation.
+
+        Args:
+            scores: on the Eval section.
+            better: whether no evaluation before was better.
+            seconds: that the evaluation took.
+        """
+        epoch = self.state.epoch + 1
+        values = {name: getattr(scores, name).value for name in ("raw", "normalised", "one_minus_ned")}
+        self._write("eval", epoch=epoch, **values, best=self.state.best, seconds=seconds)
+        self.say(
+            f"epoch {epoch}/{self.epochs} step {self.state.global_step}: raw {scores.raw.value:.4f} "
+            f"normalised {scores.normalised.value:.4f} 1-NED {scores.one_minus_ned.value:.4f} "
+            f"loss {self.smoothed()['loss']:.3f} {self.lines_per_second():.1f} lines/s{' (best)' if better else ''}"
+        )
+
+    def say(self, *texts: str) -> None:
+        """Prints lines above the bar and keeps them in train.log."""
+        if self.writes:
+            for text in texts:
+                self.bar.write(text)
+                self.logger.info(text)
+
+    def pictures(self, lines: Lines) -> None:
+        """Shows the first training pictures in VisualDL, as the network gets them."""
+        if self.writer is None:
+            return
+        images = [lines.load(i, self.state.epoch)[0] for i in range(min(PICTURES_SHOWN, len(lines)))]
+        width_px = max(image.shape[1] for image in images)
+        rows = (to_canvas(images, width_px).transpose(0, 2, 3, 1) * 0.5 + 0.5) * 255  # (B, H, W, 3)
+        sheet = np.concatenate(list(rows.astype(np.uint8)), axis=0)[:, :, ::-1]
+        self.writer.add_image("train/pictures", np.ascontiguousarray(sheet), self.state.global_step)
+
+    def smoothed(self) -> dict[str, float]:
+        """The median of every metric over the window; losses that are not finite (of steps left out) do not count."""
+        finite = {name: [value for value in values if math.isfinite(value)] for name, values in self.recent.items()}
+        return {name: median(values or [math.nan]) for name, values in finite.items()}
+
+    def lines_per_second(self) -> float:
+        """Lines over seconds, both summed over the window."""
+        return sum(self.recent["lines"]) / max(1e-9, sum(self.recent["seconds"]))
+
+    def lines_per_second_after_first(self) -> float:
+        """Lines over seconds, both summed over all steps of this call except its first; nan when there is no other."""
+        return self.lines_after_first / self.seconds_after_first if self.seconds_after_first else math.nan
+
+    def reader_share(self) -> float:
+        """The ratio of the time that was spent waiting for batches, in [0, 1]."""
+        return sum(self.recent["reader_seconds"]) / max(1e-9, sum(self.recent["seconds"]))
+
+    def _write(self, kind: str, **values: float) -> None:
+        """Appends a row to history.jsonl and train.log, and points to the curves named `kind`/..."""
+        if not self.writes:
+            return
+        step = self.state.global_step
+        with open(self.folder / "history.jsonl", "a", encoding="utf-8") as file:
+            file.write(json.dumps({"kind": kind, "step": step, **values}) + "\n")
+        self.logger.info("%s step %d: %s", kind, step, ", ".join(f"{k} {_short(v)}" for k, v in values.items()))
+        if self.writer is not None:
+            for name, value in values.items():
+                self.writer.add_scalar(f"{kind}/{name}", value, step)
+
+
+def _short(value: float) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,48 +1,50 @@
-"""What a training starts from: Global.pretrained_model, and for a distillation its networks' own weights."""
+"""The weights that a training starts from: Global.pretrained_model, and for a distillation each network's own."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from scenetext.config import setting
+from scenetext.config import Config
 from scenetext.errors import InputError
 from scenetext.models.distillation import DistillationModel
 from scenetext.models.recognition_model import RecognitionModel
+from scenetext.train.weight_interpolation import WeightInterpolation
 from scenetext.weights.loading import load_weights
 
 
-def load_pretrained(config: Mapping[str, Any], model: RecognitionModel | DistillationModel) -> tuple[list[str], float]:
-    """Loads the weights that the config names, unless a checkpoint (Global.checkpoints) will take their place.
+def load_pretrained(
+    config: Config, model: RecognitionModel | DistillationModel
+) -> tuple[list[str], WeightInterpolation]:
+    """Loads the weights that the config names, unless a checkpoint (Global.checkpoints) will replace them.
 
-    Global.pretrained_model is loaded all the same where training ends in a blend of it and the trained weights.
+    Global.pretrained_model is loaded even then if Global.weight_interpolation mixes it with the finetuned weights.
 
     Returns:
-        What became of the weights, to be shown; and the trained weights' share of that blend, 1 without one.
+        Reports of the weights loaded, for the user; and the interpolation with the loaded weights, which changes
+        nothing when the config asks for none.
 
     Raises:
-        InputError: weights that do not fit, or a frozen network of a distillation that would teach noise.
+        InputError: weights that do not fit, or a frozen network of a distillation that lacks some of its weights.
     """
-    checkpoint = setting(config, "Global.checkpoints")
-    source = setting(config, "Global.pretrained_model")
-    share = setting(config, "Global.weight_interpolation") if source else 1.0
+    checkpoint = config.Global.checkpoints
+    source = config.Global.pretrained_model
+    alpha = config.Global.weight_interpolation if source else 1.0
     notes = []
-    untrained = set() if checkpoint else set(getattr(model, "frozen", ()))
+    incomplete = set() if checkpoint else set(getattr(model, "frozen", ()))
     if not checkpoint:
         for name, path in getattr(model, "pretrained", {}).items():
             report = load_weights(getattr(model, name), path)
             notes.append(f"{name}: {report}")
             if not report.missing:
-                untrained.discard(name)
-    if source and (share < 1.0 or not checkpoint):
+                incomplete.discard(name)
+    if source and (alpha < 1.0 or not checkpoint):
         report = load_weights(model, source)
         notes.append(str(report))
-        untrained &= {key.partition(".")[0] for key in report.missing}
-    if untrained:
-        name = min(untrained)
-        said = "".join(f"\n{note}" for note in notes)
+        incomplete &= {key.partition(".")[0] for key in report.missing}
+    if incomplete:
+        name = min(incomplete)
+        loaded = "".join(f"\n{note}" for note in notes)
         raise InputError(
-            f"Architecture.Models.{name} has freeze_params: true, but not all of its weights were loaded, so it would "
-            f"teach noise: name a file that holds them all as Architecture.Models.{name}.pretrained.{said}"
+            f"Architecture.Models.{name} has freeze_params: true, but not all of its weights were loaded, so the "
+            f"student would learn from random ones: name a file that holds them all as "
+            f"Architecture.Models.{name}.pretrained.{loaded}"
         )
-    return notes, share
+    return notes, WeightInterpolation(model, alpha)

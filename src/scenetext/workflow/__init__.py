@@ -1,4 +1,4 @@
-"""The notebooks, run headless; the demo."""
+"""Headless runs of the notebooks, and the demo."""
 
 import lazy_loader
 

@@ -29,11 +29,11 @@ def demo(given: Mapping[str, str]) -> None:
     """Draws the competition, runs the notebooks on it, and prints a summary.
 
     Args:
-        given: notebook parameters as written, which win over the demo's own.
+        given: notebook parameters as written on the command line; they override the demo's own.
 
     Raises:
         InputError: an unknown parameter.
-        RunError: a notebook failed, or left no submission.
+        RunError: a notebook failed, or the notebooks wrote no submission.
     """
     from scenetext.synth import draw_competition
 

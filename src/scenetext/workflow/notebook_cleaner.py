@@ -1,14 +1,19 @@
-"""Notebooks without what running them leaves behind: the form in which they are committed.
+"""Removes from notebooks what running them writes: the form in which they are committed.
 
 Running a notebook in JupyterLab, or with papermill onto itself, writes outputs into the file. `make` sets this module
-up as git's clean filter for notebooks/*.ipynb (see .gitattributes), so that neither `git status` nor a commit ever
-sees them; the file on disk keeps its outputs. Called as `python -m scenetext.workflow.notebook_cleaner < in > out`.
+up as git's clean filter for *.ipynb (see .gitattributes), so that neither `git status` nor a commit ever sees them; the
+file on disk keeps its outputs. Called as `python -m scenetext.workflow.notebook_cleaner < in > out`.
+
+nbstripout 0.9.1 does not do the same: it drops or keeps the kernel's name but cannot set it, keeps the empty tags that
+papermill writes into every cell, drops only the last of several tagged kinds of cells, needs every tool's metadata
+named, and fails on a file that is not a notebook.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 from typing import Any
 
 _CELL_METADATA = {"tags"}
@@ -17,14 +22,14 @@ _KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
 def cleaned(text: str) -> str:
-    """The notebook `text` (JSON) without outputs, counts, injected cells and traces of tools, in Jupyter's layout.
+    """The notebook `text` (JSON) without outputs, counts, injected cells and tools' metadata, in Jupyter's layout.
 
     Raises:
-        ValueError: `text` is no notebook.
+        ValueError: `text` is not a notebook.
     """
     notebook = json.loads(text)
     if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list):
-        raise ValueError("no notebook: `cells` is missing")
+        raise ValueError("This is not a notebook: it has no list of `cells`.")
     notebook["cells"] = [_cleaned_cell(cell) for cell in notebook["cells"] if not _is_injected(cell)]
     notebook["metadata"] = {"kernelspec": _KERNEL, "language_info": {"name": "python"}}
     return json.dumps(notebook, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
@@ -37,20 +42,19 @@ def _is_injected(cell: dict[str, Any]) -> bool:
 def _cleaned_cell(cell: dict[str, Any]) -> dict[str, Any]:
     metadata = {key: value for key, value in cell.get("metadata", {}).items() if key in _CELL_METADATA and value}
     cell = {key: value for key, value in cell.items() if key != "attachments" or value} | {"metadata": metadata}
-    if isinstance(cell.get("source"), str):
-        cell["source"] = cell["source"].splitlines(keepends=True)
+    cell["source"] = "".join(cell.get("source", "")).splitlines(
+        keepends=True
+    )  # a list or a string, as Jupyter reads it
     if cell.get("cell_type") == "code":
         cell |= {"outputs": [], "execution_count": None}
     return cell
 
 
 def main() -> None:
-    """Filters standard input to standard output; what is no notebook passes through as it is."""
+    """Filters standard input to standard output; a file that is not a notebook is not changed."""
     data = sys.stdin.buffer.read()
-    try:
+    with suppress(ValueError):  # such as a notebook with conflict marks, which git must be able to store, too
         data = cleaned(data.decode("utf-8")).encode("utf-8")
-    except ValueError:
-        pass  # half of a merge, say: git must still be able to store it
     sys.stdout.buffer.write(data)
 
 

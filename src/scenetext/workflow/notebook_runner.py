@@ -1,7 +1,7 @@
-"""Runs the notebooks headless and in order, each executed copy kept in the run's folder.
+"""Runs the notebooks headless and in order, and keeps each executed copy in the run's folder.
 
-papermill alone lets an unknown parameter pass with a warning; here it is refused before anything runs, and a value of
-another type than the default's is too.
+papermill alone warns of an unknown parameter and runs on. Here an unknown parameter, and a value of another type than
+the default's, is an error before anything runs.
 """
 
 from __future__ import annotations
@@ -15,12 +15,11 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scenetext.config.yaml_text import dump, parse
-from scenetext.errors import InputError, RunError
+from scenetext.errors import InputError, RunError, nearest_hint
 from scenetext.runs.folders import project_root, run_folder
 from scenetext.system.files import write_text
 
@@ -42,7 +41,7 @@ def read_parameters(notebook: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise InputError(f"The notebook {notebook} does not exist.") from None
     except (ValueError, KeyError, TypeError):
-        raise InputError(f"{notebook} is no notebook.") from None
+        raise InputError(f"{notebook} is not a notebook: it holds no JSON with `cells`.") from None
     tagged = [cell for cell in cells if "parameters" in cell.get("metadata", {}).get("tags", [])]
     source = "".join("".join(cell["source"]) + "\n" for cell in tagged)
     parameters = {}
@@ -56,10 +55,10 @@ def read_parameters(notebook: Path) -> dict[str, Any]:
 
 
 def read_value(name: str, text: str, default: Any) -> Any:
-    """What `-p name=text` means to a parameter with this default.
+    """The value of `-p name=text` for a parameter with this default.
 
-    A default that is text takes the text as it is; a truth value, number or list asks for the same; None takes
-    whatever YAML makes of the text, and an empty text as it is.
+    If the default is a string, the value is the text, unchanged. If it is a boolean, number or list, the text must be
+    the same in YAML. If it is None, the value is whatever the text is in YAML, or "" for an empty text.
 
     Raises:
         InputError: the text is of another type.
@@ -70,7 +69,7 @@ def read_value(name: str, text: str, default: Any) -> Any:
     if default is None or type(value) is type(default):
         return value
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
-        return value  # a whole number may mean something else than a share does: val=500
+        return value  # a whole number can mean something else than a fraction: val=500
     if isinstance(default, int) and not isinstance(default, bool) and isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(default, (list, tuple)) and isinstance(value, list):
@@ -80,23 +79,23 @@ def read_value(name: str, text: str, default: Any) -> Any:
 
 
 def assign(given: Mapping[str, str], notebooks: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Which values each notebook gets.
+    """The values that each notebook gets.
 
     Args:
-        given: values as written, by parameter.
+        given: values as written on the command line, by parameter.
         notebooks: defaults by parameter, by notebook.
 
     Returns:
         Values by parameter, by notebook: only those given, only to the notebooks that declare them.
 
     Raises:
-        InputError: no notebook knows the name; the message names the nearest. Or the value is of the wrong type.
+        InputError: no notebook has a parameter of that name (the message names the nearest), or a value has the wrong
+            type.
     """
     known = {name for defaults in notebooks.values() for name in defaults}
     for name in given:
         if name not in known:
-            near = get_close_matches(name, sorted(known), n=1, cutoff=0.4)
-            hint = f"the nearest is {near[0]}" if near else "valid are " + ", ".join(sorted(known))
+            hint = nearest_hint(name, sorted(known))
             raise InputError(f"-p {name}: no notebook has a parameter of this name: {hint}.")
     return {
         notebook: {name: read_value(name, given[name], defaults[name]) for name in given if name in defaults}
@@ -109,8 +108,8 @@ def run_notebooks(
 ) -> Path:
     """Runs notebooks in order with the project's root as working directory.
 
-    What they print goes to this process's output as it comes. The executed copies and `parameters.yml` go to
-    `runs/<run>/notebooks`, a failed notebook's copy with its traceback included.
+    What the notebooks print is passed on to this process's output at once. The executed copies and `parameters.yml` go
+    to `runs/<run>/notebooks`; the copy of a failed notebook holds its traceback.
 
     Args:
         given: values as written on the command line, by parameter.
@@ -169,27 +168,27 @@ def _run(source: Path, copy: Path, values: Mapping[str, Any], root: Path) -> Non
         raise kind(f"{where} with {_reason(error)}; see {copy.relative_to(root)}.") from None
     except DeadKernelError:
         where = copy.relative_to(root)
-        raise RunError(f"{source.stem}: its Python process died, perhaps for want of memory; see {where}.") from None
+        raise RunError(f"{source.stem}: its Python process died, perhaps out of memory; see {where}.") from None
 
 
 def _reason(error: PapermillExecutionError) -> str:
-    """The exception, and the line of the notebook that raised it where the exception says nothing."""
+    """The exception with its message; without a message, the line of the notebook that raised it."""
     traceback = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback))
     line = re.search(r"^-+> *\d+ (.*)$", traceback, re.MULTILINE)
-    said = " ".join(re.sub(r"\x1b\[[0-9;]*m", "", str(error.evalue)).split()).rstrip(".")
-    return f"{error.ename}: {said}" if said or not line else f"{error.ename} at `{line[1].strip()}`"
+    message = " ".join(re.sub(r"\x1b\[[0-9;]*m", "", str(error.evalue)).split()).rstrip(".")
+    return f"{error.ename}: {message}" if message or not line else f"{error.ename} at `{line[1].strip()}`"
 
 
 @contextmanager
 def _own_kernel() -> Iterator[None]:
-    """Makes `python3` mean this very interpreter, whatever kernels the machine has registered, or none."""
+    """Makes the kernel `python3` this interpreter, whichever kernels the machine has registered."""
     from ipykernel.kernelspec import get_kernel_dict
 
     before = os.environ.get("JUPYTER_PATH")
     with tempfile.TemporaryDirectory() as folder:
         kernel = Path(folder, "kernels", "python3")
         kernel.mkdir(parents=True)
-        # ERROR keeps it from warning, at every start, that it talks with us over this machine's loopback
+        # ERROR suppresses a warning at every start that it communicates over this machine's loopback
         spec = get_kernel_dict()
         spec["argv"] = [sys.executable, *spec["argv"][1:], "--log-level=ERROR"]
         (kernel / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")

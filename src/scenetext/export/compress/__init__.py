@@ -1,20 +1,20 @@
-"""Making a network's files small: what is left out, and how the rest is stored."""
+"""Compression of a network's files: unused classes are cut out of the head, weights are quantised."""
 
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "coded_weights": [
-            "CodableWeight",
+        "codings": ["QuantisedTensor"],
+        "quantisation": ["MIN_ELEMENTS", "quantise_weights", "quantise_within"],
+        "quantised_weights": [
+            "QuantisableWeight",
             "TensorSize",
-            "codable_weights",
             "parameter_bytes",
-            "store_weights",
+            "quantisable_weights",
+            "replace_with_quantised",
             "tensor_sizes",
         ],
-        "codings": ["StoredTensor"],
-        "encoding": ["LEAST_NUMBERS", "encode_weights", "encode_within"],
         "slicing": ["slice_head"],
     },
 )

@@ -1,12 +1,12 @@
-"""The fitter: the way to store every weight of a network so that its folder fits a budget and its answers stay.
+"""The bit allocator: quantises a network so that its folder fits a budget and its outputs change little.
 
-1. On real lines, take what each layer's inputs look like (`calibration`).
-2. Round each weight alone to 4 bits and measure what that costs in the network's answers (`sensitivity`).
-3. Every other way to store it costs in proportion to what it changes at the layer's output (`rounding`).
-4. For a budget, give each weight the way that loses least for its bytes (`plan`), and round it so that its layer's output
-   stays (`rounding`).
-5. Round all of them again in the order in which they compute, each making good what those before it changed
-   (`in_order`).
+1. On real lines, measure the Hessian of each layer's inputs (`calibration`).
+2. Quantise each weight alone to 4 bits and measure the loss at the network's outputs (`sensitivity`).
+3. The loss of every other scheme is in proportion to the error at the layer's output (`rounding`).
+4. For a budget, give each weight the scheme that loses least for its bytes (`plan`), and quantise it by GPTQ so that
+   its layer's output changes little (`rounding`).
+5. Quantise all of them again sequentially, in the order in which their layers compute: each layer compensates for the
+   error of those before it (`sequential_quantisation`).
 """
 
 from __future__ import annotations
@@ -18,36 +18,49 @@ import numpy as np
 from paddle import nn
 
 from scenetext.export.compress.calibration import input_hessians
-from scenetext.export.compress.coded_weights import RECORD_BYTES, CodableWeight, codable_weights, tensor_sizes
-from scenetext.export.compress.codings import BYTE_LEVELS, PACKED, StoredTensor
-from scenetext.export.compress.encoding import LEAST_NUMBERS, QUANT_SCHEMES, QuantScheme, as_rows, encode, encode_rows
-from scenetext.export.compress.plan import Option, choose
+from scenetext.export.compress.codings import BYTE_LEVELS, PACKED, QuantisedTensor
+from scenetext.export.compress.plan import Option, allocate
+from scenetext.export.compress.quantisation import (
+    MIN_ELEMENTS,
+    QUANT_SCHEMES,
+    QuantScheme,
+    as_rows,
+    fake_quantise_rows,
+    quantise,
+)
+from scenetext.export.compress.quantised_weights import (
+    RECORD_BYTES,
+    QuantisableWeight,
+    quantisable_weights,
+    tensor_sizes,
+)
 from scenetext.export.compress.rounding import output_error
-from scenetext.export.compress.sensitivity import Answers, measure_losses
-from scenetext.export.compress.sequential_rounding import Rounded, round_in_order
+from scenetext.export.compress.sensitivity import ReferenceOutputs, measure_losses
+from scenetext.export.compress.sequential_quantisation import QuantisedModel, quantise_sequentially
 
 PROBE = QuantScheme(PACKED, 16, grouped=True)
-ROWS_TRIED = 64  # of a weight, to find by how much a way to store it changes the output
+PROBE_ROWS = 64  # of a weight, to find the error of a scheme at the layer's output
 PROBE_LINES = 32
-LINES_IN_ORDER = 64  # that the weights are rounded in order on
-LEAST_LOSS = 1e-6  # nats per line: what is measured below that is rounding in the measurement
-USUAL = 0.8  # of the batches, by width: the losses are measured on those
+SEQUENTIAL_LINES = 64  # that sequential quantisation runs on
+MIN_LOSS = 1e-6  # nats per line: below that, rounding in the measurement dominates
+USUAL_WIDTHS = 0.8  # of the batches, the narrowest first: the losses are measured on those
 
 
 class BitAllocator:
-    """Plans for one network, for any number of budgets.
+    """Allocates bits to the weights of one network, for any number of budgets.
 
     Args:
-        model: fused, in evaluation mode; it stays as it is.
+        model: fused, in evaluation mode; it is not changed.
         batches: real lines as the network sees them, (B, 3, H, W) float32 each.
         progress: wraps an iteration and names it, for progress bars.
 
     Attributes:
-        weights: those with a choice, by key.
-        measured: by key, what rounding the weight to PROBE costs, in nats per line.
-        options: by key, the ways to store it.
-        float32_bytes: of all tensors as they are, in a file.
-        fixed_bytes: of the tensors without a choice.
+        weights: those that get an allocation, by key.
+        hessians: of the layers' inputs, by key.
+        measured: by key, the loss of quantising the weight by PROBE, in nats per line.
+        options: by key, the options to store it.
+        float32_bytes: of all tensors in float32, in a file.
+        fixed_bytes: of the tensors that always stay float32.
     """
 
     def __init__(
@@ -58,74 +71,81 @@ class BitAllocator:
     ):
         sizes = tensor_sizes(model, {})
         self.float32_bytes = sum(entry.size_bytes + RECORD_BYTES for entry in sizes)
-        self.weights = {w.key: w for w in codable_weights(model) if w.size >= LEAST_NUMBERS}
+        self.weights = {w.key: w for w in quantisable_weights(model) if w.size >= MIN_ELEMENTS}
         listed = list(self.weights.values())
         self.fixed_bytes = self.float32_bytes - sum(4 * w.size + RECORD_BYTES for w in listed)
-        self.moments = input_hessians(model, listed, batches, lambda items: progress(items, "see the layers' inputs"))
-        self._model, self._progress, self._lines = model, progress, _some(batches, LINES_IN_ORDER)
-        self._kept: dict[tuple[str, QuantScheme], StoredTensor] = {}
-        rounded = {w.key: self.encoded(w.key, PROBE).decode() for w in progress(listed, "round to 4 bits")}
-        answers = Answers(model, _some(batches, PROBE_LINES))
-        self.measured = measure_losses(answers, listed, rounded, lambda items: progress(items, "measure the loss"))
-        self.options = {w.key: self._options(w) for w in progress(listed, "try other widths")}
+        self.hessians = input_hessians(model, listed, batches, lambda items: progress(items, "measure Hessians"))
+        self._model, self._progress, self._lines = model, progress, _some(batches, SEQUENTIAL_LINES)
+        self._cache: dict[tuple[str, QuantScheme], QuantisedTensor] = {}
+        probed = {w.key: self._quantised(w.key, PROBE).dequantise() for w in progress(listed, "quantise to 4 bits")}
+        outputs = ReferenceOutputs(model, _some(batches, PROBE_LINES))
+        self.measured = measure_losses(outputs, listed, probed, lambda items: progress(items, "measure losses"))
+        self.options = {w.key: self._options(w) for w in progress(listed, "try other schemes")}
 
-    def encoded(self, key: str, scheme: QuantScheme) -> StoredTensor:
-        """A weight stored in a way; what was computed once is kept."""
-        if (key, scheme) not in self._kept:
-            self._kept[key, scheme] = encode(self.weights[key], scheme, self.moments.get(key))
-        return self._kept[key, scheme]
+    def allocate(self, budget_bytes: int) -> dict[str, Option]:
+        """The option of each weight for a budget, which is for these weights and their dequantisation alone."""
+        return allocate(self.options, budget_bytes)
 
-    def choose(self, budget_bytes: int) -> dict[str, Option]:
-        """The way of each weight for a budget, which is for these weights and the decoding alone."""
-        return choose(self.options, budget_bytes)
+    def quantise(self, allocation: Mapping[str, Option]) -> dict[str, QuantisedTensor]:
+        """The weights of an allocation, each quantised alone; those that stay float32 are left out."""
+        return {
+            key: self._quantised(key, option.scheme) for key, option in allocation.items() if option.scheme is not None
+        }
 
-    def stored(self, chosen: Mapping[str, Option]) -> dict[str, StoredTensor]:
-        """The weights of a plan in storage; those that stay float32 are left out."""
-        return {key: self.encoded(key, option.scheme) for key, option in chosen.items() if option.scheme is not None}
+    def quantise_sequentially(self, quantised: Mapping[str, QuantisedTensor]) -> QuantisedModel:
+        """The weights of `quantise` in as many bytes, quantised sequentially.
 
-    def rounded(self, stored: Mapping[str, StoredTensor]) -> Rounded:
-        """The weights of a plan in as many bytes, rounded in order; those of 8 bits and more only are good as they are."""
-        if all(t.coding != PACKED or t.settings["levels"] >= BYTE_LEVELS for t in stored.values()):
-            return Rounded(dict(stored), {})
-        return round_in_order(
-            self._model, stored, self.moments, self._lines, lambda keys: self._progress(keys, "round in order")
+        With 8 bits or more for every weight that would gain nothing, and the weights are returned unchanged.
+        """
+        if all(t.coding != PACKED or t.settings["levels"] >= BYTE_LEVELS for t in quantised.values()):
+            return QuantisedModel(dict(quantised), {})
+        return quantise_sequentially(
+            self._model,
+            quantised,
+            self.hessians,
+            self._lines,
+            lambda keys: self._progress(keys, "quantise sequentially"),
         )
 
     @contextmanager
-    def applied(self, rounded: Rounded) -> Iterator[None]:
-        """Within the block, the network computes with the weights as stored and the biases that go with them."""
+    def using(self, quantised: QuantisedModel) -> Iterator[None]:
+        """Within the block, the network computes with the quantised weights and the biases that go with them."""
         own = {key: value.numpy() for key, value in self._model.state_dict().items()}
         try:
-            rounded.apply(self._model)
+            quantised.apply(self._model)
             yield
         finally:
             self._model.set_state_dict(own)
 
-    def mean_bits(self, stored: Mapping[str, StoredTensor]) -> float:
-        """Bits per weight, over those with a choice."""
-        total = sum(stored[k].size_bytes if k in stored else 4 * w.size for k, w in self.weights.items())
+    def mean_bits(self, quantised: Mapping[str, QuantisedTensor]) -> float:
+        """Bits per weight, over the weights that get an allocation."""
+        total = sum(quantised[k].size_bytes if k in quantised else 4 * w.size for k, w in self.weights.items())
         return 8 * total / sum(w.size for w in self.weights.values())
 
-    def _options(self, weight: CodableWeight) -> list[Option]:
+    def _quantised(self, key: str, scheme: QuantScheme) -> QuantisedTensor:
+        if (key, scheme) not in self._cache:
+            self._cache[key, scheme] = quantise(self.weights[key], scheme, self.hessians.get(key))
+        return self._cache[key, scheme]
+
+    def _options(self, weight: QuantisableWeight) -> list[Option]:
         rows = as_rows(weight.value, weight.axis)
-        moments = self.moments.get(weight.key)
-        some = np.random.default_rng(0).permutation(len(rows))[:ROWS_TRIED]
+        hessian = self.hessians.get(weight.key)
+        some = np.random.default_rng(0).permutation(len(rows))[:PROBE_ROWS]
 
         def error(scheme: QuantScheme) -> float:
-            difference = encode_rows(rows[some], scheme, moments) - rows[some]
-            return float(np.square(difference).sum()) if moments is None else output_error(difference, moments)
+            difference = fake_quantise_rows(rows[some], scheme, hessian) - rows[some]
+            return float(np.square(difference).sum()) if hessian is None else output_error(difference, hessian)
 
-        per_error = max(self.measured[weight.key], LEAST_LOSS) / max(error(PROBE), 1e-30)
+        loss_per_error = max(self.measured[weight.key], MIN_LOSS) / max(error(PROBE), 1e-30)
         options = [Option(None, 4 * weight.size + RECORD_BYTES, 0.0)]
         for scheme in QUANT_SCHEMES:
-            options.append(
-                Option(scheme, scheme.size_bytes(*rows.shape) + scheme.program_bytes, per_error * error(scheme))
-            )
+            size_bytes = scheme.size_bytes(*rows.shape) + scheme.program_bytes
+            options.append(Option(scheme, size_bytes, loss_per_error * error(scheme)))
         return options
 
 
 def _some(batches: Sequence[np.ndarray], lines: int) -> list[np.ndarray]:
-    """Batches of about so many lines together, spread over those given but for the widest, which take longest."""
-    usual = sorted(batches, key=lambda batch: batch.shape[3])[: max(1, round(USUAL * len(batches)))]
+    """Batches of about so many lines together, spread over all but the widest ones, which take longest."""
+    usual = sorted(batches, key=lambda batch: batch.shape[3])[: max(1, round(USUAL_WIDTHS * len(batches)))]
     count = min(len(usual), max(1, round(lines / np.mean([len(batch) for batch in usual]))))
     return [usual[i] for i in np.linspace(0, len(usual) - 1, count).round().astype(int)]

@@ -1,4 +1,4 @@
-"""What the layers of a network see on real lines: the mean products of their inputs.
+"""The Hessians of a network's layers, from the inputs that the layers get on real lines.
 
 They say how much the output of a convolution or linear layer changes when its weights do (Frantar et al.,
 arXiv:2210.17323, section 3.1: H = 2 X Xᵀ).
@@ -12,20 +12,21 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 import paddle
 from paddle import Tensor, nn
+from paddle.nn.layer.layers import HookRemoveHelper
 
-from scenetext.export.compress.coded_weights import CodableWeight
+from scenetext.export.compress.quantised_weights import QuantisableWeight
 from scenetext.export.compress.rounding import InputHessian
 
-PLACES = 2048  # of a layer's input that a batch contributes at most; neighbours say much the same
+MAX_POSITIONS = 2048  # of a layer's input that a batch contributes; neighbouring positions are much alike
 
 
 def input_hessians(
     model: nn.Layer,
-    weights: Sequence[CodableWeight],
+    weights: Sequence[QuantisableWeight],
     batches: Sequence[np.ndarray],
     progress: Callable[[Iterable], Iterable] = iter,
 ) -> dict[str, InputHessian]:
-    """Mean products of each layer's inputs.
+    """The Hessian of each layer's inputs.
 
     Args:
         model: the network, in evaluation mode.
@@ -34,14 +35,14 @@ def input_hessians(
         progress: wraps the iteration over batches.
 
     Returns:
-        By the weight's key, inputs in the order of `encoding.as_rows`; up to a factor, since only what they say about one
-        input against another is used.
+        By the weight's key, inputs in the order of `quantisation.as_rows`; up to a factor, since only the ratios of
+        its entries are used.
     """
     rng = np.random.default_rng(0)
     sums: dict[str, np.ndarray] = {}
     units: dict[str, np.float32] = {}
 
-    def watch(weight: CodableWeight):
+    def watch(weight: QuantisableWeight) -> HookRemoveHelper:
         def hook(layer: nn.Layer, inputs: tuple[Tensor, ...]) -> None:
             rows = input_rows(inputs[0].numpy(), layer, rng)
             # products of large inputs could overflow
@@ -50,7 +51,7 @@ def input_hessians(
 
         return weight.layer.register_forward_pre_hook(hook)
 
-    hooks = [watch(weight) for weight in weights if has_moments(weight)]
+    hooks = [watch(weight) for weight in weights if has_input_hessian(weight)]
     try:
         with paddle.no_grad():
             for batch in progress(batches):
@@ -62,25 +63,26 @@ def input_hessians(
     return {key: InputHessian(total / means[key]) for key, total in sums.items()}
 
 
-def has_moments(weight: CodableWeight) -> bool:
-    """Whether a weight is one matrix that all of the layer's inputs meet."""
+def has_input_hessian(weight: QuantisableWeight) -> bool:
+    """Whether a weight is one matrix that is multiplied with all of the layer's inputs."""
     return not weight.recurrent and getattr(weight.layer, "_groups", 1) == 1
 
 
 def input_rows(x: np.ndarray, layer: nn.Layer, rng: np.random.Generator) -> np.ndarray:
-    """A convolution's or linear layer's input as what meets its weight's rows, float32 (places, inputs).
+    """The vectors that a convolution or linear layer multiplies with its weight's rows, float32 (positions, inputs).
 
-    There are at most PLACES of them, drawn by `rng`: layers of one geometry and one generator state give the same ones.
+    There are at most MAX_POSITIONS of them, drawn by `rng`: layers of one geometry and one generator state give the
+    same positions.
     """
-    return _patches(x, layer, rng) if isinstance(layer, nn.Conv2D) else _some(x.reshape(-1, x.shape[-1]), rng)
+    return _patches(x, layer, rng) if isinstance(layer, nn.Conv2D) else _sample(x.reshape(-1, x.shape[-1]), rng)
 
 
-def _some(rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return rows if len(rows) <= PLACES else rows[rng.choice(len(rows), PLACES, replace=False)]
+def _sample(rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return rows if len(rows) <= MAX_POSITIONS else rows[rng.choice(len(rows), MAX_POSITIONS, replace=False)]
 
 
 def _patches(x: np.ndarray, layer: nn.Conv2D, rng: np.random.Generator) -> np.ndarray:
-    """(B, C, H, W) → (places, C * h * w): what the kernel covers at some of its places."""
+    """(B, C, H, W) → (positions, C * h * w): what the kernel covers at some of its positions."""
     kernel, stride = layer._kernel_size, _pair(layer._stride)
     dilation = _pair(layer._dilation)
     top, bottom, left, right = _padding(x.shape[2:], kernel, stride, dilation, layer._padding)
@@ -89,7 +91,7 @@ def _patches(x: np.ndarray, layer: nn.Conv2D, rng: np.random.Generator) -> np.nd
     windows = np.lib.stride_tricks.sliding_window_view(x, reach, axis=(2, 3))  # (B, C, H', W', reach)
     windows = windows[:, :, :: stride[0], :: stride[1], :: dilation[0], :: dilation[1]].transpose(0, 2, 3, 1, 4, 5)
     batch, high, wide = windows.shape[:3]
-    count = min(PLACES, batch * high * wide)
+    count = min(MAX_POSITIONS, batch * high * wide)
     chosen = np.unravel_index(rng.choice(batch * high * wide, count, replace=False), (batch, high, wide))
     return np.ascontiguousarray(windows[chosen]).reshape(count, -1)
 
@@ -98,7 +100,13 @@ def _pair(value: int | Sequence[int]) -> tuple[int, int]:
     return (value, value) if isinstance(value, int) else tuple(value)
 
 
-def _padding(size, kernel, stride, dilation, padding) -> tuple[int, int, int, int]:
+def _padding(
+    size: Sequence[int],
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    dilation: Sequence[int],
+    padding: int | str | Sequence[int],
+) -> tuple[int, int, int, int]:
     """(top, bottom, left, right) of Paddle's padding: a number, two, four, "SAME" or "VALID"."""
     if isinstance(padding, str):
         if padding.upper() == "VALID":

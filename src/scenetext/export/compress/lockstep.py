@@ -1,7 +1,7 @@
-"""Passes of a network over several batches that go from one layer to the next together.
+"""Forward passes of a network over several batches that go from one layer to the next together.
 
-What changes in a layer while all of them stand before it is what all of them compute with, and nothing before it is
-computed again: one pass for each batch, however many layers there are.
+When all passes wait before a layer, the caller may change it: all of them then compute with the changed layer, and
+nothing before it is computed again. So there is one pass for each batch, however many layers are changed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from paddle import nn
 
 
 class Lockstep:
-    """Passes over batches, each in a thread of its own, of which only one computes at a time.
+    """Forward passes over batches, each in a thread of its own; only one of them computes at a time.
 
     Use it in a `with` block; the passes end with it, wherever they are.
 
@@ -35,28 +35,32 @@ class Lockstep:
     def __exit__(self, *_: object) -> None:
         for hook in self._hooks:
             hook.remove()
-        for one in self._passes:
-            one.end()
+        for forward_pass in self._passes:
+            forward_pass.end()
 
     def next_inputs(self) -> list[np.ndarray]:
-        """What the next layer gets for each batch; before the first call the passes have not begun."""
-        return [one.next_input() for one in self._passes]
+        """The inputs of the next layer, one for each batch; the first call starts the passes.
+
+        Raises:
+            RuntimeError: there is no further layer.
+        """
+        return [forward_pass.next_input() for forward_pass in self._passes]
 
 
 class _Ended(BaseException):
-    """The pass is not needed any further."""
+    """Ends a pass that is not needed any further."""
 
 
 class _Pass(threading.Thread):
-    """One pass, which waits to be told before it begins and after each stop."""
+    """One forward pass; it waits for permission before it begins and after each stop."""
 
     def __init__(self, model: nn.Layer, batch: np.ndarray):
         super().__init__(daemon=True)
         self.model, self.batch = model, batch
-        self.input: np.ndarray | None = None  # while it stands before a layer
+        self.input: np.ndarray | None = None  # while it waits before a layer
         self.problem: BaseException | None = None
         self.ending = False
-        self.may_go, self.stands = threading.Semaphore(0), threading.Semaphore(0)
+        self.may_run, self.stopped = threading.Semaphore(0), threading.Semaphore(0)
         self.start()
 
     def run(self) -> None:
@@ -66,39 +70,39 @@ class _Pass(threading.Thread):
                 self.model(paddle.to_tensor(self.batch))
         except _Ended:
             pass
-        except BaseException as problem:  # raised again where the input was asked for
+        except BaseException as problem:  # next_input raises it again in the caller's thread
             self.problem = problem
         finally:
             self.input = None
-            self.stands.release()
+            self.stopped.release()
 
     def wait(self) -> None:
-        self.may_go.acquire()
+        self.may_run.acquire()
         if self.ending:
             raise _Ended
 
     def stop(self, value: np.ndarray) -> None:
         self.input = value
-        self.stands.release()
+        self.stopped.release()
         self.wait()
 
     def next_input(self) -> np.ndarray:
-        self.may_go.release()
-        self.stands.acquire()  # also once it is over
+        self.may_run.release()
+        self.stopped.acquire()  # the end of the pass releases it too
         if self.problem is not None:
             raise self.problem
         if self.input is None:
-            self.stands.release()
-            raise RuntimeError("the pass is over: there is no further layer that it stops before")
+            self.stopped.release()
+            raise RuntimeError("The pass is over: there is no further layer to stop before.")
         return self.input
 
     def end(self) -> None:
         self.ending = True
-        self.may_go.release()
+        self.may_run.release()
         self.join()
 
 
 def _stop_before(_: nn.Layer, inputs: tuple) -> None:
-    one = threading.current_thread()
-    if isinstance(one, _Pass):  # others may compute with the layer meanwhile
-        one.stop(inputs[0].numpy())
+    thread = threading.current_thread()
+    if isinstance(thread, _Pass):  # other threads may compute with the layer meanwhile
+        thread.stop(inputs[0].numpy())

@@ -1,8 +1,8 @@
-"""Which weight is stored in how many bits, so that a folder fits its budget with the least expected loss.
+"""Bit allocation: which weight gets how many bits, so that a folder fits its budget with the least expected loss.
 
-Every weight has a list of ways to be stored, each with its bytes and its expected loss. Losses of different weights are
-taken to add up. The best choice for a number of bytes is then found by exchange (Shoham and Gersho, IEEE ASSP 36(9),
-1988): start with the smallest way of each, and spend the bytes that are left where they save most loss per byte.
+Every weight has a list of options, each with its bytes and its expected loss. Losses of different weights are taken to
+add up. An exchange then finds the best choice for a number of bytes (Shoham and Gersho, IEEE ASSP 36(9), 1988): start
+with the smallest option of each weight, and spend the bytes that are left where they save most loss per byte.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from scenetext.export.compress.encoding import QuantScheme
+from scenetext.export.compress.quantisation import QuantScheme
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +19,9 @@ class Option:
     """One way to store one weight.
 
     Attributes:
-        scheme: the scheme, None for float32 as it is.
-        size_bytes: what the weight and its decoding then take in the files.
-        loss: what it is expected to cost, in nats per line.
+        scheme: how the weight is quantised, None for float32.
+        size_bytes: of the weight and its dequantisation in the files.
+        loss: expected, in nats per line.
     """
 
     scheme: QuantScheme | None
@@ -29,7 +29,7 @@ class Option:
     loss: float
 
 
-def worthwhile(options: Sequence[Option]) -> list[Option]:
+def convex_hull(options: Sequence[Option]) -> list[Option]:
     """The lower convex hull of loss over bytes, the smallest first: no mixture of others beats one of these."""
     hull: list[Option] = []
     for option in sorted(options, key=lambda o: (o.size_bytes, o.loss)):
@@ -46,7 +46,7 @@ def _gain(smaller: Option, larger: Option) -> float:
     return (smaller.loss - larger.loss) / (larger.size_bytes - smaller.size_bytes)
 
 
-def choose(options: Mapping[str, Sequence[Option]], budget_bytes: int) -> dict[str, Option]:
+def allocate(options: Mapping[str, Sequence[Option]], budget_bytes: int) -> dict[str, Option]:
     """The option of each weight with the least sum of losses that an exchange finds within a budget.
 
     Args:
@@ -54,9 +54,9 @@ def choose(options: Mapping[str, Sequence[Option]], budget_bytes: int) -> dict[s
         budget_bytes: for the sum of their bytes.
 
     Returns:
-        By key; where even the smallest do not fit, those.
+        By key; the smallest options if even those exceed the budget.
     """
-    hulls = {key: worthwhile(listed) for key, listed in options.items()}
+    hulls = {key: convex_hull(listed) for key, listed in options.items()}
     at = dict.fromkeys(hulls, 0)
     left = budget_bytes - sum(hull[0].size_bytes for hull in hulls.values())
     steps = [(-_gain(hull[0], hull[1]), key) for key, hull in hulls.items() if len(hull) > 1]
@@ -65,7 +65,7 @@ def choose(options: Mapping[str, Sequence[Option]], budget_bytes: int) -> dict[s
         _, key = heapq.heappop(steps)
         hull, index = hulls[key], at[key]
         cost = hull[index + 1].size_bytes - hull[index].size_bytes
-        if cost > left:  # this weight's next step is too dear, another's may still fit
+        if cost > left:  # this weight's next step is too large, another weight's may still fit
             continue
         left -= cost
         at[key] = index + 1

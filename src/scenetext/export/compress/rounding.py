@@ -1,9 +1,9 @@
 """Rounding a weight matrix to a few levels with the least error at the layer's output.
 
-Rows are output channels, columns inputs. Scales: of least squared error, each input weighted by how large it is on real
-lines (Banner et al., arXiv:1810.05723, section 3, without the weights). Levels: column after column, the error of each
-made good in the columns not yet rounded, as their inputs allow (GPTQ: Frantar et al., arXiv:2210.17323, algorithm 1,
-columns of large inputs first).
+Rows are output channels, columns inputs. Scales: of least squared error, each input weighted by its mean square on real
+lines (Banner et al., arXiv:1810.05723, section 3, without the weighting). Codes: column after column, and the error of
+each column is compensated in the columns that are not rounded yet (GPTQ: Frantar et al., arXiv:2210.17323, algorithm 1,
+in the order of the Hessian's diagonal, the largest first).
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import numpy as np
 
 SEARCH_STEPS = 40  # scales tried between the largest magnitude's and SMALLEST_SCALE times that
 SMALLEST_SCALE = 0.25
-DAMPING = 0.01  # of the mean second moment, added to the diagonal: as in the paper
-BLOCK = 128  # columns whose corrections are passed on together
+DAMPING = 0.01  # of the mean of the diagonal, added to the diagonal: as in the paper
+BLOCK = 128  # columns whose errors are passed on together
 
 
 def least_error_scales(weight: np.ndarray, importance: np.ndarray, levels: int) -> np.ndarray:
@@ -37,92 +37,94 @@ def least_error_scales(weight: np.ndarray, importance: np.ndarray, levels: int) 
     best, least = start, np.full(start.shape, np.inf, np.float32)
     for factor in np.linspace(1.0, SMALLEST_SCALE, SEARCH_STEPS, dtype=np.float32):
         scale = start * factor
-        value = rounded(weight / scale, levels)
+        value = round_to_levels(weight / scale, levels)
         energy = (importance * value * value).sum(axis=-1, keepdims=True)
         fitted = (importance * weight * value).sum(axis=-1, keepdims=True) / np.where(energy > 0, energy, 1)
         fitted = np.where((energy > 0) & (fitted > 0), fitted, scale).astype(np.float32)
         for candidate in (scale, fitted):
-            difference = weight - rounded(weight / candidate, levels) * candidate
+            difference = weight - round_to_levels(weight / candidate, levels) * candidate
             error = (importance * difference * difference).sum(axis=-1, keepdims=True)
             best = np.where(error < least, candidate, best)
             least = np.minimum(error, least)
     return best
 
 
-def rounded(ratio: np.ndarray, levels: int) -> np.ndarray:
-    """The nearest of the levels -(levels-1)/2 ... (levels-1)/2, in steps of 1."""
+def round_to_levels(steps: np.ndarray, levels: int) -> np.ndarray:
+    """The nearest of the levels -(levels-1)/2 ... (levels-1)/2 of a weight in units of its scale."""
     middle = np.float32((levels - 1) / 2)
-    return np.clip(np.rint(ratio + middle), 0, levels - 1) - middle
+    return np.clip(np.rint(steps + middle), 0, levels - 1) - middle
 
 
 class InputHessian:
-    """The mean products of two of a layer's inputs, and what rounding takes from them, computed once for all roundings.
+    """The Hessian of a layer's squared output error: the mean products of its inputs (GPTQ's H = 2 X Xᵀ).
+
+    The importance and the Cholesky factor are computed once for all roundings.
 
     Args:
-        products: float32 (inputs, inputs), up to a factor.
+        matrix: float32 (inputs, inputs), up to a factor.
     """
 
-    def __init__(self, products: np.ndarray):
-        self.products = products
+    def __init__(self, matrix: np.ndarray):
+        self.matrix = matrix
 
     @cached_property
     def importance(self) -> np.ndarray:
-        """Mean squares of the inputs, none quite 0, float32 (inputs,)."""
-        squares = np.diag(self.products)
+        """The diagonal, the mean squares of the inputs, none quite 0, float32 (inputs,)."""
+        squares = np.diag(self.matrix)
         return np.maximum(squares, 1e-6 * squares.max(initial=1e-30)).astype(np.float32)
 
     @cached_property
-    def corrections(self) -> tuple[np.ndarray, np.ndarray]:
-        """The order of columns, the largest inputs first, int64 (inputs,), and how each one's error is made good.
+    def inverse_cholesky(self) -> tuple[np.ndarray, np.ndarray]:
+        """The order of columns, the largest diagonal first, int64 (inputs,), and the Cholesky factor of the inverse.
 
-        That is float32 U (inputs, inputs), upper triangular, with Uᵀ U the inverse of the damped products in that order.
-        For thousands of inputs this takes much longer than a rounding.
+        The factor is float32 U (inputs, inputs), upper triangular: Uᵀ U is the inverse of the damped matrix in that
+        order. For thousands of inputs this takes much longer than a rounding.
         """
-        products = self.products.astype(np.float64)
-        silent = np.diag(products) <= 0
-        products[silent, silent] = 1.0  # an input that never was anything but zero
-        products[np.diag_indices_from(products)] += DAMPING * np.diag(products).mean()
-        order = np.argsort(-np.diag(products), kind="stable")
-        inverse = np.linalg.inv(products[np.ix_(order, order)])
+        damped = self.matrix.astype(np.float64)
+        silent = np.diag(damped) <= 0
+        damped[silent, silent] = 1.0  # an input that was never anything but zero
+        damped[np.diag_indices_from(damped)] += DAMPING * np.diag(damped).mean()
+        order = np.argsort(-np.diag(damped), kind="stable")
+        inverse = np.linalg.inv(damped[np.ix_(order, order)])
         return order, np.linalg.cholesky(inverse).T.astype(np.float32)
 
 
-def round_by_error(weight: np.ndarray, scales: np.ndarray, levels: int, moments: InputHessian) -> np.ndarray:
+def gptq_codes(weight: np.ndarray, scales: np.ndarray, levels: int, hessian: InputHessian) -> np.ndarray:
     """Rounds a matrix so that the layer's output on its usual inputs changes little.
 
     Args:
         weight: float32 (outputs, inputs).
         scales: float32 (outputs, inputs), the step of each weight.
         levels: how many multiples of the step there are, symmetric about zero.
-        moments: of the layer's inputs.
+        hessian: of the layer's inputs.
 
     Returns:
-        uint8 (outputs, inputs): the levels, 0 the lowest.
+        uint8 (outputs, inputs): the codes, 0 the lowest level.
     """
-    order, upper = moments.corrections
+    order, upper = hessian.inverse_cholesky
     work, steps = weight[:, order].astype(np.float32), scales[:, order]
     middle = np.float32((levels - 1) / 2)
-    found = np.empty(work.shape, np.uint8)
+    codes = np.empty(work.shape, np.uint8)
     inputs = work.shape[1]
     for start in range(0, inputs, BLOCK):
         end = min(start + BLOCK, inputs)
-        part, passed = work[:, start:end].copy(), np.empty((len(work), end - start), np.float32)
+        block, errors = work[:, start:end].copy(), np.empty((len(work), end - start), np.float32)
         inner = upper[start:end, start:end]
         for column in range(end - start):
-            level = np.clip(np.rint(part[:, column] / steps[:, start + column] + middle), 0, levels - 1)
-            found[:, start + column] = level
-            error = (part[:, column] - (level - middle) * steps[:, start + column]) / inner[column, column]
-            part[:, column + 1 :] -= error[:, None] * inner[column, column + 1 :]
-            passed[:, column] = error
-        work[:, end:] -= passed @ upper[start:end, end:]
+            code = np.clip(np.rint(block[:, column] / steps[:, start + column] + middle), 0, levels - 1)
+            codes[:, start + column] = code
+            error = (block[:, column] - (code - middle) * steps[:, start + column]) / inner[column, column]
+            block[:, column + 1 :] -= error[:, None] * inner[column, column + 1 :]
+            errors[:, column] = error
+        work[:, end:] -= errors @ upper[start:end, end:]
     back = np.empty_like(order)
     back[order] = np.arange(inputs)
-    return found[:, back]
+    return codes[:, back]
 
 
-def output_error(difference: np.ndarray, moments: InputHessian) -> float:
+def output_error(difference: np.ndarray, hessian: InputHessian) -> float:
     """The mean squared change of the outputs, summed over them, for a change (outputs, inputs) of the weights.
 
-    It is up to the factor that `moments` are.
+    It has the factor that `hessian` has.
     """
-    return float(((difference @ moments.products) * difference).sum())
+    return float(((difference @ hessian.matrix) * difference).sum())

@@ -1,4 +1,4 @@
-"""Keeping only the characters in use: a head's columns of all others are left out."""
+"""Slicing the head: it keeps the columns of the characters in use and loses all others."""
 
 from __future__ import annotations
 
@@ -13,20 +13,22 @@ from scenetext.text.charset import Charset
 
 
 def slice_head(model: RecognitionModel, characters: Iterable[str]) -> Charset:
-    """Keeps only the classes of the given characters, in place; their columns, blank and space stay as they are.
+    """Keeps only the classes of the given characters, in place; their columns, blank and space are not changed.
 
     Args:
         model: the network with its charset.
-        characters: those to keep.
+        characters: the characters to keep.
 
     Returns:
         The new charset, in the order of the old.
 
     Raises:
-        InputError: a character that the network does not know, or none that it knows, or no CTC head.
+        InputError: the network does not know a character, no character is left, or the head is not a CTC head.
     """
     if model.decoding != "ctc":
-        raise InputError(f"A head that decodes by {model.decoding} cannot be cut: train with the dictionary wanted.")
+        raise InputError(
+            f"A head that decodes by {model.decoding} cannot be sliced: train with the smaller dictionary instead."
+        )
     old = model.charset
     wanted = set(characters)
     if unknown := sorted(wanted - set(old.characters)):
@@ -35,7 +37,7 @@ def slice_head(model: RecognitionModel, characters: Iterable[str]) -> Charset:
             f"(U+{ord(unknown[0]):04X}); it knows {len(old.characters)}. Train with a dictionary that holds them."
         )
     if not wanted:
-        raise InputError("None of the characters to keep is known to the network.")
+        raise InputError("None of the characters to keep is known to the network: give characters of its dictionary.")
     last = len(old.characters) - 1
     kept = tuple(
         character

@@ -1,1 +1,1 @@
-"""Pictures to feature maps: one paper a file."""
+"""Images to feature maps: one paper a file."""

@@ -2,9 +2,9 @@
 
 Paper: Howard et al., Searching for MobileNetV3, ICCV 2019, arXiv:1905.02244, tables 1 and 2.
 Reference: ppocr/modeling/backbones/rec_mobilenet_v3.py.
-For lines of text the strides keep the width: the stem halves both sides, the stages halve only the height, the last
-max pool halves both again, so that W shrinks by 4 and H by 32. The squeeze-and-excite gate is the hard sigmoid
-0.2 x + 0.5, not the paper's x / 6 + 0.5. Depthwise convolutions start at their true He scale (see `layers.conv2d`).
+For text lines the strides keep the width: the stem halves both sides, the stages halve only the height, and the last
+max pool halves both again, so W shrinks by 4 and H by 32. The squeeze-and-excite gate is the hard sigmoid 0.2 x + 0.5,
+not the paper's x / 6 + 0.5. Depthwise convolutions start at their true He scale (see `layers.conv2d`).
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from typing import Annotated
 from paddle import Tensor, nn
 from paddle.nn import functional as F
 
-from scenetext.config.kinds import one_of
-from scenetext.config.options import Count, Factor
-from scenetext.models.blocks.layers import FoldableConv, conv2d
+from scenetext.config.kinds import Count, Factor, one_of
+from scenetext.models.blocks.layers import ConvBN, SELayer
 
 ACTIVATIONS = {"relu": nn.ReLU, "hardswish": nn.Hardswish}
 
@@ -62,24 +61,8 @@ def make_divisible(value: float, divisor: int = 8) -> int:
     return rounded + divisor if rounded < 0.9 * value else rounded
 
 
-class ConvBNLayer(FoldableConv):
-    """Convolution, batch normalisation, activation (keys `conv`, `bn`)."""
-
-    def __init__(self, in_channels, out_channels, kernel, stride=1, groups=1, activation=None) -> None:
-        super().__init__(
-            conv2d(in_channels, out_channels, kernel, stride, kernel // 2, groups),
-            nn.BatchNorm2D(out_channels),
-            ACTIVATIONS[activation]() if activation else None,
-        )
-
-
-class SEModule(nn.Layer):
-    """Squeeze and excite (arXiv:1709.01507) with the gate 0.2 x + 0.5, reduction 4."""
-
-    def __init__(self, channels: int):
-        super().__init__()
-        self.conv1 = conv2d(channels, channels // 4, 1, bias=True)
-        self.conv2 = conv2d(channels // 4, channels, 1, bias=True)
+class SEModule(SELayer):
+    """Squeeze and excite with the gate clip(0.2 x + 0.5, 0, 1). (B, C, H, W) → (B, C, H, W)."""
 
     def forward(self, x: Tensor) -> Tensor:
         gate = F.adaptive_avg_pool2d(x, 1)  # (B, C, 1, 1)
@@ -88,17 +71,34 @@ class SEModule(nn.Layer):
 
 
 class ResidualUnit(nn.Layer):
-    """Inverted residual: 1x1 expand, depthwise, optional squeeze-and-excite, 1x1 linear; skip where shapes agree."""
+    """Inverted residual: 1x1 expansion, depthwise, optional squeeze and excite, 1x1 linear.
 
-    def __init__(self, in_channels, mid_channels, out_channels, kernel, stride, use_se, activation) -> None:
+    It has a residual connection where the shapes in and out are equal.
+
+    Args:
+        in_channels, mid_channels, out_channels: channels in, between the 1x1 convolutions, and out.
+        kernel, stride: of the depthwise convolution.
+        use_se: whether it has squeeze and excite.
+        activation: a key of ACTIVATIONS.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        mid_channels: int,
+        out_channels: int,
+        kernel: int,
+        stride: int | tuple[int, int],
+        use_se: bool,
+        activation: str,
+    ):
         super().__init__()
-        self.expand_conv = ConvBNLayer(in_channels, mid_channels, 1, activation=activation)
-        self.bottleneck_conv = ConvBNLayer(
-            mid_channels, mid_channels, kernel, stride, groups=mid_channels, activation=activation
-        )
+        act = ACTIVATIONS[activation]
+        self.expand_conv = ConvBN(in_channels, mid_channels, activation=act())
+        self.bottleneck_conv = ConvBN(mid_channels, mid_channels, kernel, stride, mid_channels, activation=act())
         if use_se:
             self.mid_se = SEModule(mid_channels)
-        self.linear_conv = ConvBNLayer(mid_channels, out_channels, 1)
+        self.linear_conv = ConvBN(mid_channels, out_channels)
         self.use_se = use_se
         self.has_skip = stride == 1 and in_channels == out_channels
 
@@ -134,7 +134,7 @@ class MobileNetV3(nn.Layer):
         super().__init__()
         heights = large_stride if model_name == "large" else small_stride
         channels = make_divisible(16 * scale)
-        self.conv1 = ConvBNLayer(in_channels, channels, 3, 2, activation="hardswish")
+        self.conv1 = ConvBN(in_channels, channels, 3, 2, activation=nn.Hardswish())
         blocks = []
         for index, (kernel, expanded, out, use_se, activation, stage) in enumerate(BLOCKS[model_name]):
             stride = 1 if stage is None else (heights[stage], 1)
@@ -146,7 +146,7 @@ class MobileNetV3(nn.Layer):
             channels = out
         self.blocks = nn.Sequential(*blocks)
         self.out_channels = make_divisible(LAST_CHANNELS[model_name] * scale)
-        self.conv2 = ConvBNLayer(channels, self.out_channels, 1, activation="hardswish")
+        self.conv2 = ConvBN(channels, self.out_channels, activation=nn.Hardswish())
         self.pool = nn.MaxPool2D(2, 2)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,16 +1,15 @@
-"""PPLCNetV3, the backbone of PP-OCRv4's and PP-OCRv5's mobile recognisers.
+"""PPLCNetV3, the backbone of PP-OCRv4's and PP-OCRv5's mobile recognition models.
 
 Source: PP-OCRv4's introduction in PaddleOCR's documentation (August 2023), after PP-LCNet (arXiv:2109.15099);
-reference ppocr/modeling/backbones/rec_lcnetv3.py. The branches are RepVGG's (arXiv:2101.03697), four of a kind as in
-MobileOne (arXiv:2206.04040); the learnable affine, one factor and one shift for a whole map, is EfficientRep's.
+reference ppocr/modeling/backbones/rec_lcnetv3.py. The branches are RepVGG's (arXiv:2101.03697), several of one kind as
+in MobileOne (arXiv:2206.04040); the learnable affine, one factor and one shift for a whole map, is EfficientRep's.
 Every layer is trained as a sum of normalised branches (k x k four times, 1x1, identity), an affine, hardswish, and a
-second affine. PaddleOCR's re-parameterised export sums the branches and keeps both affines. `fuse()` goes as far as is
-exact: the first affine becomes part of its own convolution, the second part of the next one, except that its shift
-stays before a depthwise convolution, which pads with zeros, and both its numbers before SE and at the end. That saves
-a tenth of the time on CPU; `scenetext.weights.onnx` folds PaddleOCR's graphs by the same rules.
-Different here: the closing pool takes the whole height and halves the width in training too, as in `pplcnet_v4`, where
-PaddleOCR pools adaptively to 40 steps in training and by (3, 2) in evaluation; the two agree at 48x320. Only the
-recogniser's strides are built.
+second affine. PaddleOCR's re-parameterised export sums the branches and keeps both affines. `fuse()` folds as much as
+is exact. The first affine becomes part of its own convolution. The second becomes part of the next convolution, with
+two exceptions: before a depthwise convolution, which pads with zeros, its shift stays, and before SE and at the end the
+whole affine stays. That saves a tenth of the time on CPU; `scenetext.weights.onnx` folds PaddleOCR's graphs by the same
+rules.
+Different here: only the strides for text recognition are built; `blocks.pplcnet` says how the closing pool differs.
 """
 
 from __future__ import annotations
@@ -19,14 +18,13 @@ import paddle
 from paddle import ParamAttr, Tensor, nn
 from paddle.nn import functional as F
 from paddle.nn.initializer import Constant
-from paddle.regularizer import L2Decay
 
-from scenetext.config.options import Count, Factor, Rate
-from scenetext.models.blocks.layers import FoldableConv, SELayer, biased_conv, conv2d, fold_batch_norm, freeze
-from scenetext.models.blocks.pplcnet import LEARNING_RATES, check_recogniser
+from scenetext.config.kinds import Count, Factor, Rate
+from scenetext.models.blocks.layers import SELayer, biased_conv, conv2d, fold_batch_norm
+from scenetext.models.blocks.pplcnet import LEARNING_RATES, PPLCNet, UndecayedConvBN
 
 STEM_CHANNELS = 16
-# per stage the blocks: kernel, input, output channels at scale 1, stride, SE
+# the blocks of each stage: kernel, input and output channels at scale 1, stride, squeeze and excite
 STRUCTURE = {
     "blocks2": [(3, 16, 32, 1, False)],
     "blocks3": [(3, 32, 64, 1, False), (3, 64, 64, 1, False)],
@@ -42,25 +40,18 @@ STRUCTURE = {
 
 
 def scaled(channels: int, scale: float) -> int:
-    """`channels * scale` as a multiple of 16, at least 16 and never less than nine tenths of it."""
+    """`channels * scale`, rounded to a multiple of 16: at least 16, and at least nine tenths of the exact product."""
     exact = channels * scale
     rounded = max(16, int(exact + 8) // 16 * 16)
     return rounded if rounded >= 0.9 * exact else rounded + 16
 
 
-class ConvBN(FoldableConv):
-    """Convolution and batch normalisation free of weight decay (keys `conv`, `bn`)."""
-
-    def __init__(self, in_channels, out_channels, kernel, stride=1, groups=1, learning_rate=1.0) -> None:
-        undecayed = ParamAttr(regularizer=L2Decay(0.0), learning_rate=learning_rate)
-        super().__init__(
-            conv2d(in_channels, out_channels, kernel, stride, (kernel - 1) // 2, groups, learning_rate=learning_rate),
-            nn.BatchNorm2D(out_channels, weight_attr=undecayed, bias_attr=undecayed),
-        )
-
-
 class LearnableAffine(nn.Layer):
-    """x * scale + bias with one learnt number each for the whole map (PaddleOCR's "lab"); scale may be folded away."""
+    """x * scale + bias, two learned numbers for a whole map (PaddleOCR's "lab"); `scale` is None once it is folded.
+
+    Args:
+        learning_rate: factor on the optimiser's learning rate for both.
+    """
 
     def __init__(self, learning_rate: float):
         super().__init__()
@@ -77,7 +68,11 @@ class LearnableAffine(nn.Layer):
 
 
 class Act(nn.Layer):
-    """Hardswish with an affine behind it."""
+    """Hardswish, then an affine; `lab` is None once it is folded.
+
+    Args:
+        lab_learning_rate: factor on the optimiser's learning rate for the affine.
+    """
 
     def __init__(self, lab_learning_rate: float):
         super().__init__()
@@ -88,8 +83,12 @@ class Act(nn.Layer):
         return x if self.lab is None else self.lab(x)  # (B, C, H, W)
 
     @paddle.no_grad()
-    def hand_on(self, conv: nn.Conv2D) -> None:
-        """Moves the affine into the convolution that alone reads this output, the shift only if it does not pad."""
+    def fold_into(self, conv: nn.Conv2D) -> None:
+        """Folds the affine into the next convolution, in place; the shift stays here if that one is padded.
+
+        Args:
+            conv: the only layer that reads this output.
+        """
         if self.lab is None or self.lab.scale is None:
             return
         factor = self.lab.scale.clone()
@@ -114,7 +113,17 @@ class LearnableRepLayer(nn.Layer):
         lab_lr: a further factor for the affines.
     """
 
-    def __init__(self, in_channels, out_channels, kernel, stride, groups, branches, learning_rate, lab_lr) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel: int,
+        stride: int | tuple[int, int],
+        groups: int,
+        branches: int,
+        learning_rate: float,
+        lab_lr: float,
+    ):
         super().__init__()
         self.groups = groups
         self.identity = None
@@ -122,8 +131,10 @@ class LearnableRepLayer(nn.Layer):
             attr = ParamAttr(learning_rate=learning_rate)
             self.identity = nn.BatchNorm2D(in_channels, weight_attr=attr, bias_attr=attr)
         geometry = (stride, groups, learning_rate)
-        self.conv_kxk = nn.LayerList([ConvBN(in_channels, out_channels, kernel, *geometry) for _ in range(branches)])
-        self.conv_1x1 = ConvBN(in_channels, out_channels, 1, *geometry) if kernel > 1 else None
+        self.conv_kxk = nn.LayerList(
+            [UndecayedConvBN(in_channels, out_channels, kernel, *geometry) for _ in range(branches)]
+        )
+        self.conv_1x1 = UndecayedConvBN(in_channels, out_channels, 1, *geometry) if kernel > 1 else None
         self.lab = LearnableAffine(learning_rate * lab_lr)
         self.act = Act(learning_rate * lab_lr)
         self.fused = False
@@ -139,7 +150,7 @@ class LearnableRepLayer(nn.Layer):
 
     @paddle.no_grad()
     def fuse(self) -> None:
-        """Sums the branches into one convolution and folds the affine into it, in place; once folded, does nothing."""
+        """Sums the branches into one convolution with the affine, in place; a second call changes nothing."""
         if self.fused:
             return
         branches = [fold_batch_norm(branch.conv, branch.bn) for branch in self.conv_kxk]
@@ -158,21 +169,38 @@ class LearnableRepLayer(nn.Layer):
         """The 1x1 convolution that changes nothing."""
         channels = self.identity.weight.shape[0]
         conv = conv2d(channels, channels, 1, groups=self.groups)
-        own = paddle.eye(channels // self.groups).tile([self.groups, 1])  # row i picks its own channel of its group
-        conv.weight.set_value(own.reshape(conv.weight.shape))
+        rows = paddle.eye(channels // self.groups).tile([self.groups, 1])  # row i picks channel i of its group
+        conv.weight.set_value(rows.reshape(conv.weight.shape))
         return conv
 
 
 def _centred(kernel: Tensor, like: nn.Conv2D) -> Tensor:
-    """A kernel (out, in/groups, h, w) with zeros around, as large as that of `like`."""
+    """A kernel (out, in / groups, h, w), padded with zeros to the size of `like`'s."""
     margin = (like.weight.shape[2] - kernel.shape[2]) // 2
     return F.pad(kernel, [margin] * 4)
 
 
 class LCNetV3Block(nn.Layer):
-    """A depthwise layer, SE where asked for, a pointwise layer."""
+    """A depthwise layer, optional squeeze and excite, a pointwise layer.
 
-    def __init__(self, kernel, in_channels, out_channels, stride, use_se, branches, learning_rate, lab_lr) -> None:
+    Args:
+        kernel, stride: of the depthwise layer.
+        in_channels, out_channels: channels in and out.
+        use_se: whether squeeze and excite stands between the layers.
+        branches, learning_rate, lab_lr: as in `LearnableRepLayer`.
+    """
+
+    def __init__(
+        self,
+        kernel: int,
+        in_channels: int,
+        out_channels: int,
+        stride: int | tuple[int, int],
+        use_se: bool,
+        branches: int,
+        learning_rate: float,
+        lab_lr: float,
+    ):
         super().__init__()
         rates = (branches, learning_rate, lab_lr)
         self.dw_conv = LearnableRepLayer(in_channels, in_channels, kernel, stride, in_channels, *rates)
@@ -186,7 +214,7 @@ class LCNetV3Block(nn.Layer):
         return self.pw_conv(x)  # (B, C, H, W)
 
 
-class PPLCNetV3(nn.Layer):
+class PPLCNetV3(PPLCNet):
     """(B, 3, H, W) → (B, out_channels, 1, W/8); H is 32, 48 or 64.
 
     Args:
@@ -196,7 +224,7 @@ class PPLCNetV3(nn.Layer):
         lr_mult_list: factors on the learning rate of the stem and of the stages 2 to 6. A factor of 0 freezes the
             whole stage and spares its backward pass.
         lab_lr: a further factor for the affines.
-        det: false; true is the detector's backbone.
+        det: must be false; true means the detector's backbone.
 
     Raises:
         OptionError: `det` is true, or `lr_mult_list` has another length.
@@ -211,9 +239,8 @@ class PPLCNetV3(nn.Layer):
         lab_lr: Rate = 0.1,
         det: bool = False,
     ):
-        super().__init__()
-        check_recogniser(det, lr_mult_list)
-        self.conv1 = ConvBN(in_channels, scaled(STEM_CHANNELS, scale), 3, 2, learning_rate=lr_mult_list[0])
+        super().__init__(STRUCTURE, det, lr_mult_list)
+        self.conv1 = UndecayedConvBN(in_channels, scaled(STEM_CHANNELS, scale), 3, 2, learning_rate=lr_mult_list[0])
         for (stage, rows), factor in zip(STRUCTURE.items(), lr_mult_list[1:], strict=True):
             blocks = [
                 LCNetV3Block(
@@ -222,25 +249,20 @@ class PPLCNetV3(nn.Layer):
                 for kernel, before, after, stride, use_se in rows
             ]
             self.add_sublayer(stage, nn.Sequential(*blocks))
-        for stage, factor in zip(("conv1", *STRUCTURE), lr_mult_list, strict=True):
-            if factor == 0.0:
-                freeze(getattr(self, stage))
+        self.freeze_stages()
         self.out_channels = scaled(STRUCTURE["blocks6"][-1][2], scale)
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.conv1(x)  # (B, C, H/2, W/2)
-        for stage in STRUCTURE:
-            x = getattr(self, stage)(x)  # the last: (B, C, H/16, W/4)
-        return F.avg_pool2d(x, [x.shape[2], 2])  # (B, C, 1, W/8)
-
     def fuse(self) -> None:
-        """Makes every layer one convolution and hands its affine on where that is exact, in place; once is enough."""
+        """Makes every layer one convolution and folds affines into the next one where that is exact, in place.
+
+        A second call changes nothing.
+        """
         before = None
         for block in (block for stage in STRUCTURE for block in getattr(self, stage)):
             block.dw_conv.fuse()
             block.pw_conv.fuse()
             if before is not None:
-                before.act.hand_on(block.dw_conv.reparam_conv)
+                before.act.fold_into(block.dw_conv.reparam_conv)
             if block.se is None:
-                block.dw_conv.act.hand_on(block.pw_conv.reparam_conv)
+                block.dw_conv.act.fold_into(block.pw_conv.reparam_conv)
             before = block.pw_conv

@@ -1,12 +1,11 @@
-"""PPLCNetV4, the backbone of PP-OCRv6's recognisers (tiny, small, medium).
+"""PPLCNetV4, the backbone of PP-OCRv6's recognition models (tiny, small, medium).
 
 Source: PP-OCRv6's introduction in PaddleOCR's documentation (June 2026); reference
 ppocr/modeling/backbones/rec_lcnetv4.py. No paper is known.
-A MetaFormer block (arXiv:2111.11418): a depthwise 3x3 mixes positions, two 1x1 convolutions with GELU mix channels.
-The depthwise convolution is that of `rep_depthwise`.
-Different here: the closing pool takes the whole height and halves the width in training too, where PaddleOCR pools
-adaptively to 40 steps in training and by (3, 2) in evaluation; the two agree at 48x320, and only this form lets a
-training batch have a width of its own. Folding keeps the key names (`conv` gains a bias, `bn` goes).
+Its block is a MetaFormer block (arXiv:2111.11418): a depthwise 3x3 convolution mixes positions, two 1x1 convolutions
+with GELU mix channels. The depthwise convolution is that of `rep_depthwise`.
+Different here: `blocks.pplcnet` says how the closing pool differs. Folding keeps the key names (`conv` gains a bias,
+`bn` disappears).
 """
 
 from __future__ import annotations
@@ -15,18 +14,16 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import paddle
-from paddle import ParamAttr, Tensor, nn
-from paddle.nn import functional as F
-from paddle.regularizer import L2Decay
+from paddle import Tensor, nn
 
-from scenetext.config.kinds import one_of
-from scenetext.config.options import Rate
+from scenetext.config.kinds import Rate, one_of
 from scenetext.errors import InputError
-from scenetext.models.blocks.layers import GELU, ConvBN, FoldableConv, SELayer, conv2d, freeze
-from scenetext.models.blocks.pplcnet import LEARNING_RATES, check_recogniser
+from scenetext.models.blocks.layers import GELU, ConvBN, SELayer
+from scenetext.models.blocks.pplcnet import LEARNING_RATES, PPLCNet, UndecayedConvBN
 from scenetext.models.blocks.rep_depthwise import RepDepthwise
 
-# (middle, output) channels of the stem, its kind, then per stage the blocks: input, output channels, stride, SE
+# (middle, output) channels of the stem, its kind, then the blocks of each stage: input and output channels, stride,
+# squeeze and excite
 STRUCTURE = {
     "tiny": {
         "stem": (24, 48),
@@ -56,66 +53,67 @@ STRUCTURE = {
 STAGES = ("blocks2", "blocks3", "blocks4", "blocks5")
 
 
-def todays_options(options: Mapping[str, Any], place: str) -> dict[str, Any]:
-    """The options of an earlier PPLCNetV4 (PaddleOCR's commit 0f37d679) as the class takes them today.
+def current_options(options: Mapping[str, Any], location: str) -> dict[str, Any]:
+    """Translates the options of an earlier PPLCNetV4 (PaddleOCR's commit 0f37d679) to those of the present class.
 
-    That one calls the size `config_name`, and its configs say beside it what follows from the size today: the stem's
-    kind and channels, and that depthwise convolutions train as branches. Its tiny and small are today's; its base, of
-    640 channels, is no network of today.
+    The earlier class calls the size `config_name`. Its configs also hold what now follows from the size: the stem's
+    kind and channels, and that depthwise convolutions are trained as branches. Its sizes tiny and small are the present
+    ones; its size base, with 640 channels, exists no more.
 
     Args:
-        options: of either.
-        place: where they stand in the config.
+        options: of the earlier or of the present class.
+        location: of these options in the config, for messages.
+
+    Returns:
+        The options of the present class.
 
     Raises:
-        InputError: options of no network that is built here.
+        InputError: the options describe a network that is not built here.
     """
     options = dict(options)
     if "config_name" in options:
         size = options.pop("config_name")
         if size not in list(STRUCTURE):
             known = ", ".join(STRUCTURE)
-            raise InputError(f"{place}.config_name is {size!r}; known are {known}, and the key is model_size today.")
+            raise InputError(f"{location}.config_name is {size!r}; known are {known}, and the key is now model_size.")
         if options.setdefault("model_size", size) != size:
             raise InputError(
-                f"{place}.config_name is {size!r} and model_size {options['model_size']!r}, two names of one option: "
-                "leave config_name out."
+                f"{location}.config_name is {size!r} and model_size {options['model_size']!r}, two names of one "
+                "option: leave config_name out."
             )
     size = options.get("model_size", "small")
-    told = {key: options.pop(key) for key in ("use_rep", "stem_type", "stem_channels") if key in options}
-    if size in list(STRUCTURE):  # another one is the constructor's to refuse
+    implied = {key: options.pop(key) for key in ("use_rep", "stem_type", "stem_channels") if key in options}
+    if size in list(STRUCTURE):  # the constructor refuses other sizes
         stem = STRUCTURE[size]
-        own = {"use_rep": True, "stem_type": stem["stem_type"], "stem_channels": stem["stem"][1]}
-        for key, value in told.items():
-            if value != own[key]:
-                raise InputError(f"{place}.{key} is {value!r}; the network of size {size} has {own[key]!r}.")
+        expected = {"use_rep": True, "stem_type": stem["stem_type"], "stem_channels": stem["stem"][1]}
+        for key, value in implied.items():
+            if value != expected[key]:
+                raise InputError(f"{location}.{key} is {value!r}; the network of size {size} has {expected[key]!r}.")
     return options
 
 
-class ConvBNAct(FoldableConv):
-    """Convolution, batch normalisation free of weight decay, ReLU: a layer of the stem (keys `conv`, `bn`)."""
-
-    def __init__(self, in_channels, out_channels, kernel, stride=1, learning_rate=1.0) -> None:
-        padding = (kernel - 1) // 2 if kernel % 2 else "SAME"
-        undecayed = ParamAttr(regularizer=L2Decay(0.0), learning_rate=learning_rate)
-        super().__init__(
-            conv2d(in_channels, out_channels, kernel, stride, padding, learning_rate=learning_rate),
-            nn.BatchNorm2D(out_channels, weight_attr=undecayed, bias_attr=undecayed),
-            nn.ReLU(),
-        )
-
-
 class StemBlock(nn.Layer):
-    """(B, 3, H, W) → (B, out, H/4, W/4): beside two 2x2 convolutions a 2x2 max pool keeps the sharp edges."""
+    """(B, 3, H, W) → (B, out, H/4, W/4); a 2x2 max pool, parallel to two 2x2 convolutions, keeps sharp edges.
 
-    def __init__(self, in_channels, mid_channels, out_channels, learning_rate=1.0) -> None:
+    Args:
+        in_channels: channels of the image.
+        mid_channels: channels inside.
+        out_channels: channels out.
+        learning_rate: factor on the optimiser's learning rate.
+    """
+
+    def __init__(self, in_channels: int, mid_channels: int, out_channels: int, learning_rate: float = 1.0):
         super().__init__()
+
+        def layer(before: int, after: int, kernel: int, stride: int) -> UndecayedConvBN:
+            return UndecayedConvBN(before, after, kernel, stride, learning_rate=learning_rate, activation=nn.ReLU())
+
         half = mid_channels // 2
-        self.stem1 = ConvBNAct(in_channels, mid_channels, 3, 2, learning_rate)
-        self.stem2a = ConvBNAct(mid_channels, half, 2, 1, learning_rate)
-        self.stem2b = ConvBNAct(half, mid_channels, 2, 1, learning_rate)
-        self.stem3 = ConvBNAct(mid_channels * 2, mid_channels, 3, 2, learning_rate)
-        self.stem4 = ConvBNAct(mid_channels, out_channels, 1, 1, learning_rate)
+        self.stem1 = layer(in_channels, mid_channels, 3, 2)
+        self.stem2a = layer(mid_channels, half, 2, 1)
+        self.stem2b = layer(half, mid_channels, 2, 1)
+        self.stem3 = layer(mid_channels * 2, mid_channels, 3, 2)
+        self.stem4 = layer(mid_channels, out_channels, 1, 1)
         self.pool = nn.MaxPool2D(2, 1, padding="SAME")
 
     def forward(self, x: Tensor) -> Tensor:
@@ -125,9 +123,23 @@ class StemBlock(nn.Layer):
 
 
 class LCNetV4Block(nn.Layer):
-    """Token mixer (depthwise [+ SE]) and channel mixer (1x1 to twice the channels, GELU, 1x1 back)."""
+    """Token mixer (depthwise [+ SE]) and channel mixer (1x1 to twice the channels, GELU, 1x1 back).
 
-    def __init__(self, in_channels, out_channels, stride, use_se, learning_rate=1.0) -> None:
+    Args:
+        in_channels, out_channels: channels in and out.
+        stride: of both directions, or (down, right).
+        use_se: whether the token mixer ends with squeeze and excite.
+        learning_rate: factor on the optimiser's learning rate; squeeze and excite alone has it.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        stride: int | tuple[int, int],
+        use_se: bool,
+        learning_rate: float = 1.0,
+    ):
         super().__init__()
         self.has_skip = in_channels == out_channels and stride == 1
         self.token_mixer = nn.Sequential()
@@ -151,15 +163,16 @@ class LCNetV4Block(nn.Layer):
         return x + y if self.has_skip else y  # (B, C, H, W)
 
 
-class PPLCNetV4(nn.Layer):
+class PPLCNetV4(PPLCNet):
     """(B, 3, H, W) → (B, out_channels, 1, W/8); H is 32, 48 or 64.
 
     Args:
         in_channels: channels of the image.
         model_size: "tiny", "small" or "medium".
-        lr_mult_list: factors on the learning rate of the stem and of the stages 2 to 6 (there is no stage 6). A
-            factor of 0 freezes the whole stage and spares its backward pass.
-        det: false; true is the detector's backbone.
+        lr_mult_list: factors on the learning rate of the stem ("branch" only) and of the squeeze and excite layers of
+            the stages 2 to 6 (there is no stage 6), as in PaddleOCR. A factor of 0 freezes the whole stage and spares
+            its backward pass.
+        det: must be false; true means the detector's backbone.
 
     Raises:
         OptionError: `det` is true, or `lr_mult_list` has another length.
@@ -172,8 +185,7 @@ class PPLCNetV4(nn.Layer):
         lr_mult_list: tuple[Rate, ...] = (1.0,) * LEARNING_RATES,
         det: bool = False,
     ):
-        super().__init__()
-        check_recogniser(det, lr_mult_list)
+        super().__init__(STAGES, det, lr_mult_list)
         structure = STRUCTURE[model_size]
         mid, out = structure["stem"]
         if structure["stem_type"] == "branch":
@@ -183,13 +195,5 @@ class PPLCNetV4(nn.Layer):
         for stage, factor in zip(STAGES, lr_mult_list[1:], strict=False):
             blocks = [LCNetV4Block(*block, learning_rate=factor) for block in structure[stage]]
             self.add_sublayer(stage, nn.Sequential(*blocks))
-        for stage, factor in zip(("conv1", *STAGES), lr_mult_list, strict=False):
-            if factor == 0.0:
-                freeze(getattr(self, stage))
+        self.freeze_stages()
         self.out_channels = structure[STAGES[-1]][-1][1]
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.conv1(x)  # (B, C, H/4, W/4)
-        for stage in STAGES:
-            x = getattr(self, stage)(x)  # the last: (B, C, H/16, W/4)
-        return F.avg_pool2d(x, [x.shape[2], 2])  # (B, C, 1, W/8)

@@ -1,9 +1,9 @@
-"""RepSVTR, the mobile backbone beside SVTRv2: RepViT's blocks, strided for lines of text.
+"""RepSVTR, the mobile counterpart of SVTRv2: RepViT's blocks with strides for text lines.
 
 Papers: Wang et al., RepViT: Revisiting Mobile CNN From ViT Perspective, CVPR 2024, arXiv:2307.09283, section 3; the
 depthwise convolution is that of `rep_depthwise`. Reference: ppocr/modeling/backbones/rec_repvit.py.
-Different here: `fuse()` is called by every export (PaddleOCR never calls its own), and the closing pool takes the whole
-height, so that lines of height 32, 48 and 64 are read.
+Different here: every export calls `fuse()` (PaddleOCR never calls its own), and the closing pool takes the whole
+height, so that lines of height 32, 48 and 64 can be read.
 """
 
 from __future__ import annotations
@@ -11,11 +11,10 @@ from __future__ import annotations
 from paddle import Tensor, nn
 from paddle.nn import functional as F
 
-from scenetext.models.blocks.layers import GELU, conv2d
-from scenetext.models.blocks.layers import ConvBN as ConvBNV4
+from scenetext.models.blocks.layers import GELU, ConvBN, conv2d
 from scenetext.models.blocks.rep_depthwise import RepDepthwise
 
-# output channels, stride, squeeze-excite, of every block after the stem
+# output channels, stride, squeeze and excite, of every block after the stem
 BLOCKS = (
     *((96, 1, True), (96, 1, False), (96, 1, False)),
     *((192, (2, 1), False), (192, 1, True), (192, 1, False), (192, 1, True), (192, 1, False), (192, 1, True)),
@@ -26,14 +25,14 @@ STEM = (48, 96)
 SE_REDUCTION = 4
 
 
-class ConvBN(ConvBNV4):
-    """Convolution and batch normalisation (keys `c`, `bn`); `scale` is the normalisation's first factor."""
+class RepViTConvBN(ConvBN):
+    """Convolution and batch normalisation under RepViT's keys, `c` and `bn`."""
 
     CONV = "c"
 
 
 class SqueezeExcite(nn.Layer):
-    """arXiv:1709.01507, with a true sigmoid."""
+    """Squeeze and excite (Hu et al., arXiv:1709.01507), gate sigmoid(x). (B, C, H, W) → (B, C, H, W)."""
 
     def __init__(self, channels: int):
         super().__init__()
@@ -46,12 +45,16 @@ class SqueezeExcite(nn.Layer):
 
 
 def rep_depthwise(channels: int) -> RepDepthwise:
-    """The depthwise convolution of a block that changes nothing in size."""
-    return RepDepthwise(channels, ConvBN(channels, channels, 3, groups=channels), bias=True)
+    """The depthwise convolution of a block that keeps channels and size. (B, C, H, W) → (B, C, H, W)."""
+    return RepDepthwise(channels, RepViTConvBN(channels, channels, 3, groups=channels), bias=True)
 
 
 class Residual(nn.Layer):
-    """x + m(x)."""
+    """x + m(x).
+
+    Args:
+        m: a layer whose output has the shape of its input.
+    """
 
     def __init__(self, m: nn.Layer):
         super().__init__()
@@ -64,20 +67,25 @@ class Residual(nn.Layer):
 class RepViTBlock(nn.Layer):
     """Token mixer (depthwise 3x3 [+ SE]) and channel mixer (1x1 to twice the channels, GELU, 1x1 back, with a skip).
 
-    A block of stride other than 1 changes the channels by a 1x1 convolution after the depthwise one.
+    A block whose stride is not 1 changes the channels by a 1x1 convolution after the depthwise one.
+
+    Args:
+        in_channels, out_channels: channels in and out.
+        stride: 1, or (down, right).
+        use_se: whether the token mixer has squeeze and excite.
     """
 
-    def __init__(self, in_channels, out_channels, stride, use_se) -> None:
+    def __init__(self, in_channels: int, out_channels: int, stride: int | tuple[int, int], use_se: bool):
         super().__init__()
         excite = SqueezeExcite(in_channels) if use_se else nn.Identity()
         if stride == 1:
             self.token_mixer = nn.Sequential(rep_depthwise(in_channels), excite)
         else:
-            depthwise = ConvBN(in_channels, in_channels, 3, stride, in_channels)
-            self.token_mixer = nn.Sequential(depthwise, excite, ConvBN(in_channels, out_channels))
+            depthwise = RepViTConvBN(in_channels, in_channels, 3, stride, in_channels)
+            self.token_mixer = nn.Sequential(depthwise, excite, RepViTConvBN(in_channels, out_channels))
         hidden = out_channels * 2
         self.channel_mixer = Residual(
-            nn.Sequential(ConvBN(out_channels, hidden), GELU(), ConvBN(hidden, out_channels, scale=0.0))
+            nn.Sequential(RepViTConvBN(out_channels, hidden), GELU(), RepViTConvBN(hidden, out_channels, scale=0.0))
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -94,7 +102,7 @@ class RepSVTR(nn.Layer):
     def __init__(self, in_channels: int = 3):
         super().__init__()
         half, channels = STEM
-        stem = nn.Sequential(ConvBN(in_channels, half, 3, 2), GELU(), ConvBN(half, channels, 3, 2))
+        stem = nn.Sequential(RepViTConvBN(in_channels, half, 3, 2), GELU(), RepViTConvBN(half, channels, 3, 2))
         self.features = nn.LayerList([stem])
         for out_channels, stride, use_se in BLOCKS:
             self.features.append(RepViTBlock(channels, out_channels, stride, use_se))

@@ -3,11 +3,12 @@
 Paper: He et al., Bag of Tricks for Image Classification, CVPR 2019, arXiv:1812.01187, figure 2 (ResNet-C stem,
 ResNet-D shortcut); the residual network itself is arXiv:1512.03385.
 Reference: ppocr/modeling/backbones/rec_resnet_vd.py.
-For lines of text stages 2 to 4 stride (2, 1), so that with the two pools W shrinks by 4 and H by 32.
+For text lines the stages 2 to 4 have the stride (2, 1); with the two pools, W shrinks by 4 and H by 32.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from paddle import Tensor, nn
@@ -25,18 +26,30 @@ DEPTHS = {
     200: (3, 12, 48, 3),
 }
 CHANNELS = (64, 128, 256, 512)
+BOTTLENECK_EXPANSION = 4  # channels out of a bottleneck over those inside
 
 
 class ConvBNLayer(FoldableConv):
     """Convolution, batch normalisation, optional ReLU (keys `_conv`, `_batch_norm`).
 
-    With `pooled`, an average pool of the stride's size stands in for the stride (the "vd" shortcut).
+    Args:
+        in_channels, out_channels, kernel, stride: of the convolution.
+        relu: whether a ReLU follows.
+        pooled: whether an average pool before the convolution takes the place of its stride (the "vd" shortcut).
     """
 
     CONV = "_conv"
     BN = "_batch_norm"
 
-    def __init__(self, in_channels, out_channels, kernel, stride=1, relu=False, pooled=False) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel: int,
+        stride: int | tuple[int, int] = 1,
+        relu: bool = False,
+        pooled: bool = False,
+    ):
         super().__init__(
             conv2d(in_channels, out_channels, kernel, 1 if pooled else stride, (kernel - 1) // 2),
             nn.BatchNorm2D(out_channels),
@@ -50,46 +63,40 @@ class ConvBNLayer(FoldableConv):
         return super().forward(x)
 
 
-def _shortcut(in_channels: int, out_channels: int, stride, first_stage: bool) -> ConvBNLayer:
-    return ConvBNLayer(in_channels, out_channels, 1, stride, pooled=not first_stage and stride != 1)
+class ResidualBlock(nn.Layer):
+    """relu(convolutions(x) + shortcut(x)); the keys are `conv0`, `conv1`, ... and `short`.
 
+    Args:
+        convs: the convolutions, in order.
+        shortcut: what brings x to the shape of their output; None where it has that shape.
+    """
 
-class BasicBlock(nn.Layer):
-    """Two 3x3 convolutions and a shortcut (ResNet-18 and -34)."""
-
-    expansion = 1
-
-    def __init__(self, in_channels, channels, stride, has_conv_shortcut, first_stage) -> None:
+    def __init__(self, convs: Sequence[ConvBNLayer], shortcut: ConvBNLayer | None):
         super().__init__()
-        self.conv0 = ConvBNLayer(in_channels, channels, 3, stride, relu=True)
-        self.conv1 = ConvBNLayer(channels, channels, 3)
-        self.has_conv_shortcut = has_conv_shortcut
-        if has_conv_shortcut:
-            self.short = _shortcut(in_channels, channels, stride, first_stage)
+        self.names = [f"conv{index}" for index in range(len(convs))]
+        for name, conv in zip(self.names, convs, strict=True):
+            self.add_sublayer(name, conv)
+        self.short = shortcut
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.conv1(self.conv0(x))
-        return F.relu(y + (self.short(x) if self.has_conv_shortcut else x))  # (B, C, H, W)
+        y = x
+        for name in self.names:
+            y = getattr(self, name)(y)
+        return F.relu(y + (x if self.short is None else self.short(x)))  # (B, C, H, W)
 
 
-class BottleneckBlock(nn.Layer):
-    """1x1, 3x3, 1x1 convolutions and a shortcut (ResNet-50 and deeper)."""
+def basic_convs(in_channels: int, channels: int, stride: int | tuple[int, int]) -> list[ConvBNLayer]:
+    """The convolutions of a block of ResNet-18 and -34: 3x3, 3x3."""
+    return [ConvBNLayer(in_channels, channels, 3, stride, relu=True), ConvBNLayer(channels, channels, 3)]
 
-    expansion = 4
 
-    def __init__(self, in_channels, channels, stride, has_conv_shortcut, first_stage) -> None:
-        super().__init__()
-        out_channels = channels * self.expansion
-        self.conv0 = ConvBNLayer(in_channels, channels, 1, relu=True)
-        self.conv1 = ConvBNLayer(channels, channels, 3, stride, relu=True)
-        self.conv2 = ConvBNLayer(channels, out_channels, 1)
-        self.has_conv_shortcut = has_conv_shortcut
-        if has_conv_shortcut:
-            self.short = _shortcut(in_channels, out_channels, stride, first_stage)
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.conv2(self.conv1(self.conv0(x)))
-        return F.relu(y + (self.short(x) if self.has_conv_shortcut else x))  # (B, C, H, W)
+def bottleneck_convs(in_channels: int, channels: int, stride: int | tuple[int, int]) -> list[ConvBNLayer]:
+    """The convolutions of a block of ResNet-50 and deeper: 1x1, 3x3, and 1x1 to 4 times the channels."""
+    return [
+        ConvBNLayer(in_channels, channels, 1, relu=True),
+        ConvBNLayer(channels, channels, 3, stride, relu=True),
+        ConvBNLayer(channels, channels * BOTTLENECK_EXPANSION, 1),
+    ]
 
 
 class ResNet(nn.Layer):
@@ -102,7 +109,7 @@ class ResNet(nn.Layer):
 
     def __init__(self, in_channels: int = 3, layers: Annotated[int, one_of(*DEPTHS)] = 50):
         super().__init__()
-        block = BasicBlock if layers < 50 else BottleneckBlock
+        convs, expansion = (basic_convs, 1) if layers < 50 else (bottleneck_convs, BOTTLENECK_EXPANSION)
         self.conv1_1 = ConvBNLayer(in_channels, 32, 3, relu=True)
         self.conv1_2 = ConvBNLayer(32, 32, 3, relu=True)
         self.conv1_3 = ConvBNLayer(32, 64, 3, relu=True)
@@ -112,10 +119,14 @@ class ResNet(nn.Layer):
         for stage, (depth, width) in enumerate(zip(DEPTHS[layers], CHANNELS, strict=True)):
             for index in range(depth):
                 stride = (2, 1) if index == 0 and stage > 0 else 1
+                own_convs = convs(channels, width, stride)
+                shortcut = None
+                if index == 0:
+                    shortcut = ConvBNLayer(channels, width * expansion, 1, stride, pooled=stage > 0)
                 name = f"bb_{stage}_{index}"
-                self.add_sublayer(name, block(channels, width, stride, index == 0, stage == 0))
+                self.add_sublayer(name, ResidualBlock(own_convs, shortcut))
                 self.block_names.append(name)
-                channels = width * block.expansion
+                channels = width * expansion
         self.out_channels = channels
         self.out_pool = nn.MaxPool2D(2, 2)
 

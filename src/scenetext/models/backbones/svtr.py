@@ -1,41 +1,50 @@
-"""SVTR: an image line becomes a map of patches, and three stages of mixing blocks turn it into one row of characters.
+"""SVTR: a line becomes a map of patches, and three stages of mixing blocks turn the map into one row of features.
 
 Paper: Du et al., SVTR: Scene Text Recognition with a Single Visual Model, IJCAI 2022, arXiv:2205.00159, section 3.
 Reference: ppocr/modeling/backbones/rec_svtrnet.py (SVTRNet).
 
-- Patch embedding (3.2): convolutions of stride 2, not a cut into squares; then a learned embedding of each position, so
-  that the network works at one image size, `input_size`.
-- Mixing blocks (3.3, svtr_block.py): local first, to see the strokes of one character, then global.
+- Patch embedding (3.2): convolutions of stride 2 instead of a cut into squares; then a learned embedding of each
+  position is added, so the network works at one image size only, `input_size`.
+- Mixing blocks (3.3, svtr_block.py): local ones first, which see the strokes of one character, then global ones.
 - Merging (3.4, `SubSample`): between stages the map loses half its height and keeps its width.
 - Combining (3.5): the rows are averaged to one.
 
-The dropout at the end is the classic one, and stays as PaddleOCR has it: training drops a share of the features and
-leaves the others as they are, evaluation multiplies all by the share that is kept (0.9). The two agree in expectation;
-scaling up in training, as dropout does elsewhere here, would do so too but answer otherwise with PaddleOCR's weights.
-Different here: the masks of local mixing are no stored tensors (svtr_block.py); a stage's height is the convolutions'
-own, rounded up, where PaddleOCR rounds down and fails on a height that is no multiple of 16.
+The dropout at the end scales in evaluation, as PaddleOCR's does: training drops features and leaves the others as they
+are, evaluation multiplies all of them by the probability of being kept (0.9). Scaling up in training, as dropout does
+elsewhere here, has the same expectation but gives other outputs with PaddleOCR's weights.
+Different here: the masks of local mixing are not stored as tensors (svtr_block.py). The height of a stage is rounded
+up, as the convolutions round it; PaddleOCR rounds down and fails on a height that is not a multiple of 16.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import Any
 
 import numpy as np
 import paddle
 from paddle import Tensor, nn
 from paddle.nn.initializer import TruncatedNormal
 
-from scenetext.config.options import Count, Factor, Odd, OptionError, Rate, Share, check_heads
+from scenetext.config.kinds import Count, Factor, Rate, Share
+from scenetext.config.options import Odd, OptionError, check_heads
 from scenetext.errors import InputError
 from scenetext.models.blocks.layers import GELU, FoldableConv, conv2d
-from scenetext.models.blocks.svtr_block import Attention, Block, ConvMixer, LocalAttention, linear
+from scenetext.models.blocks.svtr_block import Attention, Block, ConvMixer, LocalAttention, linear, to_sequence
 
+STAGES = 3
 MIXERS = ("Local", "Global", "Conv")
 Window = tuple[Odd, Odd]  # height, width
 
 
 class ConvBNLayer(FoldableConv):
-    """3x3 convolution of stride 2, batch normalisation, GELU (keys `conv`, `norm`)."""
+    """3x3 convolution of stride 2, batch normalisation, GELU (keys `conv`, `norm`).
+
+    Args:
+        in_channels, out_channels: channels in and out.
+        bias: whether the convolution has one.
+    """
 
     BN = "norm"
 
@@ -44,7 +53,13 @@ class ConvBNLayer(FoldableConv):
 
 
 class PatchEmbed(nn.Layer):
-    """(B, in_channels, H, W) → (B, T, D); `halvings` convolutions of stride 2, the widths doubling up to `dim` = D."""
+    """(B, in_channels, H, W) → (B, T, D) by convolutions of stride 2, whose widths double up to D.
+
+    Args:
+        in_channels: channels of the image.
+        dim: D.
+        halvings: number of the convolutions.
+    """
 
     def __init__(self, in_channels: int, dim: int, halvings: int):
         super().__init__()
@@ -52,7 +67,7 @@ class PatchEmbed(nn.Layer):
         self.proj = nn.Sequential(*map(ConvBNLayer, widths[:-1], widths[1:]))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.proj(x).flatten(2).transpose([0, 2, 1])  # (B, T, D)
+        return to_sequence(self.proj(x))  # (B, T, D)
 
 
 class SubSample(nn.Layer):
@@ -61,7 +76,8 @@ class SubSample(nn.Layer):
     Args:
         in_channels, out_channels: width of the embedding before and after.
         map_size: (H, W).
-        pooled: by the mean of an average and a maximum pool and a linear layer, in place of a convolution.
+        pooled: whether the mean of an average and a maximum pool, then a linear layer, take the place of the
+            convolution.
     """
 
     def __init__(self, in_channels: int, out_channels: int, map_size: tuple[int, int], pooled: bool = False):
@@ -79,7 +95,7 @@ class SubSample(nn.Layer):
     def forward(self, x: Tensor) -> Tensor:
         x = x.transpose([0, 2, 1]).reshape(self.map_shape)  # (B, D, H, W)
         x = (self.avgpool(x) + self.maxpool(x)) * 0.5 if self.pooled else self.conv(x)
-        x = x.flatten(2).transpose([0, 2, 1])  # (B, T, D)
+        x = to_sequence(x)  # (B, T, D)
         return self.norm(self.proj(x) if self.pooled else x)
 
 
@@ -88,7 +104,7 @@ class SVTRNet(nn.Layer):
 
     Args:
         in_channels: channels of the image.
-        img_size: (H, W) in pixels, the only size it works at.
+        img_size: (H, W) in pixels, the only size that it works at.
         embed_dim: D of each of the three stages.
         depth: blocks of each stage.
         num_heads: heads of attention, or groups of a convolution, in each stage.
@@ -97,22 +113,26 @@ class SVTRNet(nn.Layer):
         patch_merging: how the height is halved between stages: "Conv", "Pool", or None for not at all.
         mlp_ratio: hidden width of the MLPs over D.
         qkv_bias: whether the projections to queries, keys and values have a bias.
-        qk_scale: factor on the attention's scores, by default (D / heads) ** -0.5.
+        qk_scale: factor on the attention logits, by default (D / heads) ** -0.5.
         drop_rate: dropout on the embedding, after projections and in the MLPs.
         last_drop: dropout on the features of the last stage.
         attn_drop_rate: dropout on attention weights.
-        drop_path_rate: share of samples that skip a branch of the last block in training; it grows from 0 at the first.
+        drop_path_rate: fraction of the samples that skip a branch of the last block in training; it grows linearly
+            from 0 at the first block.
         epsilon: of the blocks' layer normalisations.
         out_channels: features per time step of the last stage.
         out_char_num: time steps of the last stage.
-        last_stage: average the rows to one and project to `out_channels`; else the last map's positions come out as
-            they are, row by row, with D channels whatever `out_channels` says.
+        last_stage: whether the rows are averaged to one and projected to `out_channels`; otherwise the positions of the
+            last map come out row by row, with D channels, and `out_channels` has no effect.
         sub_num: halvings of the image by the patch embedding, 2 or 3.
-        prenorm: True normalises AFTER each sum, False before each branch and once at the end. PaddleOCR's name for
-            it is the wrong way round, and its configs mean what its code does.
+        prenorm: True normalises AFTER each sum, False before each branch and once at the end. PaddleOCR's name of it
+            is the wrong way round; it stands here because PaddleOCR's configs use it.
+
+    Raises:
+        OptionError: the lists disagree in length, or an option has a value that has no meaning.
 
     Attributes:
-        out_channels: channels that come out.
+        out_channels: channels out.
         input_size: `img_size`.
         map_size: (H, W) of the last stage's map.
     """
@@ -152,45 +172,33 @@ class SVTRNet(nn.Layer):
             [1, height * width, embed_dim[0]], default_initializer=TruncatedNormal(std=0.02)
         )
         self.pos_drop = nn.Dropout(drop_rate)
-        drop_paths = iter(np.linspace(0.0, drop_path_rate, sum(depth)).tolist())
-        names = iter(mixer)
-
-        def block(stage: int) -> Block:
-            name, dim, heads, window = next(names), embed_dim[stage], num_heads[stage], local_mixer[stage]
-            attention = {
-                "qkv_bias": qkv_bias,
-                "attn_drop": attn_drop_rate,
-                "proj_drop": drop_rate,
-                "qk_scale": qk_scale,
-            }
-            if name == "Conv":
-                positions = ConvMixer(dim, heads, (height, width), window)
-            elif name == "Local":
-                positions = LocalAttention(dim, heads, (height, width), window, **attention)
-            else:
-                positions = Attention(dim, heads, **attention)
-            return Block(dim, positions, mlp_ratio, GELU, drop_rate, next(drop_paths), epsilon, post_norm=prenorm)
-
-        self.blocks1 = nn.LayerList([block(0) for _ in range(depth[0])])
+        rates = np.linspace(0.0, drop_path_rate, sum(depth)).tolist()
+        attention = {"qkv_bias": qkv_bias, "attn_drop": attn_drop_rate, "proj_drop": drop_rate, "qk_scale": qk_scale}
+        each_block = zip(mixer, rates, strict=True)
         self.sub_sample1 = self.sub_sample2 = None
-        if patch_merging:
-            self.sub_sample1 = SubSample(embed_dim[0], embed_dim[1], (height, width), patch_merging == "Pool")
-            height = -(-height // 2)
-        self.blocks2 = nn.LayerList([block(1) for _ in range(depth[1])])
-        if patch_merging:
-            self.sub_sample2 = SubSample(embed_dim[1], embed_dim[2], (height, width), patch_merging == "Pool")
-            height = -(-height // 2)
-        self.blocks3 = nn.LayerList([block(2) for _ in range(depth[2])])
+        for stage, (dim, heads, window) in enumerate(zip(embed_dim, num_heads, local_mixer, strict=True)):
+            blocks = nn.LayerList()
+            for name, rate in islice(each_block, depth[stage]):
+                positions = _position_mixer(name, dim, heads, (height, width), window, attention)
+                blocks.append(Block(dim, positions, mlp_ratio, GELU, drop_rate, rate, epsilon, post_norm=prenorm))
+            setattr(self, f"blocks{stage + 1}", blocks)
+            if patch_merging and stage < STAGES - 1:
+                merging = SubSample(dim, embed_dim[stage + 1], (height, width), pooled=patch_merging == "Pool")
+                setattr(self, f"sub_sample{stage + 1}", merging)
+                height = -(-height // 2)
         self.map_size = (height, width)
-        self.map_shape = [0, embed_dim[2], height, width]
+        self.map_shape = [0, embed_dim[-1], height, width]
+        self.out_channels = out_channels if last_stage else embed_dim[-1]
         self.last_stage = last_stage
         if last_stage:
-            self.avg_pool = nn.AdaptiveAvgPool2D((1, out_char_num))
-            self.last_conv = conv2d(embed_dim[2], out_channels, 1)
-            self.hardswish = nn.Hardswish()
-            self.dropout = nn.Dropout(last_drop, mode="downscale_in_infer")
-        self.norm = None if prenorm else nn.LayerNorm(embed_dim[2], epsilon=epsilon)
-        self.out_channels = out_channels if last_stage else embed_dim[2]
+            self._add_last_stage(embed_dim[-1], out_char_num, last_drop)
+        self.norm = None if prenorm else nn.LayerNorm(embed_dim[-1], epsilon=epsilon)
+
+    def _add_last_stage(self, dim: int, steps: int, drop: float) -> None:
+        self.avg_pool = nn.AdaptiveAvgPool2D((1, steps))
+        self.last_conv = conv2d(dim, self.out_channels, 1)
+        self.hardswish = nn.Hardswish()
+        self.dropout = nn.Dropout(drop, mode="downscale_in_infer")
 
     def forward(self, x: Tensor) -> Tensor:
         if paddle.in_dynamic_mode() and tuple(x.shape[2:]) != self.input_size:
@@ -215,6 +223,22 @@ class SVTRNet(nn.Layer):
             return x  # (B, T, D)
         x = x.transpose([0, 2, 1]).reshape(self.map_shape)  # (B, D, H, W)
         return self.dropout(self.hardswish(self.last_conv(self.avg_pool(x))))  # (B, C, 1, out_char_num)
+
+
+def _position_mixer(
+    name: str,
+    dim: int,
+    heads: int,
+    map_size: tuple[int, int],
+    window: Sequence[int],
+    attention: Mapping[str, Any],
+) -> nn.Layer:
+    """The mixer of a block, (B, T, D) → (B, T, D), by its name in MIXERS; `attention` holds further options."""
+    if name == "Conv":
+        return ConvMixer(dim, heads, map_size, window)
+    if name == "Local":
+        return LocalAttention(dim, heads, map_size, window, **attention)
+    return Attention(dim, heads, **attention)
 
 
 def _check(

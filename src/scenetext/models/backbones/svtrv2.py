@@ -1,11 +1,11 @@
 """SVTRv2 as a backbone: grouped convolutions mix nearby positions, then attention mixes all of them.
 
 Paper: Du et al., SVTRv2: CTC Beats Encoder-Decoder Models in Scene Text Recognition, ICCV 2025, arXiv:2411.15858,
-section 3.1. References: ppocr/modeling/backbones/rec_svtrv2.py (the server network of PaddleOCR: one 5x5 convolution
-per mixer, one row at the end) and OpenOCR's openrec/modeling/encoders/svtrv2_lnconv_two33.py (the networks of the
-paper: two 3x3 convolutions, the rows kept for the feature rearrangement of `frm`).
-Every block normalises after its sums. There is no position embedding, so images of any height and width are read.
-Keys are PaddleOCR's: where attention follows convolutions within a stage, a layer without weights takes an index.
+section 3.1. References: ppocr/modeling/backbones/rec_svtrv2.py (PaddleOCR's server network: one 5x5 convolution per
+mixer, one row at the end) and OpenOCR's openrec/modeling/encoders/svtrv2_lnconv_two33.py (the paper's networks: two 3x3
+convolutions, the rows kept for the feature rearrangement of `frm`).
+Every block normalises after its sums. There is no position embedding, so images may have any height and width. Keys are
+PaddleOCR's: where attention follows convolutions within a stage, a layer without weights takes an index between them.
 """
 
 from __future__ import annotations
@@ -16,17 +16,13 @@ import numpy as np
 from paddle import Tensor, nn
 from paddle.nn import functional as F
 
-from scenetext.config.options import Count, Factor, Odd, OptionError, Share, check_heads
+from scenetext.config.kinds import Count, Factor, Share
+from scenetext.config.options import Odd, OptionError, check_heads
 from scenetext.models.backbones.svtr import ConvBNLayer
 from scenetext.models.blocks.layers import GELU, conv2d
-from scenetext.models.blocks.svtr_block import Attention, Block
+from scenetext.models.blocks.svtr_block import Attention, Block, to_sequence
 
 EPSILON = 1e-6
-
-
-def to_sequence(x: Tensor) -> Tensor:
-    """(B, D, H, W) → (B, T = H * W, D)."""
-    return x.flatten(2).transpose([0, 2, 1])
 
 
 def to_map(x: Tensor, height: int) -> Tensor:
@@ -35,7 +31,13 @@ def to_map(x: Tensor, height: int) -> Tensor:
 
 
 class POPatchEmbed(nn.Layer):
-    """(B, 3, H, W) → (B, D, H/4, W/4): patches that overlap."""
+    """Patches that overlap. (B, 3, H, W) → (B, D, H/4, W/4).
+
+    Args:
+        in_channels: channels of the image.
+        dim: D.
+        bias: whether the convolutions have one.
+    """
 
     def __init__(self, in_channels: int, dim: int, bias: bool):
         super().__init__()
@@ -47,7 +49,7 @@ class POPatchEmbed(nn.Layer):
 
 
 class ConvBlock(Block):
-    """A block whose mixer sees a map. (B, D, H, W) → (B, D, H, W)."""
+    """A block whose mixer takes a map. (B, D, H, W) → (B, D, H, W)."""
 
     def forward(self, x: Tensor) -> Tensor:
         height = x.shape[2]
@@ -63,7 +65,12 @@ class FlattenTranspose(nn.Layer):
 
 
 class SubSample(nn.Layer):
-    """Merging between stages. (B, in, H, W) → (B, out, H / stride, W / stride)."""
+    """Merging between stages. (B, in, H, W) → (B, out, H / stride, W / stride).
+
+    Args:
+        in_channels, out_channels: channels in and out.
+        stride: (down, right).
+    """
 
     def __init__(self, in_channels: int, out_channels: int, stride: Sequence[int]):
         super().__init__()
@@ -76,7 +83,12 @@ class SubSample(nn.Layer):
 
 
 class SVTRStage(nn.Layer):
-    """Blocks of one width, then the merging. (B, D, H, W) → (B, out, H', W')."""
+    """Blocks of one width, then the merging. (B, D, H, W) → (B, out, H', W').
+
+    Args:
+        blocks: at least one; those that mix by convolution come before those that mix by attention.
+        downsample: the merging; None after the last stage.
+    """
 
     def __init__(self, blocks: Sequence[Block], downsample: SubSample | None):
         super().__init__()
@@ -110,10 +122,11 @@ class SVTRv2(nn.Layer):
         sub_k: strides of the merging after each stage but the last.
         conv_kernels: sides of the convolutions of a Conv mixer, one after the other.
         mlp_ratio: hidden width of the MLPs over D.
-        drop_path_rate: share of lines that skip a branch of the last block in training; it grows from 0 at the first.
-        stem_bias: whether the convolutions of the patches have a bias beside their normalisation.
-        use_pool: average the whole height and pairs of columns at the end.
-        feat2d: hand the map to a head that wants its rows; says so where `use_pool` is false.
+        drop_path_rate: fraction of the lines that skip a branch of the last block in training; it grows linearly from 0
+            at the first block.
+        stem_bias: whether the convolutions of the patches have a bias besides their normalisation.
+        use_pool: whether the whole height and pairs of columns are averaged at the end.
+        feat2d: whether the head takes a map with its rows; must be the opposite of `use_pool`.
         use_pos_embed: must be false.
         last_stage: must be false.
 
@@ -142,13 +155,7 @@ class SVTRv2(nn.Layer):
         _check(depths, mixer, {"dims": dims, "num_heads": num_heads, "mixer": mixer, "sub_k": sub_k})
         for stage, (heads, dim) in enumerate(zip(num_heads, dims, strict=True)):
             check_heads(heads, dim, f"num_heads.{stage}", f"dims.{stage}")
-        for name, value, wanted in (
-            ("use_pos_embed", use_pos_embed, False),
-            ("last_stage", last_stage, False),
-            ("feat2d", feat2d, not use_pool),
-        ):
-            if value != wanted:
-                raise OptionError(f"{name} is {value!r} and use_pool {use_pool!r}; with it, only {wanted!r} is built.")
+        _check_flags(use_pool, use_pos_embed=use_pos_embed, last_stage=last_stage, feat2d=feat2d)
         self.pope = POPatchEmbed(in_channels, dims[0], stem_bias)
         rates = iter(np.linspace(0.0, drop_path_rate, sum(depths)).tolist())
 
@@ -173,6 +180,14 @@ class SVTRv2(nn.Layer):
         for stage in self.stages:
             x = stage(x)
         return F.avg_pool2d(x, [x.shape[2], 2]) if self.use_pool else x
+
+
+def _check_flags(use_pool: bool, **flags: bool) -> None:
+    """Raises OptionError for a flag of PaddleOCR's class whose other value is not built here."""
+    for name, value in flags.items():
+        expected = name == "feat2d" and not use_pool
+        if value != expected:
+            raise OptionError(f"{name} is {value!r} and use_pool {use_pool!r}; with it, only {expected!r} is built.")
 
 
 def _check(depths: Sequence[int], mixer: Sequence[Sequence[str]], listed: dict[str, Sequence]) -> None:

@@ -1,7 +1,8 @@
-"""Convolutions and their folding: the parts that several networks share.
+"""Convolutions with their normalisation, and the other layers that several networks share.
 
-Legend of single letters, here and in every file of this folder: B batch, C channels or classes, H height, W width,
-T time steps, D embedding.
+Paper of the folding: Jacob et al., arXiv:1712.05877, section 3.2 (batch normalisation folded into the convolution).
+Legend of single letters, here and in all of `models`: B batch, C channels or classes, H height, W width, T time steps,
+D embedding.
 """
 
 from __future__ import annotations
@@ -15,20 +16,20 @@ from paddle.nn import functional as F
 from paddle.nn.initializer import Constant, Normal
 
 from scenetext.models.kernels import depthwise
-from scenetext.models.kernels.arrays import fit
+from scenetext.models.kernels.arrays import is_eager_float32_on_cpu
 
 
 class Conv2D(nn.Conv2D):
-    """Paddle's convolution, in eager mode on CPU with a faster bias and by a faster kernel where it is depthwise.
+    """Paddle's convolution; in eager mode on CPU its bias is faster, and so is a depthwise convolution.
 
     Paddle adds a convolution's bias by broadcasting, which costs more than a 1x1 convolution itself, forward and
-    backward. A batch normalisation with mean 0, variance 1 and the bias as its shift is the same arithmetic by a kernel
-    that walks the memory in order (see tests/benchmarks/LOG.md for the figures). Traced graphs keep the plain bias,
-    which predictors fuse.
+    backward. A batch normalisation with mean 0, variance 1 and the bias as its shift does the same arithmetic with a
+    kernel that reads the memory in order (tests/benchmarks/LOG.md has the figures). Traced graphs keep the plain bias,
+    because predictors fuse it.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        if not fit(x, self.weight):
+        if not is_eager_float32_on_cpu(x, self.weight):
             return super().forward(x)
         if not isinstance(self._padding, str) and depthwise.is_supported(x, self.weight, self._groups, self._dilation):
             y = depthwise.depthwise_conv2d(x, self.weight, _pair(self._stride), _pair(self._padding))
@@ -37,7 +38,7 @@ class Conv2D(nn.Conv2D):
         if self.bias is None:
             return y
         zeros, ones = paddle.zeros_like(self.bias), paddle.ones_like(self.bias)
-        ones.stop_gradient = False  # else the kernel leaves out the bias's gradient too
+        ones.stop_gradient = False  # otherwise the kernel computes no gradient of the bias either
         return F.batch_norm(y, zeros, ones, ones, self.bias, training=False, epsilon=0.0)  # (B, C, H, W)
 
 
@@ -46,24 +47,32 @@ def _pair(value: int | Sequence[int]) -> tuple[int, int]:
 
 
 class Linear(nn.Linear):
-    """Paddle's linear layer with a faster bias in eager mode on CPU.
+    """Paddle's linear layer; in eager mode on CPU its bias is faster.
 
-    Adding a bias, and summing its gradient, take Paddle as long as the matrix product and longer where there are
-    thousands of classes; here the bias is a further row of the matrix and every input has a 1 for it.
+    Paddle needs as long for adding a bias and summing its gradient as for the matrix product, and longer with
+    thousands of classes. Here the bias is one more row of the matrix, and every input has a 1 for it.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.bias is None or not fit(x, self.weight):
+        if self.bias is None or not is_eager_float32_on_cpu(x, self.weight):
             return super().forward(x)
         ones = paddle.ones([*x.shape[:-1], 1], x.dtype)
         return paddle.matmul(paddle.concat([x, ones], -1), paddle.concat([self.weight, self.bias.unsqueeze(0)]))
 
 
 def exact_matmul(x: Tensor, y: Tensor) -> Tensor:
-    """The matrix product in float32, whatever mixed precision is about it: for places in a picture.
+    """The matrix product in float32, also under mixed precision: for coordinates in an image.
 
-    Matrix products are what mixed precision halves first. Computed for RARE's spline at 32 x 100: halved factors move
-    the places by up to 1.8 pixels in float16 and 4.8 in bfloat16, halved points alone by 0.01 and 0.08.
+    Mixed precision computes matrix products in half precision. For RARE's spline at 32 x 100 pixels this moves the
+    sampled coordinates by up to 1.8 pixels in float16 and 4.8 in bfloat16; half precision of the control points alone
+    moves them by 0.01 and 0.08.
+
+    Args:
+        x: (..., N, K).
+        y: (..., K, M).
+
+    Returns:
+        (..., N, M) float32.
     """
     if not paddle.in_dynamic_mode():
         return paddle.matmul(x, y)
@@ -87,6 +96,13 @@ def conv2d(
     convolution starts smaller by the square root of the channel count; here the fan-in is divided by `groups`.
 
     Args:
+        in_channels: channels in.
+        out_channels: channels out.
+        kernel: side, or (height, width).
+        stride: of both directions, or (down, right).
+        padding: of both directions, (top and bottom, left and right), or "SAME".
+        groups: groups of channels; `in_channels` of them make the convolution depthwise.
+        bias: whether it has one.
         learning_rate: factor on the optimiser's learning rate for these weights.
     """
     kernel_h, kernel_w = (kernel, kernel) if isinstance(kernel, int) else kernel
@@ -115,7 +131,7 @@ def fold_batch_norm(conv: nn.Conv2D, bn: nn.Layer) -> nn.Conv2D:
         bn: the batch normalisation that follows it, with its running statistics.
 
     Returns:
-        A new convolution; neither argument is changed.
+        A new convolution; `conv` and `bn` stay as they are.
     """
     factor = bn.weight / paddle.sqrt(bn._variance + bn._epsilon)  # (C,)
     bias = conv.bias if conv.bias is not None else paddle.zeros_like(bn._mean)
@@ -124,7 +140,13 @@ def fold_batch_norm(conv: nn.Conv2D, bn: nn.Layer) -> nn.Conv2D:
 
 @paddle.no_grad()
 def biased_conv(like: nn.Conv2D, weight: Tensor, bias: Tensor) -> nn.Conv2D:
-    """A convolution with the geometry of `like` and the given weight (out, in/groups, h, w) and bias (out,)."""
+    """A convolution with the stride, padding and groups of another one, and with given numbers.
+
+    Args:
+        like: the other one; the result is frozen where it is.
+        weight: (out, in / groups, h, w).
+        bias: (out,).
+    """
     conv = Conv2D(
         like._in_channels,
         like._out_channels,
@@ -141,7 +163,7 @@ def biased_conv(like: nn.Conv2D, weight: Tensor, bias: Tensor) -> nn.Conv2D:
 
 
 def freeze(layer: nn.Layer) -> None:
-    """Keeps all parameters of a layer as they are while the rest is trained."""
+    """Excludes all parameters of a layer from training."""
     for parameter in layer.parameters():
         parameter.stop_gradient = True
 
@@ -149,8 +171,13 @@ def freeze(layer: nn.Layer) -> None:
 class FoldableConv(nn.Layer):
     """Convolution, batch normalisation, activation; `fuse()` folds the first two into one convolution.
 
-    The sub-layers' names differ from one PaddleOCR network to the next and are part of the weight files' keys, so
-    the subclass of each network says them.
+    PaddleOCR's networks name the two sublayers differently, and the names are part of the weight files' keys, so each
+    network's subclass sets `CONV` and `BN`.
+
+    Args:
+        conv: the convolution.
+        bn: its batch normalisation.
+        activation: what follows them, if anything.
     """
 
     CONV = "conv"
@@ -170,7 +197,7 @@ class FoldableConv(nn.Layer):
         return x if self.activation is None else self.activation(x)  # (B, C, H, W)
 
     def fuse(self) -> None:
-        """Folds the batch normalisation into the convolution, in place; once folded, does nothing."""
+        """Folds the batch normalisation into the convolution, in place; a second call changes nothing."""
         bn = getattr(self, self.BN)
         if bn is None:
             return
@@ -180,17 +207,44 @@ class FoldableConv(nn.Layer):
 
 
 class ConvBN(FoldableConv):
-    """Convolution and batch normalisation (keys `conv`, `bn`); `scale` is the normalisation's first factor."""
+    """Convolution, batch normalisation, optional activation (keys `conv`, `bn`).
 
-    def __init__(self, in_channels, out_channels, kernel=1, stride=1, groups=1, scale=1.0) -> None:
+    Args:
+        in_channels: channels in.
+        out_channels: channels out.
+        kernel: side of the convolution, odd.
+        stride: of both directions, or (down, right).
+        groups: groups of channels.
+        scale: the factor that the normalisation starts with; 0 makes a residual block start as the identity.
+        activation: what follows, if anything.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel: int = 1,
+        stride: int | tuple[int, int] = 1,
+        groups: int = 1,
+        scale: float = 1.0,
+        activation: nn.Layer | None = None,
+    ):
         super().__init__(
             conv2d(in_channels, out_channels, kernel, stride, (kernel - 1) // 2, groups),
             nn.BatchNorm2D(out_channels, weight_attr=ParamAttr(initializer=Constant(scale))),
+            activation,
         )
 
 
 class SELayer(nn.Layer):
-    """Squeeze and excite (arXiv:1709.01507), reduction 4, gate hardsigmoid(x) = x / 6 + 0.5."""
+    """Squeeze and excite (Hu et al., arXiv:1709.01507), reduction 4, gate clip(x / 6 + 0.5, 0, 1).
+
+    (B, C, H, W) → (B, C, H, W).
+
+    Args:
+        channels: C.
+        learning_rate: factor on the optimiser's learning rate for these weights.
+    """
 
     def __init__(self, channels: int, learning_rate: float = 1.0):
         super().__init__()
@@ -202,19 +256,18 @@ class SELayer(nn.Layer):
         return x * F.hardsigmoid(self.conv2(F.relu(self.conv1(gate))))  # (B, C, H, W)
 
 
-SATURATED = 10.0  # exp(-50) is 2e-22, far from underflow
+SATURATED = 10.0  # beyond it GELU is 0 or its input in float32; exp(-10 ** 2 / 2) is 2e-22, far from underflow
 
 
 class GELU(nn.Layer):
-    """The exact GELU of any tensor (Hendrycks and Gimpel, arXiv:1606.08415), quick on saturated inputs, too.
+    """The exact GELU of any tensor (Hendrycks and Gimpel, arXiv:1606.08415), fast on saturated inputs, too.
 
-    Paddle's own CPU kernel computes the derivative through exp(-x^2 / 2) of every input; where that underflows, as it
-    does for the large activations of a trained or a fused network, the kernel takes a slow path. Measured on one
-    24x48x192 step of PP-OCRv6 small: 3.2 s of 5.4 s. Here it sees inputs up to 10 only, beyond which GELU is 0 or the
-    input itself in float32. Traced graphs hold Paddle's own operator, which predictors fuse.
+    Paddle's CPU kernel computes the derivative through exp(-x^2 / 2) of every input. The large activations of a
+    trained or a fused network make it underflow, which is slow: 3.2 s of the 5.4 s of one 24x48x192 step of PP-OCRv6
+    small. Here the kernel gets inputs up to 10 only. Traced graphs hold Paddle's own operator, which predictors fuse.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.training and not x.stop_gradient and fit(x):
+        if self.training and not x.stop_gradient and is_eager_float32_on_cpu(x):
             return F.gelu(paddle.clip(x, -SATURATED, SATURATED)) + F.relu(x - SATURATED)
         return F.gelu(x)

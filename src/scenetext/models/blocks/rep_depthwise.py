@@ -1,4 +1,4 @@
-"""A depthwise 3x3 convolution trained with two more branches and folded to one: RepSVTR's and PP-OCRv6's.
+"""A depthwise 3x3 convolution that is trained with two more branches and folded to one (RepSVTR, PP-OCRv6).
 
 Paper: Ding et al., RepVGG: Making VGG-style ConvNets Great Again, CVPR 2021, arXiv:2101.03697, section 3.
 """
@@ -18,7 +18,7 @@ class RepDepthwise(nn.Layer):
     Args:
         channels: C.
         conv: the 3x3 branch, a depthwise convolution with its normalisation.
-        bias: whether the 1x1 branch has one.
+        bias: whether the 1x1 branch has a bias.
     """
 
     def __init__(self, channels: int, conv: FoldableConv, bias: bool = False):
@@ -35,14 +35,14 @@ class RepDepthwise(nn.Layer):
 
     @paddle.no_grad()
     def fuse(self) -> None:
-        """Sums the branches into the 3x3 kernel, folds both normalisations, in place; once folded, does nothing."""
+        """Sums the branches into the 3x3 kernel, folds both normalisations, in place; a second call changes nothing."""
         if self.fused:
             return
         self.conv.fuse()
-        own = getattr(self.conv, self.conv.CONV)
-        centre = F.pad(self.conv1.weight + 1.0, [1, 1, 1, 1])  # the identity is a 1x1 kernel of one
-        bias = own.bias if self.conv1.bias is None else own.bias + self.conv1.bias
-        folded = fold_batch_norm(biased_conv(own, own.weight + centre, bias), self.bn)
+        conv3x3 = getattr(self.conv, self.conv.CONV)
+        centre = F.pad(self.conv1.weight + 1.0, [1, 1, 1, 1])  # the identity is a 1x1 kernel of 1
+        bias = conv3x3.bias if self.conv1.bias is None else conv3x3.bias + self.conv1.bias
+        folded = fold_batch_norm(biased_conv(conv3x3, conv3x3.weight + centre, bias), self.bn)
         del self.conv, self.conv1, self.bn
         self.reparam_conv = folded
         self.fused = True

@@ -1,12 +1,12 @@
-"""The block of SVTR and of what was built from it: mixing of a line's positions, then of its channels.
+"""The block of SVTR and of the networks built from it: it mixes a line's positions, then its channels.
 
 Paper: Du et al., SVTR: Scene Text Recognition with a Single Visual Model, IJCAI 2022, arXiv:2205.00159, section 3.3.
 Reference: ppocr/modeling/backbones/rec_svtrnet.py. Stochastic depth is arXiv:1603.09382.
 `Block` takes any mixer of positions; here are `Attention` (global mixing), `LocalAttention` (a window around each
 position) and `ConvMixer` (a grouped convolution). `GlobalBlock` is a `Block` with `Attention`. All of them work on
-sequences (B, T, D). `DropPath` and `Mlp` can be used alone.
-Different here: the mask of local mixing is computed from four numbers when it is needed. PaddleOCR keeps a T x T tensor
-per block, 1.5 million numbers in SVTR tiny, and its exported folder stores them all.
+sequences (B, T, D). `DropPath` and `Mlp` can be used alone. `to_sequence` and `mix_row` lead from maps to sequences.
+Different here: the mask of local mixing is computed from four numbers in each forward pass. PaddleOCR keeps a T x T
+tensor per block, 1.5 million numbers in SVTR tiny, and its exported folder stores them all.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from paddle.nn.initializer import TruncatedNormal
 
 from scenetext.models.blocks.layers import Linear, conv2d
 
-FAR = -1e9  # added to the score of a position outside the window: weight 0, and unlike -inf all file formats hold it
+FAR = -1e9  # added to the logits of hidden positions, whose weight becomes 0; unlike -inf, all file formats hold it
 
 
 def linear(in_features: int, out_features: int, bias: bool = True) -> Linear:
-    """A linear layer whose weights start as a truncated normal of deviation 0.02, its bias as zero."""
+    """A linear layer whose weights start as a truncated normal of standard deviation 0.02 and its bias as zero."""
     return Linear(
         in_features,
         out_features,
@@ -31,10 +31,18 @@ def linear(in_features: int, out_features: int, bias: bool = True) -> Linear:
     )
 
 
-class DropPath(nn.Layer):
-    """Stochastic depth: in training, a share `rate` of the batch's samples skips this branch, the others are scaled up.
+def to_sequence(x: Tensor) -> Tensor:
+    """(B, D, H, W) → (B, T = H * W, D)."""
+    return x.flatten(2).transpose([0, 2, 1])
 
-    Any tensor whose first axis is the batch.
+
+class DropPath(nn.Layer):
+    """Stochastic depth: in training, the fraction `rate` of the samples skips this branch; the others are scaled up.
+
+    Takes any tensor whose first axis is the batch.
+
+    Args:
+        rate: probability in [0, 1) that a sample skips the branch.
     """
 
     def __init__(self, rate: float = 0.0):
@@ -56,7 +64,7 @@ class Attention(nn.Layer):
         qkv_bias: whether the projections to queries, keys and values have a bias.
         attn_drop: dropout on attention weights.
         proj_drop: dropout on the output.
-        qk_scale: factor on the scores, by default (D / heads) ** -0.5.
+        qk_scale: factor on the attention logits, by default (D / heads) ** -0.5.
     """
 
     def __init__(
@@ -84,13 +92,18 @@ class Attention(nn.Layer):
         x = paddle.matmul(self.attn_drop(weights), v).transpose([0, 2, 1, 3]).reshape([0, -1, self.dim])
         return self.proj_drop(self.proj(x))  # (B, T, D)
 
-    def mask(self, scores: Tensor) -> Tensor:
-        """(B, heads, T, T) → the same, before the softmax: every position looks at every other."""
-        return scores
+    def mask(self, logits: Tensor) -> Tensor:
+        """The attention logits with those of hidden positions lowered; here no position is hidden.
+
+        (B, heads, T, T) → (B, heads, T, T).
+        """
+        return logits
 
 
 class LocalAttention(Attention):
     """Attention within a window around each position of a map of H x W positions, T = H * W (section 3.3).
+
+    (B, T, D) → (B, T, D).
 
     Args:
         dim, heads, qkv_bias, attn_drop, proj_drop, qk_scale: as in `Attention`.
@@ -113,15 +126,15 @@ class LocalAttention(Attention):
         self.map_size = tuple(map_size)
         self.window = tuple(window)
 
-    def mask(self, scores: Tensor) -> Tensor:
+    def mask(self, logits: Tensor) -> Tensor:
         (height, width), (window_h, window_w) = self.map_size, self.window
         rows = _far(height, window_h // 2).reshape([height, 1, height, 1])
         columns = _far(width, window_w // 2).reshape([1, width, 1, width])
         mask = (rows + columns).reshape([height * width, height * width])  # (T, T)
-        # with batch and heads in one axis for a moment: else oneDNN joins the sum and the product before it to one
-        # operation for which it has no fast kernel, and the block takes 50 times as long
-        scores = scores.reshape([-1, *mask.shape]) + mask
-        return scores.reshape([-1, self.heads, *mask.shape])  # (B, heads, T, T)
+        # Batch and heads share an axis for this sum. Otherwise oneDNN joins the sum with the product before it into one
+        # operation for which it has no fast kernel, and the block takes 50 times as long.
+        logits = logits.reshape([-1, *mask.shape]) + mask
+        return logits.reshape([-1, self.heads, *mask.shape])  # (B, heads, T, T)
 
 
 def _far(length: int, reach: int) -> Tensor:
@@ -148,11 +161,18 @@ class ConvMixer(nn.Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         x = x.transpose([0, 2, 1]).reshape(self.map_shape)  # (B, D, H, W)
-        return self.local_mixer(x).flatten(2).transpose([0, 2, 1])  # (B, T, D)
+        return to_sequence(self.local_mixer(x))  # (B, T, D)
 
 
 class Mlp(nn.Layer):
-    """Two linear layers with an activation between. (B, T, D) → (B, T, D)."""
+    """Two linear layers with an activation between. (B, T, D) → (B, T, D).
+
+    Args:
+        dim: D.
+        hidden: width between the two layers.
+        activation: class of the activation.
+        drop: dropout after each layer.
+    """
 
     def __init__(self, dim: int, hidden: int, activation: type[nn.Layer], drop: float = 0.0):
         super().__init__()
@@ -166,18 +186,20 @@ class Mlp(nn.Layer):
 
 
 class Block(nn.Layer):
-    """A mixer of positions and an MLP, each with its skip and its layer normalisation. (B, T, D) → (B, T, D).
+    """A mixer of positions and an MLP, each with a residual connection and a layer normalisation.
+
+    (B, T, D) → (B, T, D).
 
     Args:
         dim: D.
         mixer: the mixer of positions, (B, T, D) → (B, T, D).
         mlp_ratio: hidden width of the MLP over D.
-        activation: of the MLP.
+        activation: class of the MLP's activation.
         drop: dropout in the MLP.
-        drop_path: share of samples that skip a branch in training.
+        drop_path: fraction of the samples that skip a branch in training.
         epsilon: of the layer normalisations.
-        post_norm: normalise the sum of skip and branch, norm(x + f(x)), in place of the branch's input, x + f(norm(x)).
-            PaddleOCR writes the former as `prenorm: True`; its names of the two orders are the wrong way round.
+        post_norm: normalise the sum, norm(x + f(x)), instead of the branch's input, x + f(norm(x)). PaddleOCR calls
+            the former `prenorm: True`; its names of the two orders are the wrong way round.
     """
 
     def __init__(
@@ -208,7 +230,13 @@ class Block(nn.Layer):
 
 
 class GlobalBlock(Block):
-    """A block with attention over all positions. (B, T, D) → (B, T, D)."""
+    """A block with attention over all positions. (B, T, D) → (B, T, D).
+
+    Args:
+        dim, mlp_ratio, activation, drop_path, epsilon, post_norm: as in `Block`.
+        heads, attn_drop, qkv_bias, qk_scale: as in `Attention`.
+        drop: dropout in the MLP and on the attention's output.
+    """
 
     def __init__(
         self,
@@ -226,3 +254,17 @@ class GlobalBlock(Block):
     ):
         mixer = Attention(dim, heads, qkv_bias, attn_drop, drop, qk_scale)
         super().__init__(dim, mixer, mlp_ratio, activation, drop, drop_path, epsilon, post_norm)
+
+
+def mix_row(x: Tensor, blocks: nn.LayerList, norm: nn.LayerNorm) -> Tensor:
+    """Applies blocks to the positions of a map of one row, and normalises. (B, D, 1, T) → (B, D, 1, T).
+
+    Args:
+        x: the map.
+        blocks: layers (B, T, D) → (B, T, D).
+        norm: the normalisation after the last of them.
+    """
+    x = to_sequence(x)
+    for block in blocks:
+        x = block(x)
+    return norm(x).transpose([0, 2, 1]).unsqueeze(2)

@@ -1,1 +1,1 @@
-"""Sequences to logits: one head or branch a file."""
+"""Features to logits: one head or auxiliary branch a file."""

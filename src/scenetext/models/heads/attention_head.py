@@ -1,12 +1,11 @@
-"""AttentionHead: a recurrent decoder that says one character a step, looking where the last ones lead it.
+"""AttentionHead: a recurrent decoder that predicts one character per step, attending to the features of the line.
 
 Paper: Shi et al., Robust Scene Text Recognition with Automatic Rectification, CVPR 2016, arXiv:1603.03915,
 section 3.2.2; additive attention is Bahdanau et al., arXiv:1409.0473, section 3.1.
 Reference: ppocr/modeling/heads/rec_att_head.py.
-What differs here: the head returns raw logits in training and in evaluation alike, the projection of the features is
-computed once and not at every step, and training gives the decoder the label's characters. PaddleOCR never hands them
-to it, so that it trains on what it has just said itself and must say the start token first; `teacher_forcing: false`
-brings this back.
+Different here: the head returns raw logits in training and in evaluation alike, it projects the features once instead
+of at every step, and training feeds the label's characters to the decoder (teacher forcing). PaddleOCR's decoder is fed
+its own predictions in training, too, and must predict the start token first; `teacher_forcing: false` does the same.
 """
 
 from __future__ import annotations
@@ -15,13 +14,19 @@ import paddle
 from paddle import Tensor, nn
 from paddle.nn import functional as F
 
-from scenetext.config.options import Count
+from scenetext.config.kinds import Count
 from scenetext.models.heads.class_tensors import ClassTensor
 from scenetext.models.targets import Targets, attention_targets
 
 
 class AttentionGRUCell(nn.Layer):
-    """One step of the decoder: attention, then a gated recurrent unit (arXiv:1406.1078)."""
+    """One step of the decoder: attention, then a gated recurrent unit (arXiv:1406.1078).
+
+    Args:
+        in_channels: D.
+        hidden_size: width of the recurrent unit.
+        num_classes: C.
+    """
 
     def __init__(self, in_channels: int, hidden_size: int, num_classes: int):
         super().__init__()
@@ -31,28 +36,31 @@ class AttentionGRUCell(nn.Layer):
         self.rnn = nn.GRUCell(in_channels + num_classes, hidden_size)
 
     def forward(self, x: Tensor, keys: Tensor, hidden: Tensor, previous: Tensor) -> Tensor:
-        """The next hidden state, (B, hidden).
+        """Computes the next hidden state.
 
         Args:
             x: (B, T, D) features.
             keys: (B, T, hidden), their projection by `i2h`.
-            hidden: (B, hidden), the last state.
-            previous: (B, C), the last character, one-hot.
+            hidden: (B, hidden), the previous state.
+            previous: (B, C), the previous character, one-hot.
+
+        Returns:
+            (B, hidden).
         """
-        scores = self.score(paddle.tanh(keys + self.h2h(hidden).unsqueeze(1)))  # (B, T, 1)
-        context = paddle.matmul(F.softmax(scores, axis=1), x, transpose_x=True).squeeze(1)  # (B, D)
+        logits = self.score(paddle.tanh(keys + self.h2h(hidden).unsqueeze(1)))  # (B, T, 1)
+        context = paddle.matmul(F.softmax(logits, axis=1), x, transpose_x=True).squeeze(1)  # (B, D)
         return self.rnn(paddle.concat([context, previous], axis=1), hidden)[0]
 
 
 class AttentionHead(nn.Layer):
-    """(B, T, D) → (B, steps, C) raw logits; class 0 starts a line, the last one ends it.
+    """(B, T, D) → (B, steps, C) raw logits; class 0 starts a line, the last class ends it.
 
     Args:
         in_channels: D.
-        out_channels: C, the characters and these two.
-        hidden_size: of the recurrent unit.
-        batch_max_length: steps, the longest line's characters and its end.
-        teacher_forcing: train on the label's characters instead of the decoder's own.
+        out_channels: C, the characters and these two classes.
+        hidden_size: width of the recurrent unit.
+        batch_max_length: steps: the characters of the longest line, and its end.
+        teacher_forcing: whether training feeds the label's characters to the decoder instead of its predictions.
     """
 
     DECODING = "attention"
@@ -79,30 +87,33 @@ class AttentionHead(nn.Layer):
 
     @property
     def longest_label(self) -> int:
-        """Characters that the steps can say, the end of the line beside them."""
+        """Characters of the longest line that the steps can spell; one step is for the end of the line."""
         return self.steps - 1
 
     def class_tensors(self) -> list[ClassTensor]:
-        """What has a slice per character; the recurrent unit is told the last one beside the features."""
-        told = self.attention_cell.rnn.weight_ih  # (3 * hidden, D + C)
+        """The tensors with one slice per character; the recurrent unit has the previous character as an input."""
+        inputs = self.attention_cell.rnn.weight_ih  # (3 * hidden, D + C)
         return [
             ClassTensor(self.generator.weight, 1, "attention"),
             ClassTensor(self.generator.bias, 0, "attention"),
-            ClassTensor(told, 1, "attention", start=told.shape[1] - self.num_classes),
+            ClassTensor(inputs, 1, "attention", start=inputs.shape[1] - self.num_classes),
         ]
 
     def forward(self, x: Tensor) -> Tensor:
         return self._decode(x, None)  # (B, steps, C)
 
     def training_outputs(self, x: Tensor, targets: Targets) -> dict[str, Tensor]:
-        """The logits, as the loss wants them named; see `targets.attention_targets` for what they are to say."""
-        given = None
-        if self.teacher_forcing:
-            given = attention_targets(targets, self.steps, eos=self.num_classes - 1)
-        return {"attention": self._decode(x, given)}
+        """The logits under the name that the loss expects: "attention" (B, steps, C).
 
-    def _decode(self, x: Tensor, given: Tensor | None) -> Tensor:
-        """Logits of every step, after the characters `given` (B, steps), or after the likeliest ones where none are."""
+        `targets.attention_targets` gives the classes that they should predict.
+        """
+        fed = None
+        if self.teacher_forcing:
+            fed = attention_targets(targets, self.steps, eos=self.num_classes - 1)
+        return {"attention": self._decode(x, fed)}
+
+    def _decode(self, x: Tensor, fed: Tensor | None) -> Tensor:
+        """Logits (B, steps, C); each step is fed the character before it: of `fed` (B, steps), or the likeliest one."""
         keys = self.attention_cell.i2h(x)
         hidden = paddle.zeros_like(keys[:, 0])  # (B, hidden)
         character = paddle.zeros_like(keys[:, 0, 0], dtype="int64")  # (B,), SOS
@@ -110,5 +121,5 @@ class AttentionHead(nn.Layer):
         for step in range(self.steps):
             hidden = self.attention_cell(x, keys, hidden, F.one_hot(character, self.num_classes))
             logits.append(self.generator(hidden))  # (B, C)
-            character = logits[-1].argmax(axis=1) if given is None else given[:, step]
+            character = logits[-1].argmax(axis=1) if fed is None else fed[:, step]
         return paddle.stack(logits, axis=1)  # (B, steps, C)

@@ -1,4 +1,4 @@
-"""Which numbers of a head belong to which character, so that a head can be moved to another dictionary."""
+"""Which numbers of a head belong to which character: weights for one dictionary can be moved to another by them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ class ClassTensor(NamedTuple):
     Attributes:
         tensor: the parameter.
         axis: of the classes.
-        layout: a key of `charset.CLASSES_BEYOND_CTC`, how the classes are numbered.
-        start: where on the axis the classes begin.
+        layout: how the classes are numbered, a key of `charset.CLASSES_BEYOND_CTC`.
+        start: the index on the axis at which the classes begin.
     """
 
     tensor: Tensor

@@ -12,10 +12,10 @@ from paddle import ParamAttr, Tensor, nn
 from paddle.nn.initializer import Uniform
 from paddle.regularizer import L2Decay
 
-from scenetext.config.options import Count, Rate
+from scenetext.config.kinds import Count, Rate
 from scenetext.models.blocks.layers import Linear
+from scenetext.models.blocks.separable_conv import SeparableConv1D
 from scenetext.models.heads.class_tensors import ClassTensor
-from scenetext.models.heads.ctc_guide import Guide
 from scenetext.models.targets import Targets
 
 
@@ -26,8 +26,9 @@ class CTCHead(nn.Layer):
         in_channels: D.
         out_channels: C, blank included.
         fc_decay: factor of the L2 decay on this layer's weights, in place of the optimiser's.
-        mid_channels: width of a further linear layer before, when given.
-        use_guide: a convolution over neighbouring steps before all, in place of a neck (PP-OCRv6 tiny).
+        mid_channels: width of one more linear layer before this one; None for no such layer.
+        use_guide: PaddleOCR's name for a separable convolution over neighbouring steps before the linear layers, which
+            PP-OCRv6 tiny has in place of a neck.
     """
 
     DECODING = "ctc"
@@ -42,7 +43,7 @@ class CTCHead(nn.Layer):
     ):
         super().__init__()
         self.mid_channels = mid_channels
-        self.guide_layer = Guide(in_channels) if use_guide else None
+        self.guide_layer = SeparableConv1D(in_channels) if use_guide else None
         if mid_channels is None:
             self.fc = _linear(in_channels, out_channels, fc_decay)
         else:
@@ -55,7 +56,7 @@ class CTCHead(nn.Layer):
         return self.fc if self.mid_channels is None else self.fc2
 
     def class_tensors(self) -> list[ClassTensor]:
-        """What has a slice per character."""
+        """The tensors with one slice per character."""
         return [ClassTensor(self.classifier.weight, 1), ClassTensor(self.classifier.bias, 0)]
 
     def forward(self, x: Tensor) -> Tensor:
@@ -64,7 +65,7 @@ class CTCHead(nn.Layer):
         return self.fc(x) if self.mid_channels is None else self.fc2(self.fc1(x))  # (B, T, C)
 
     def training_outputs(self, x: Tensor, targets: Targets) -> dict[str, Tensor]:
-        """The logits, as the loss wants them named."""
+        """The logits under the name that the loss expects: "ctc" (B, T, C)."""
         return {"ctc": self(x)}
 
 

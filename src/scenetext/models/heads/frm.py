@@ -2,10 +2,11 @@
 
 Paper: Du et al., SVTRv2: CTC Beats Encoder-Decoder Models in Scene Text Recognition, ICCV 2025, arXiv:2411.15858,
 section 3.2 (feature rearrangement) and 3.3 (semantic guidance). Reference: OpenOCR (PyTorch),
-openrec/modeling/decoders/rctc_decoder.py, and its GTCDecoder for training with guidance.
-Different here: one head holds the guide, and one option (`sub_str_len`) switches it on; OpenOCR wraps its decoders in a
-third one. The guide's gradient and CTC's both reach the backbone, as with OpenOCR's `detach: False`, which the paper's
-models are trained with. Evaluation returns raw logits, and `fuse()` lets go of the guide.
+openrec/modeling/decoders/rctc_decoder.py, and its GTCDecoder for training with the semantic guidance module.
+Different here: the head itself holds the semantic guidance module, its auxiliary branch, and the option `sub_str_len`
+switches it on; OpenOCR wraps both decoders in a third one. The gradients of the guidance and of CTC both reach the
+backbone, as with OpenOCR's `detach: False`, with which the paper's models are trained. Evaluation returns raw logits,
+and `fuse()` removes the auxiliary branch.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from paddle import ParamAttr, Tensor, nn
 from paddle.nn import functional as F
 from paddle.nn.initializer import TruncatedNormal
 
-from scenetext.config.options import OptionError, Rate
+from scenetext.config.kinds import Rate
+from scenetext.config.options import OptionError
 from scenetext.errors import InputError
 from scenetext.models.blocks.layers import GELU
 from scenetext.models.blocks.svtr_block import GlobalBlock, linear
-from scenetext.models.heads.class_tensors import ClassTensor
+from scenetext.models.heads.auxiliary_branch import HeadWithAuxiliaryBranch
 from scenetext.models.heads.ctc_head import CTCHead
 from scenetext.models.heads.semantic_guidance import SemanticGuidance
 from scenetext.models.targets import Targets
@@ -30,8 +32,8 @@ HEAD_WIDTH = 32  # channels of one attention head
 class FeatureRearrangement(nn.Layer):
     """A map becomes a sequence in reading order. (B, D, H, W) → (B, W, D).
 
-    Horizontally every position looks at its whole row, so that a slanted or curved line's features come to stand where
-    CTC looks for them; vertically a learned token chooses, in every column, the rows that hold the text.
+    Horizontally, every position attends to its whole row, which moves the features of a slanted or curved line to the
+    columns where CTC expects them. Vertically, a learned token selects in every column the rows that hold the text.
 
     Args:
         dim: D, a multiple of 32.
@@ -52,52 +54,50 @@ class FeatureRearrangement(nn.Layer):
         return (weights * values).sum(axis=1)  # (B, W, D)
 
 
-class RCTCDecoder(nn.Layer):
+class RCTCDecoder(HeadWithAuxiliaryBranch):
     """(B, D, H, W) → (B, T = W, C) raw logits; class 0 is blank.
 
     Args:
         in_channels: D, a multiple of 32.
         out_channels: C, blank included.
         fc_decay: factor of the L2 decay on the classifier's weights, in place of the optimiser's.
-        sub_str_len: characters of context on either side that guide training; 0 trains without guidance.
+        sub_str_len: characters of context on either side for the semantic guidance module; 0 trains by CTC alone.
+
+    Raises:
+        InputError: `in_channels` is not a multiple of 32.
+        OptionError: `sub_str_len` is negative.
     """
 
-    DECODING = "ctc"
+    AUXILIARY = ("sgm",)
 
     def __init__(self, in_channels: int, out_channels: int, fc_decay: Rate = 0.0, sub_str_len: int = 0):
         super().__init__()
         if in_channels % HEAD_WIDTH:
-            raise InputError(f"RCTCDecoder needs a multiple of {HEAD_WIDTH} channels, not {in_channels}.")
+            raise InputError(
+                f"RCTCDecoder needs a multiple of {HEAD_WIDTH} channels and the backbone gives {in_channels}: change "
+                "the last number of Architecture.Backbone.dims."
+            )
         if sub_str_len < 0:
-            raise OptionError(f"sub_str_len is {sub_str_len}; it counts characters.")
+            raise OptionError(f"sub_str_len is {sub_str_len}; it is a number of characters, at least 0.")
         self.frm = FeatureRearrangement(in_channels)
         self.ctc_head = CTCHead(in_channels, out_channels, fc_decay)
         self.sgm = SemanticGuidance(in_channels, out_channels, sub_str_len) if sub_str_len else None
-
-    @property
-    def classifier(self) -> nn.Linear:
-        """The layer whose columns are the characters."""
-        return self.ctc_head.classifier
-
-    def class_tensors(self) -> list[ClassTensor]:
-        """What has a slice per character, the guide's included."""
-        guide = self.sgm.class_tensors() if self.sgm is not None else []
-        return self.ctc_head.class_tensors() + guide
 
     def forward(self, x: Tensor) -> Tensor:
         return self.ctc_head(self.frm(x))  # (B, T, C)
 
     def training_outputs(self, x: Tensor, targets: Targets) -> dict[str, Tensor]:
-        """The logits "ctc" (B, T, C) and, with guidance, "sgm" (B, 2L, C): every character from its left, its right."""
+        """The logits of both branches.
+
+        Args:
+            x: (B, D, H, W) features.
+            targets: labels of L characters with padding.
+
+        Returns:
+            "ctc" (B, T, C) and, with semantic guidance, "sgm" (B, 2L, C): every character from its left context, then
+            every character from its right one.
+        """
         outputs = {"ctc": self(x)}
         if self.sgm is not None:
             outputs["sgm"] = self.sgm(x, targets.ids)
         return outputs
-
-    def drop_auxiliary_branch(self) -> None:
-        """Lets go of the guide, which reads nothing; once gone, does nothing."""
-        self.sgm = None
-
-    def fuse(self) -> None:
-        """As `drop_auxiliary_branch`: a fused network trains by CTC alone."""
-        self.drop_auxiliary_branch()

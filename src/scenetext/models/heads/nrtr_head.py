@@ -1,11 +1,11 @@
-"""NRTRHead: a transformer decoder that reads the features character by character and, in MultiHead, guides CTC.
+"""NRTRHead: a transformer decoder that predicts a line character by character, MultiHead's auxiliary (GTC) branch.
 
 Paper: Sheng et al., NRTR: A No-Recurrence Sequence-to-Sequence Model for Scene Text Recognition, ICDAR 2019,
-arXiv:1806.00926, section III; the blocks are those of arXiv:1706.03762, section 3. That attention guides CTC's training
-is Hu et al., GTC, AAAI 2020, arXiv:2002.01276. Reference: ppocr/modeling/heads/rec_nrtr_head.py (Transformer).
-Different here: only the decoder is built, and only to be trained, with the characters before each one given: nothing
-here reads with it. Its targets are as long as the labels, where PaddleOCR leaves out every line of 24 or 25 characters.
-Its classes are CTC's moved by `NRTR_SHIFT`, and one more at the end that PaddleOCR never uses and its weights have.
+arXiv:1806.00926, section III; the blocks are those of arXiv:1706.03762, section 3. Training CTC together with attention
+is GTC (Hu et al., AAAI 2020, arXiv:2002.01276). Reference: ppocr/modeling/heads/rec_nrtr_head.py (Transformer).
+Different here: only the decoder is built, and only for training with teacher forcing; nothing here reads with it. Its
+targets are as long as the labels; PaddleOCR leaves out every line of 24 or 25 characters. Its classes are those of CTC,
+moved by `NRTR_SHIFT`, and one more at the end, which PaddleOCR never uses but its weights have.
 """
 
 from __future__ import annotations
@@ -18,24 +18,25 @@ from paddle import ParamAttr, Tensor, nn
 from paddle.nn import functional as F
 from paddle.nn.initializer import Normal, XavierUniform
 
-from scenetext.config.options import Count, multiple_of
+from scenetext.config.kinds import Count
+from scenetext.config.options import multiple_of
 from scenetext.models.blocks.svtr_block import FAR, Mlp
 from scenetext.models.heads.class_tensors import ClassTensor
 from scenetext.text.charset import NRTR_PAD, NRTR_SHIFT
 
 HEAD_WIDTH = 32  # channels of one attention head
-Heads = Annotated[int, multiple_of(HEAD_WIDTH)]  # channels of several
-LONGEST = 5000  # positions, a number that PaddleOCR's weight files hold
+Heads = Annotated[int, multiple_of(HEAD_WIDTH)]  # channels of several attention heads
+LONGEST = 5000  # positions, because PaddleOCR's weight files hold so many
 DROPOUT = 0.1
 
 
 class MultiHeadAttention(nn.Layer):
-    """Attention of a sequence to itself or to a memory, by heads. (B, S, D) → (B, S, D).
+    """Multi-head attention of a sequence to itself or to a memory. (B, S, D) → (B, S, D).
 
     Args:
         dim: D.
         heads: heads, each D / heads wide.
-        to_memory: whether `forward` is given a memory (B, T, D).
+        to_memory: whether it attends to a memory, which `forward` then needs.
     """
 
     def __init__(self, dim: int, heads: int, to_memory: bool = False):
@@ -50,16 +51,28 @@ class MultiHeadAttention(nn.Layer):
         self.out_proj = nn.Linear(dim, dim)
 
     def forward(self, x: Tensor, memory: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
-        """The mask, (S, S), is added to the scores."""
+        """Attends.
+
+        Args:
+            x: (B, S, D).
+            memory: (B, T, D) that x attends to; None for x itself.
+            mask: added to the attention logits, (B, heads, S, S or T) by broadcasting.
+        """
         projected = self.qkv(x).chunk(3, -1) if memory is None else [self.q(x), *self.kv(memory).chunk(2, -1)]
         q, k, v = (part.reshape(self.shape).transpose([0, 2, 1, 3]) for part in projected)  # (B, heads, S or T, width)
-        scores = paddle.matmul(q * self.scale, k, transpose_y=True)  # (B, heads, S, S or T)
-        weights = F.softmax(scores if mask is None else scores + mask, axis=-1)
+        logits = paddle.matmul(q * self.scale, k, transpose_y=True)  # (B, heads, S, S or T)
+        weights = F.softmax(logits if mask is None else logits + mask, axis=-1)
         return self.out_proj(paddle.matmul(weights, v).transpose([0, 2, 1, 3]).flatten(2))  # (B, S, D)
 
 
 class DecoderBlock(nn.Layer):
-    """Attention to the characters so far, attention to the picture, MLP; each sum with its skip is normalised."""
+    """Attention to the characters so far, attention to the image, MLP; each residual sum is normalised.
+
+    (B, S, D) → (B, S, D), with a memory (B, T, D).
+
+    Args:
+        dim: D, a multiple of 32.
+    """
 
     def __init__(self, dim: int):
         super().__init__()
@@ -80,7 +93,12 @@ class DecoderBlock(nn.Layer):
 
 
 class Embeddings(nn.Layer):
-    """Characters as vectors, times the root of their length; padding is a vector of zeros. (B, S) → (B, S, D)."""
+    """Characters as vectors, times sqrt(D); padding is a vector of zeros. (B, S) → (B, S, D).
+
+    Args:
+        num_classes: of the characters.
+        dim: D.
+    """
 
     def __init__(self, num_classes: int, dim: int):
         super().__init__()
@@ -93,7 +111,11 @@ class Embeddings(nn.Layer):
 
 
 class PositionalEncoding(nn.Layer):
-    """Adds sines and cosines of the position (arXiv:1706.03762, section 3.5). (B, S, D) → (B, S, D)."""
+    """Adds sines and cosines of the position (arXiv:1706.03762, section 3.5). (B, S, D) → (B, S, D).
+
+    Args:
+        dim: D.
+    """
 
     def __init__(self, dim: int):
         super().__init__()
@@ -127,14 +149,14 @@ class NRTRHead(nn.Layer):
         self.tgt_word_prj = nn.Linear(nrtr_dim, num_classes, weight_attr=start, bias_attr=False)
 
     def class_tensors(self) -> list[ClassTensor]:
-        """What has a slice per character."""
+        """The tensors with one slice per character."""
         return [
             ClassTensor(self.embedding.embedding.weight, 0, "nrtr"),
             ClassTensor(self.tgt_word_prj.weight, 1, "nrtr"),
         ]
 
     def forward(self, memory: Tensor, tokens: Tensor) -> Tensor:
-        """The logits.
+        """Predicts every character from those before it.
 
         Args:
             memory: (B, T, D) features.

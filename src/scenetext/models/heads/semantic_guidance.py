@@ -1,13 +1,13 @@
-"""Semantic guidance: in training, a character's neighbours have to find it in the picture.
+"""The semantic guidance module (SGM): an auxiliary branch that finds a character in the image by its neighbours.
 
 Paper: Du et al., SVTRv2, arXiv:2411.15858, section 3.3. Reference: OpenOCR's SMTRDecoder (openrec/modeling/decoders/
 smtr_decoder.py; Du et al., Out of Length Text Recognition with Sub-String Matching, arXiv:2407.12317).
-For each character the strings to its left and to its right become one query each, which attends to the feature map;
-what it finds must be classified as the character. To be found by its context, a character's features have to know the
-context, so the backbone learns language. Nothing of this is needed to read.
-Different here, where the paper differs from OpenOCR's code: a line of L characters gives 2L queries. OpenOCR also asks
-for the ends of the line and replaces some context characters at random. So the classes are CTC's own, of which the
-blank is never a target; its embedding stands where a context has no character and is masked.
+The strings to the left and to the right of each character become one query each. The query attends to the feature map,
+and the result is classified as the character. A character's features can be found by its context only if they hold
+information on that context, so the backbone learns language. Reading needs nothing of this.
+Different here, where the paper differs from OpenOCR's code: a line of L characters gives 2L queries. OpenOCR also has
+queries for the ends of the line, and replaces some context characters at random. The classes are therefore those of
+CTC. The blank is never a target; its embedding fills the positions of a context that have no character, and is masked.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from paddle import ParamAttr, Tensor, nn
 from paddle.nn import functional as F
 from paddle.nn.initializer import Normal, TruncatedNormal
 
-from scenetext.models.blocks.svtr_block import FAR
+from scenetext.models.blocks.svtr_block import FAR, to_sequence
 from scenetext.models.heads.class_tensors import ClassTensor
 from scenetext.models.heads.nrtr_head import MultiHeadAttention
 from scenetext.text.charset import BLANK
@@ -29,16 +29,22 @@ PICTURE_HEADS = 2
 
 
 class StringEncoder(nn.Layer):
-    """The token and the places of the strings on one side: what asks for "the character right of ..."."""
+    """The query token and the position embeddings of the strings on one side ("the character right of ...").
+
+    Args:
+        dim: D.
+        length: characters of a string.
+    """
 
     def __init__(self, dim: int, length: int):
         super().__init__()
         self.token = self.create_parameter([1, 1, dim], attr=ParamAttr(initializer=TruncatedNormal(std=0.02)))
-        # before the string's own places one that is never masked: all there is to see where the line begins or ends
+        # One more position stands before the string and is never masked: at the ends of a line it is all that the
+        # query can attend to.
         self.places = self.create_parameter([length + 1, dim], attr=ParamAttr(initializer=TruncatedNormal(std=0.02)))
 
     def forward(self, characters: Tensor) -> tuple[Tensor, Tensor]:
-        """Embedded strings (S, length, D) → their token (S, 1, D) and what it looks at, (S, length + 1, D)."""
+        """Embedded strings (S, length, D) → the query token (S, 1, D) and what it attends to, (S, length + 1, D)."""
         strings = F.pad(characters, [0, 0, 1, 0, 0, 0]) + self.places
         return self.token.expand([strings.shape[0], -1, -1]), strings
 
@@ -49,7 +55,7 @@ class SemanticGuidance(nn.Layer):
     Args:
         dim: D, channels of the map.
         num_classes: C, CTC's, blank included.
-        length: characters of a context.
+        length: characters of a context on one side.
     """
 
     def __init__(self, dim: int, num_classes: int, length: int = 5):
@@ -72,12 +78,12 @@ class SemanticGuidance(nn.Layer):
                 TruncatedNormal(std=0.02)(layer.weight)
 
     def class_tensors(self) -> list[ClassTensor]:
-        """What has a slice per character."""
-        told = self.classifier
-        return [ClassTensor(self.char_embed.weight, 0), ClassTensor(told.weight, 1), ClassTensor(told.bias, 0)]
+        """The tensors with one slice per character."""
+        embedding, weight, bias = self.char_embed.weight, self.classifier.weight, self.classifier.bias
+        return [ClassTensor(embedding, 0), ClassTensor(weight, 1), ClassTensor(bias, 0)]
 
     def forward(self, features: Tensor, ids: Tensor) -> Tensor:
-        """The logits.
+        """Predicts every character twice, from its left and from its right context.
 
         Args:
             features: (B, D, H, W).
@@ -88,12 +94,12 @@ class SemanticGuidance(nn.Layer):
         """
         left, right = contexts(ids, self.length)
         queries = paddle.concat([self._query(self.left, left), self._query(self.right, right)], axis=1)  # (B, 2L, D)
-        picture = self.norm_picture(features.flatten(2).transpose([0, 2, 1]))  # (B, H * W, D)
+        picture = self.norm_picture(to_sequence(features))  # (B, H * W, D)
         found = self.search_picture(self.norm_query(queries), picture)
         return self.classifier(self.norm_found(found))  # (B, 2L, C)
 
     def _query(self, side: StringEncoder, context: Tensor) -> Tensor:
-        """(B, L, length) → (B, L, D)."""
+        """Queries for contexts of one side. (B, L, length) → (B, L, D)."""
         strings = context.flatten(0, 1)  # (B * L, length)
         token, memory = side(self.char_embed(strings) * math.sqrt(self.dim))
         mask = F.pad((strings == BLANK).astype("float32") * FAR, [0, 0, 1, 0])  # (B * L, length + 1)
@@ -102,9 +108,14 @@ class SemanticGuidance(nn.Layer):
 
 
 def contexts(ids: Tensor, length: int) -> tuple[Tensor, Tensor]:
-    """The `length` characters left and right of each one, in reading order; blanks where the line is over.
+    """The `length` characters to the left and to the right of each character, in reading order.
 
-    (B, L) → twice (B, L, length)
+    Args:
+        ids: (B, L) CTC classes, padded with the blank.
+        length: characters on each side; blanks stand beyond the ends of the line.
+
+    Returns:
+        Twice (B, L, length).
     """
     count = ids.shape[1]
     blanks = paddle.full([ids.shape[0], length], BLANK, ids.dtype)

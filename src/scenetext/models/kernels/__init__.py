@@ -1,5 +1,5 @@
-"""Arithmetic on CPU where Paddle's own is slow: depthwise convolutions and CTC over thousands of classes.
+"""CPU kernels that take the place of slow ones of Paddle: depthwise convolution, and CTC over thousands of classes.
 
-Each is a Paddle operation with its gradient, for eager mode, float32 and CPU; graphs that are traced and GPUs keep
-Paddle's own. What they save is in tests/benchmarks/LOG.md (`python tests/benchmarks/layers.py`).
+Each is a Paddle operation with its gradient, for eager mode, float32 and CPU. Traced graphs and GPUs keep Paddle's own
+kernels. tests/benchmarks/LOG.md has the measurements (`python tests/benchmarks/layers.py`).
 """

@@ -1,8 +1,8 @@
 """CTC with its gradient: Graves et al., Connectionist Temporal Classification, ICML 2006, section 4.
 
-Paddle's CPU kernel spends its time on the softmax over all classes, number by number; for 6,625 classes it takes 24
-times as long (tests/benchmarks/LOG.md). Here one line at a time stays in the processor's cache, and only the classes
-of its own label enter the recursions, which run in float64.
+Paddle's CPU kernel spends its time on the softmax over all classes, number by number; with 6,625 classes it takes 24
+times as long as this one (tests/benchmarks/LOG.md). Here one line at a time stays in the processor's cache, and only
+the classes of its label enter the recursions, which run in float64.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from numba import njit
 from paddle import Tensor
 from paddle.autograd import PyLayer
 
-from scenetext.models.kernels.arrays import array_of, fit, in_threads, new_tensor
+from scenetext.models.kernels.arrays import array_of, in_threads, is_eager_float32_on_cpu, new_tensor
 
 BLANK = 0
 
 
 def is_supported(logits: Tensor) -> bool:
     """Whether `ctc_of_lines` computes this loss: float32, CPU, eager mode."""
-    return fit(logits)
+    return is_eager_float32_on_cpu(logits)
 
 
 def ctc_of_lines(logits: Tensor, ids: Tensor, lengths: Tensor) -> Tensor:
-    """-log p(label | line) for each line; differentiable once with respect to the logits.
+    """Computes -log p(label | line) for each line; it can be differentiated once with respect to the logits.
 
-    A label that the time steps cannot spell costs 0 and gives no gradient, as with Paddle's kernel.
+    A label that needs more time steps than there are costs 0 and contributes no gradient, as in Paddle's kernel.
 
     Args:
         logits: (B, T, C) float32, raw; class 0 is blank.
@@ -63,12 +63,12 @@ def _line(logits: np.ndarray, ids: np.ndarray, gradient: np.ndarray) -> float:
     states = np.full(2 * len(ids) + 1, BLANK, np.int64)  # a blank before, between and after the characters
     states[1::2] = ids
     log_p = logits[:, states].astype(np.float64) - greatest - np.log(total)
-    loss, share = _forward_backward(log_p, states)
+    loss, posterior = _forward_backward(log_p, states)
     if loss == np.inf:
         gradient[:] = 0
         return 0.0
     gradient *= 1 / total
-    for state, column in zip(states, share.T, strict=True):
+    for state, column in zip(states, posterior.T, strict=True):
         gradient[:, state] -= column
     return loss
 
@@ -82,36 +82,36 @@ def _log_add(a: float, b: float) -> float:
 
 @njit(cache=True, nogil=True)
 def _forward_backward(log_p: np.ndarray, states: np.ndarray) -> tuple[float, np.ndarray]:
-    """-log p of the label, infinite where it cannot be spelt, and p(state at time | label): (T, S) float32."""
+    """-log p of the label, infinite if the steps are too few, and p(state at time | label), (T, S) float32."""
     times, count = log_p.shape
-    skips = np.zeros(count, np.bool_)  # a state that may follow the one before the last: no blank, no repetition
+    skips = np.zeros(count, np.bool_)  # a state may follow the one before the last: no blank, no repetition
     for s in range(2, count):
         skips[s] = states[s] != BLANK and states[s] != states[s - 2]
-    before = np.full((times, count), -np.inf)  # alpha: log p of all ways that are in s at t
-    before[0, :2] = log_p[0, :2]
+    alpha = np.full((times, count), -np.inf)  # log p of all paths that are in state s at step t
+    alpha[0, :2] = log_p[0, :2]
     for t in range(1, times):
         for s in range(count):
-            ways = before[t - 1, s]
+            paths = alpha[t - 1, s]
             if s > 0:
-                ways = _log_add(ways, before[t - 1, s - 1])
+                paths = _log_add(paths, alpha[t - 1, s - 1])
             if skips[s]:
-                ways = _log_add(ways, before[t - 1, s - 2])
-            before[t, s] = ways + log_p[t, s]
-    total = before[-1, -1] if count == 1 else _log_add(before[-1, -1], before[-1, -2])
-    share = np.zeros((times, count), np.float32)
+                paths = _log_add(paths, alpha[t - 1, s - 2])
+            alpha[t, s] = paths + log_p[t, s]
+    total = alpha[-1, -1] if count == 1 else _log_add(alpha[-1, -1], alpha[-1, -2])
+    posterior = np.zeros((times, count), np.float32)
     if total == -np.inf:
-        return np.inf, share
-    after = np.full(count, -np.inf)  # beta, without the step t itself: log p of all ways from s at t to the end
-    after[-2:] = 0.0
+        return np.inf, posterior
+    beta = np.full(count, -np.inf)  # log p of all paths from s at t to the end, without step t itself
+    beta[-2:] = 0.0
     for t in range(times - 1, -1, -1):
         for s in range(count):
-            share[t, s] = np.exp(before[t, s] + after[s] - total)
-        coming = after + log_p[t]
+            posterior[t, s] = np.exp(alpha[t, s] + beta[s] - total)
+        coming = beta + log_p[t]
         for s in range(count):
-            ways = coming[s]
+            paths = coming[s]
             if s + 1 < count:
-                ways = _log_add(ways, coming[s + 1])
+                paths = _log_add(paths, coming[s + 1])
             if s + 2 < count and skips[s + 2]:
-                ways = _log_add(ways, coming[s + 2])
-            after[s] = ways
-    return -total, share
+                paths = _log_add(paths, coming[s + 2])
+            beta[s] = paths
+    return -total, posterior

@@ -1,9 +1,9 @@
 """Depthwise convolution: one filter per channel, no sum over channels.
 
-Paddle's CPU kernel walks it number by number, at 2 to 3 thousand million multiplications a second; here whole rows are
+Paddle's CPU kernel computes number by number, at 2 to 3 thousand million multiplications a second. Here whole rows are
 multiplied by one weight at a time, which compilers turn into vector instructions: 4 to 6 times as fast, the gradient 6
-to 10 times (tests/benchmarks/LOG.md). Channels are shared out between threads, so that sums do not depend on their
-number.
+to 10 times (tests/benchmarks/LOG.md). Each channel belongs to one thread, so sums do not depend on the number of
+threads.
 """
 
 from __future__ import annotations
@@ -13,27 +13,27 @@ from numba import njit
 from paddle import Tensor
 from paddle.autograd import PyLayer
 
-from scenetext.models.kernels.arrays import array_of, fit, in_parts, new_tensor
+from scenetext.models.kernels.arrays import array_of, in_parts, is_eager_float32_on_cpu, new_tensor
 
 Pair = tuple[int, int]
-# Sums may be taken in another order, as vector instructions need it; unlike under fastmath=True, a NaN stays a NaN.
+# Vector instructions need sums in another order. Unlike fastmath=True, these flags keep a NaN a NaN.
 REORDERED = {"reassoc", "contract", "nsz"}
 
 
 def is_supported(x: Tensor, weight: Tensor, groups: int, dilation: object) -> bool:
     """Whether `depthwise_conv2d` computes this convolution: one filter per channel, float32, CPU, eager mode."""
     whole = groups == x.shape[1] == weight.shape[0] > 1 and tuple(np.ravel(dilation)) in {(1,), (1, 1)}
-    return whole and fit(x, weight)
+    return whole and is_eager_float32_on_cpu(x, weight)
 
 
 def depthwise_conv2d(x: Tensor, weight: Tensor, stride: Pair, padding: Pair) -> Tensor:
-    """Convolves every channel with its own filter; differentiable once.
+    """Convolves every channel with its own filter; it can be differentiated once.
 
     Args:
         x: (B, C, H, W) float32.
         weight: (C, 1, h, w) float32.
-        stride: down and right.
-        padding: zeros added on top and bottom, and left and right.
+        stride: (down, right).
+        padding: zeros added at (top and bottom, left and right).
 
     Returns:
         (B, C, H', W') float32.
@@ -74,7 +74,7 @@ class _DepthwiseConv2D(PyLayer):
 
 @njit(cache=True, nogil=True)
 def _reach(offset: int, step: int, size: int, outputs: int) -> Pair:
-    """First output, and one after the last, whose input `output * step + offset` lies within `size`."""
+    """The range of outputs, from the first to one after the last, whose input `output * step + offset` is in `size`."""
     return max(0, (-offset + step - 1) // step), min(outputs, (size - 1 - offset) // step + 1)
 
 

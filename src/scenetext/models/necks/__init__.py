@@ -1,1 +1,1 @@
-"""Feature maps to sequences: one neck a file."""
+"""Feature maps to sequences: one neck or encoder a file."""

@@ -1,24 +1,32 @@
-"""EncoderWithLightSVTR, the neck of PP-OCRv6: a 1x7 convolution looks nearby, attention looks everywhere.
+"""EncoderWithLightSVTR, the neck of PP-OCRv6: a 1x7 convolution mixes nearby steps, attention mixes all of them.
 
 Source: PP-OCRv6's introduction in PaddleOCR's documentation (June 2026); reference ppocr/modeling/necks/rnn.py.
-Where PP-OCRv3 to v5 join the skip by concatenation and a 3x3 convolution, v6 adds a 1x1 convolution of the input.
+PP-OCRv3 to v5 concatenate the input and apply a convolution (`svtr_neck`); v6 adds a 1x1 convolution of the input.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from paddle import Tensor, nn
 
-from scenetext.config.options import Count, Factor, Odd, Share, check_heads
+from scenetext.config.kinds import Count, Factor, Share
+from scenetext.config.options import Odd, check_heads
 from scenetext.models.blocks.layers import FoldableConv, conv2d, fold_batch_norm
-from scenetext.models.blocks.svtr_block import GlobalBlock
+from scenetext.models.blocks.svtr_block import GlobalBlock, mix_row
 
 
 class ConvBNLayer(FoldableConv):
-    """Convolution, batch normalisation, Swish (keys `conv`, `norm`)."""
+    """Convolution, batch normalisation, Swish (keys `conv`, `norm`).
+
+    Args:
+        in_channels, out_channels: channels in and out.
+        kernel: side, or (height, width), odd.
+    """
 
     BN = "norm"
 
-    def __init__(self, in_channels, out_channels, kernel=1) -> None:
+    def __init__(self, in_channels: int, out_channels: int, kernel: int | Sequence[int] = 1):
         padding = tuple(side // 2 for side in kernel) if isinstance(kernel, (tuple, list)) else kernel // 2
         super().__init__(
             conv2d(in_channels, out_channels, kernel, padding=padding), nn.BatchNorm2D(out_channels), nn.Swish()
@@ -26,14 +34,19 @@ class ConvBNLayer(FoldableConv):
 
 
 class LocalConv(nn.Sequential):
-    """Depthwise 1xk convolution, batch normalisation, Swish (keys `0`, `1`)."""
+    """Depthwise 1xk convolution, batch normalisation, Swish (keys `0`, `1`).
+
+    Args:
+        dims: channels.
+        kernel_width: k, odd.
+    """
 
     def __init__(self, dims: int, kernel_width: int):
         conv = conv2d(dims, dims, (1, kernel_width), padding=(0, kernel_width // 2), groups=dims)
         super().__init__(conv, nn.BatchNorm2D(dims), nn.Swish())
 
     def fuse(self) -> None:
-        """Folds the batch normalisation into the convolution, in place; once folded, does nothing."""
+        """Folds the batch normalisation into the convolution, in place; a second call changes nothing."""
         if isinstance(self[1], nn.BatchNorm2D):
             self[0] = fold_batch_norm(self[0], self[1])
             self[1] = nn.Identity()
@@ -52,7 +65,8 @@ class EncoderWithLightSVTR(nn.Layer):
         drop_rate: dropout after projections.
         attn_drop_rate: dropout on attention weights.
         local_kernel: width of the local convolution in time steps.
-        use_guide: keeps this branch's gradient from the backbone (guided training of CTC, arXiv:2002.01276).
+        use_guide: PaddleOCR's name for keeping the gradient of this neck from the backbone, which an auxiliary (GTC)
+            branch then trains (arXiv:2002.01276; see MultiHead).
 
     Raises:
         OptionError: the heads do not divide dims.
@@ -92,8 +106,4 @@ class EncoderWithLightSVTR(nn.Layer):
         skip = self.skip_conv(x)
         x = self.conv_reduce(x)
         x = x + self.local_conv(x)  # (B, D, 1, T)
-        x = x.flatten(2).transpose([0, 2, 1])  # (B, T, D)
-        for block in self.svtr_block:
-            x = block(x)
-        x = self.norm(x).transpose([0, 2, 1]).unsqueeze(2)  # (B, D, 1, T)
-        return x + skip  # (B, D, 1, T)
+        return mix_row(x, self.svtr_block, self.norm) + skip  # (B, D, 1, T)

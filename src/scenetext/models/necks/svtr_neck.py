@@ -1,7 +1,7 @@
 """EncoderWithSVTR, the neck of PP-OCRv3 to v5, SVTRv2 and RepSVTR: attention over a line between two convolutions.
 
 Source: Li et al., PP-OCRv3, arXiv:2206.03001, section 3.1 (SVTR_LCNet); the blocks are SVTR's, arXiv:2205.00159.
-Reference: ppocr/modeling/necks/rnn.py. Its guided training of CTC (arXiv:2002.01276) is `use_guide`; see MultiHead.
+Reference: ppocr/modeling/necks/rnn.py.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 import paddle
 from paddle import Tensor, nn
 
-from scenetext.config.options import Count, Factor, Odd, Share, check_heads
-from scenetext.models.blocks.svtr_block import GlobalBlock
+from scenetext.config.kinds import Count, Factor, Share
+from scenetext.config.options import Odd, check_heads
+from scenetext.models.blocks.svtr_block import GlobalBlock, mix_row
 from scenetext.models.necks.light_svtr import ConvBNLayer
 
 REDUCTION = 8  # the outer convolutions have this many times fewer channels than the features
@@ -23,16 +24,17 @@ class EncoderWithSVTR(nn.Layer):
         in_channels: channels of the feature map.
         dims: channels out.
         depth: number of attention blocks.
-        hidden_dims: channels of those.
-        use_guide: keeps this branch's gradient from the backbone.
+        hidden_dims: channels of those blocks.
+        use_guide: PaddleOCR's name for keeping the gradient of this neck from the backbone, which an auxiliary (GTC)
+            branch then trains (arXiv:2002.01276; see MultiHead).
         num_heads: heads of each block.
         qkv_bias: whether their projections have a bias.
         mlp_ratio: hidden width of their MLP over hidden_dims.
         drop_rate: dropout after projections.
         attn_drop_rate: dropout on attention weights.
-        drop_path: share of lines that skip a branch of a block in training.
+        drop_path: fraction of the lines that skip a branch of a block in training.
         kernel_size: height and width of the outer convolutions.
-        qk_scale: factor on attention scores, by default the usual one.
+        qk_scale: factor on the attention logits, by default (hidden_dims / num_heads) ** -0.5.
 
     Raises:
         OptionError: the heads do not divide hidden_dims.
@@ -75,8 +77,5 @@ class EncoderWithSVTR(nn.Layer):
         if self.use_guide:
             x = x.detach()
         z = self.conv2(self.conv1(x))  # (B, hidden, 1, T)
-        z = z.flatten(2).transpose([0, 2, 1])  # (B, T, hidden)
-        for block in self.svtr_block:
-            z = block(z)
-        z = self.norm(z).transpose([0, 2, 1]).unsqueeze(2)  # (B, hidden, 1, T)
+        z = mix_row(z, self.svtr_block, self.norm)
         return self.conv1x1(self.conv4(paddle.concat([x, self.conv3(z)], axis=1)))  # (B, D, 1, T)

@@ -1,1 +1,1 @@
-"""Networks that rectify the picture before the backbone: one paper a file."""
+"""Networks that rectify an image before the backbone (PaddleOCR's Transform): one paper a file."""

@@ -1,13 +1,13 @@
-"""STN_ON: a spatial transformer that straightens a line before it is read.
+"""STN_ON: a spatial transformer that rectifies a text line before it is read.
 
 Papers: Jaderberg et al., Spatial Transformer Networks, arXiv:1506.02025; the thin-plate spline (Bookstein, PAMI 1989)
 on points along the upper and the lower edge of the text is Shi et al., ASTER, PAMI 2018, section 3.1.
 Reference: ppocr/modeling/transforms/stn.py and tps_spatial_transformer.py.
-A small network finds where the text's edges lie in the image, as points; the spline that takes fixed points of the
-output image to these says where in the image to look for each output pixel. Coordinates are (x, y) in 0..1.
-Different here: the spline is linear in the points, so that all of it is one constant matrix, made in double precision.
-PaddleOCR inverts its system in single precision and multiplies by two matrices, which moves the places by up to 1e-5 of
-the image. The spline of RARE (tps.py) has other points, in other coordinates, and another value at distance zero.
+A small network predicts points on the edges of the text. A spline maps fixed points of the output image to these
+points, and thereby each output pixel to the coordinates at which the image is sampled. Coordinates are (x, y) in 0..1.
+Different here: the spline is linear in the points, so it is one constant matrix, computed in double precision.
+PaddleOCR inverts its system in single precision and multiplies by two matrices, which moves the coordinates by up to
+1e-5 of the image. The spline of RARE (tps.py) has other points, other coordinates and another value at distance zero.
 """
 
 from __future__ import annotations
@@ -20,33 +20,44 @@ from paddle import Tensor, nn
 from paddle.nn import functional as F
 from paddle.nn.initializer import Assign, Constant, Normal
 
-from scenetext.config.kinds import INT, at_least
-from scenetext.config.options import Count, OptionError
+from scenetext.config.kinds import INT, Count, at_least
+from scenetext.config.options import OptionError
 from scenetext.models.blocks.layers import FoldableConv, conv2d, exact_matmul
 
-CONV_CHANNELS = (32, 64, 128, 256, 256, 256)  # a 2x2 pool between each two
+CONV_CHANNELS = (32, 64, 128, 256, 256, 256)  # a 2x2 pool stands between each two
 FEATURES = 512
-FIRST_MARGIN = 0.01  # of the points before training: almost the whole image
+FIRST_MARGIN = 0.01  # between the edges of the image and the points before training
 ACTIVATIONS = ("none", "sigmoid")
-Side = Annotated[int, at_least(INT, 2 ** (len(CONV_CHANNELS) - 1))]  # in pixels, which the pools leave one of
+Side = Annotated[int, at_least(INT, 2 ** (len(CONV_CHANNELS) - 1))]  # pixels; the pools leave at least one of them
 
 
 def edge_points(count: int, margin_x: float, margin_y: float) -> np.ndarray:
-    """(count, 2): half of the points evenly along the upper edge, half along the lower, margins inside the image."""
+    """Points along the edges of an image, half of them along the upper edge, half along the lower one, evenly spaced.
+
+    Args:
+        count: points, an even number.
+        margin_x, margin_y: distance of the points from the image's edges, in 0..1 of its size.
+
+    Returns:
+        (count, 2) float64, x and y in 0..1.
+    """
     x = np.linspace(margin_x, 1.0 - margin_x, count // 2)
     return np.stack([np.tile(x, 2), np.repeat([margin_y, 1.0 - margin_y], count // 2)], axis=1)
 
 
-def spline_matrix(targets: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """The thin-plate spline as a matrix (P, N).
+def spline_matrix(targets: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """The thin-plate spline as a matrix.
 
     A spline f with f(targets[i]) = sources[i] bends least when it is f(p) = a + B p + sum_i c_i phi(|p - targets[i]|)
     with phi(r) = r^2 log r, sum_i c_i = 0 and sum_i c_i targets[i]^T = 0. These conditions are a linear system for
-    (c, a, B) with `sources` on its right side, so that f(places) = spline_matrix(targets, places) @ sources.
+    (c, a, B) with `sources` on its right side, so that f(positions) = spline_matrix(targets, positions) @ sources.
 
     Args:
-        targets: (N, 2) points whose images under f are given.
-        places: (P, 2) points whose images are wanted.
+        targets: (N, 2) points whose values under f are given.
+        positions: (P, 2) points at which f is evaluated.
+
+    Returns:
+        (P, N) float64.
     """
 
     def basis(points: np.ndarray) -> np.ndarray:
@@ -58,25 +69,31 @@ def spline_matrix(targets: np.ndarray, places: np.ndarray) -> np.ndarray:
     system = np.zeros((count + 3, count + 3))
     system[:count] = basis(targets)
     system[count:, :count] = system[:count, count:].T
-    return basis(places) @ np.linalg.inv(system)[:, :count]
+    return basis(positions) @ np.linalg.inv(system)[:, :count]
 
 
 def shrink(x: Tensor, size: tuple[int, int]) -> Tensor:
     """Bilinear interpolation that keeps the corners. (B, C, H, W) → (B, C, *size).
 
-    In place of F.interpolate(align_corners=True), which Paddle Inference with oneDNN computes as if it were False.
+    It takes the place of F.interpolate(align_corners=True), which Paddle Inference with oneDNN computes as if
+    align_corners were False.
+
+    Args:
+        x: the images.
+        size: (height, width) in pixels, at least 2 each.
     """
 
-    def weights(before: int, after: int) -> Tensor:  # (after, before): 1 at the place, 0 from a distance of 1 on
-        places = paddle.arange(after, dtype="float32") * ((before - 1) / (after - 1))
-        return F.relu(1.0 - (places.unsqueeze(1) - paddle.arange(before, dtype="float32")).abs())
+    def weights(before: int, after: int) -> Tensor:
+        """(after, before): 1 where a pixel is sampled, falling to 0 at a distance of 1 pixel."""
+        sampled = paddle.arange(after, dtype="float32") * ((before - 1) / (after - 1))
+        return F.relu(1.0 - (sampled.unsqueeze(1) - paddle.arange(before, dtype="float32")).abs())
 
     rows, columns = map(weights, x.shape[2:], size)
     return paddle.matmul(rows, paddle.matmul(x, columns, transpose_y=True))  # (B, C, *size)
 
 
 class ConvBlock(FoldableConv):
-    """3x3 convolution with a bias, batch normalisation, ReLU (keys `0`, `1`)."""
+    """3x3 convolution with a bias, batch normalisation, ReLU (keys `0`, `1`). (B, C, H, W) → (B, out, H, W)."""
 
     CONV = "0"
     BN = "1"
@@ -88,7 +105,7 @@ class ConvBlock(FoldableConv):
 
 
 class LinearBlock(nn.Sequential):
-    """Linear layer, batch normalisation, ReLU (keys `0`, `1`)."""
+    """Linear layer, batch normalisation, ReLU (keys `0`, `1`). (B, in_features) → (B, out_features)."""
 
     def __init__(self, in_features: int, out_features: int):
         linear = nn.Linear(in_features, out_features, weight_attr=Normal(0.0, 0.001), bias_attr=Constant(0.0))
@@ -96,7 +113,7 @@ class LinearBlock(nn.Sequential):
 
     @paddle.no_grad()
     def fuse(self) -> None:
-        """Folds the batch normalisation into the linear layer, in place; once folded, does nothing."""
+        """Folds the batch normalisation into the linear layer, in place; a second call changes nothing."""
         linear, bn = self[0], self[1]
         if isinstance(bn, nn.BatchNorm1D):
             factor = bn.weight / paddle.sqrt(bn._variance + bn._epsilon)
@@ -106,12 +123,12 @@ class LinearBlock(nn.Sequential):
 
 
 class STN(nn.Layer):
-    """The localisation network: (B, in_channels, H, W) → (B, points, 2), where the text's edges lie.
+    """The localisation network, which predicts points on the text's edges. (B, in_channels, H, W) → (B, points, 2).
 
     Args:
         in_channels: channels of the image.
-        input_size: (H, W), at least 32 each.
-        points: how many.
+        input_size: (H, W) in pixels, at least 32 each.
+        points: number of the points.
         activation: "none", or "sigmoid" to keep the points inside the image.
     """
 
@@ -139,17 +156,20 @@ class STN(nn.Layer):
 
 
 class STN_ON(nn.Layer):
-    """(B, in_channels, H, W) → (B, in_channels, *tps_outputsize), the line straightened.
+    """(B, in_channels, H, W) → (B, in_channels, *tps_outputsize), the line rectified.
 
     Args:
         in_channels: channels of the image.
-        tps_inputsize: (H, W) of the copy that the localisation network looks at.
-        tps_outputsize: (H, W) of what comes out.
+        tps_inputsize: (H, W) in pixels of the copy that the localisation network sees.
+        tps_outputsize: (H, W) in pixels of the rectified image.
         num_control_points: points on the text's edges, an even number.
-        tps_margins: distance (x, y) of the output's points from its edges, as shares of its size.
+        tps_margins: distance (x, y) of the output's points from its edges, in 0..1 of its size.
         stn_activation: "none", or "sigmoid" to keep the points inside the image.
-        input_size: (H, W) that lines are stretched to; by a config without it, those that training's pictures are resized
-            to. The layer works at any, but a line must be laid out when it is read as it was in training.
+        input_size: (H, W) in pixels that lines are stretched to. A config without it takes the size that training
+            images are resized to. The layer accepts any size, but a line must be resized as in training.
+
+    Raises:
+        OptionError: `stn_activation` is unknown, or `num_control_points` is odd.
     """
 
     def __init__(

@@ -1,12 +1,13 @@
-"""TPS: a thin-plate spline that straightens a line of text before it is read.
+"""TPS: a thin-plate spline that rectifies a text line before it is read.
 
 Paper: Shi et al., Robust Scene Text Recognition with Automatic Rectification, CVPR 2016, arXiv:1603.03915, section 3.1;
 the spline is Bookstein's (PAMI 1989), the sampler that of spatial transformers (arXiv:1506.02025).
 Reference: ppocr/modeling/transforms/tps.py.
-The reference solves the spline anew for every batch; here its two constant factors are computed once. They are rounded
-to float32 one by one, as there: their product, rounded once, would be nearer the truth by a thousandth of a pixel, and
-would move the reference's training losses by 0.7 %. The reference's linear layer for the three side conditions of the
-spline has weights zero and learning rate zero: it is kept for the weight files' sake, frozen.
+Different here: the two constant factors of the spline are computed once; the reference computes them for every batch.
+Each is rounded to float32 alone, as in the reference: their product, rounded once, would be more exact by a thousandth
+of a pixel but would change the reference's training losses by 0.7 %. The reference's linear layer for the three side
+conditions of the spline has weights of zero and a learning rate of zero; it is kept, frozen, because weight files hold
+it.
 """
 
 from __future__ import annotations
@@ -19,25 +20,25 @@ from paddle import ParamAttr, Tensor, nn
 from paddle.nn import functional as F
 from paddle.nn.initializer import Assign, Constant, Uniform
 
-from scenetext.config.options import Count, OptionError, Rate
-from scenetext.models.blocks.layers import FoldableConv, conv2d, exact_matmul, freeze
+from scenetext.config.kinds import Count, Rate
+from scenetext.config.options import OptionError
+from scenetext.models.blocks.layers import ConvBN, exact_matmul, freeze
 
 # channels of the localisation network's convolutions, width of its hidden layer
 SIZES = {"small": ((16, 32, 64, 128), 64), "large": ((64, 128, 256, 512), 256)}
 RADIUS_EPSILON = 1e-6  # the reference's, within the logarithm
 
 
-class ConvBNLayer(FoldableConv):
-    """3x3 convolution, batch normalisation, ReLU (keys `conv`, `bn`)."""
-
-    def __init__(self, in_channels: int, out_channels: int):
-        super().__init__(conv2d(in_channels, out_channels, 3, padding=1), nn.BatchNorm2D(out_channels), nn.ReLU())
-
-
 class LocalizationNetwork(nn.Layer):
-    """Where the fiducial points of the text lie in the image. (B, 3, H, W) → (B, points, 2), x and y in [-1, 1].
+    """Predicts the fiducial points of the text. (B, 3, H, W) → (B, points, 2), x and y in [-1, 1].
 
-    At first, wherever the text is, the points lie on two slanted lines (figure 6a of the paper).
+    Before training, the points lie on two slanted lines in every image (figure 6a of the paper).
+
+    Args:
+        in_channels: channels of the image.
+        num_fiducial: points.
+        loc_lr: factor on the optimiser's learning rate for the linear layers.
+        model_name: a key of SIZES.
     """
 
     def __init__(self, in_channels: int, num_fiducial: int, loc_lr: float, model_name: str):
@@ -45,7 +46,7 @@ class LocalizationNetwork(nn.Layer):
         channels, hidden = SIZES[model_name]
         self.names = [f"loc_conv{index}" for index in range(len(channels))]
         for name, out_channels in zip(self.names, channels, strict=True):
-            self.add_sublayer(name, ConvBNLayer(in_channels, out_channels))
+            self.add_sublayer(name, ConvBN(in_channels, out_channels, 3, activation=nn.ReLU()))
             in_channels = out_channels
         bound = 1.0 / math.sqrt(in_channels)
         self.fc1 = nn.Linear(
@@ -67,9 +68,13 @@ class LocalizationNetwork(nn.Layer):
 
 
 class GridGenerator(nn.Layer):
-    """The spline through the fiducial points, at every pixel of the straightened image.
+    """Evaluates the spline through the fiducial points at every pixel of the rectified image.
 
-    (B, points, 2) → (B, height, width, 2), places in the image to sample from.
+    (B, points, 2) → (B, height, width, 2), coordinates in the image to sample at.
+
+    Args:
+        num_fiducial: points.
+        height_px, width_px: of the rectified image.
     """
 
     def __init__(self, num_fiducial: int, height_px: int, width_px: int):
@@ -85,23 +90,26 @@ class GridGenerator(nn.Layer):
         self.register_buffer(name, paddle.to_tensor(value.astype(np.float32)), persistable=False)
 
     def forward(self, points: Tensor) -> Tensor:
-        side = self.fc(points.flatten(1)).detach().reshape([0, 3, 2])  # (B, 3, 2), zero unless a weight file says else
+        side = self.fc(points.flatten(1)).detach().reshape([0, 3, 2])  # (B, 3, 2), zero unless a weight file differs
         coefficients = exact_matmul(self.solver, paddle.concat([points, side], axis=1))  # (B, points + 3, 2)
         grid = exact_matmul(self.terms, coefficients)  # (B, H * W, 2)
         return grid.reshape([0, *self.size, 2])  # (B, H, W, 2)
 
 
 class TPS(nn.Layer):
-    """(B, 3, any height, any width) → (B, 3, H, W), the text straightened.
+    """(B, 3, any height, any width) → (B, 3, H, W), the text rectified.
 
     Args:
         in_channels: channels of the image.
         num_fiducial: points that the spline goes through, half of them along the text's upper edge, half along its
             lower one.
-        loc_lr: factor on the optimiser's learning rate for the layers that place the points.
-        model_name: "small" or "large", the network that places them.
-        input_size: height and width in pixels, of the image and of the straightened one; by a config without it, those
-            that training's pictures are resized to.
+        loc_lr: factor on the optimiser's learning rate for the last two layers that predict the points.
+        model_name: "small" or "large", the network that predicts them.
+        input_size: (height, width) in pixels, of the image and of the rectified image. A config without it takes the
+            size that training images are resized to.
+
+    Raises:
+        OptionError: `model_name` is unknown, or `num_fiducial` is odd or below 6.
     """
 
     def __init__(
@@ -128,23 +136,26 @@ class TPS(nn.Layer):
 
 
 def slanted_lines(num_fiducial: int) -> np.ndarray:
-    """Where the points lie before training, (points, 2) float64: two parallel lines that rise to the right."""
+    """The fiducial points before training, (points, 2) float64: two parallel lines that rise to the right."""
     x = np.linspace(-1.0, 1.0, num_fiducial // 2)
     upper, lower = np.linspace(0.0, -1.0, num_fiducial // 2), np.linspace(1.0, 0.0, num_fiducial // 2)
     return np.concatenate([np.stack([x, upper], 1), np.stack([x, lower], 1)])
 
 
 def base_points(num_fiducial: int) -> np.ndarray:
-    """Where the points belong on the straightened image, (points, 2) float64: its upper and its lower edge."""
+    """The points of the rectified image that the fiducial points map to, (points, 2) float64: its two long edges."""
     x = np.linspace(-1.0, 1.0, num_fiducial // 2)
     return np.concatenate([np.stack([x, -np.ones_like(x)], 1), np.stack([x, np.ones_like(x)], 1)])
 
 
 def spline_solver(base: np.ndarray) -> np.ndarray:
-    """What takes the points and the three side conditions to the spline's coefficients (equation 3 of the paper).
+    """The matrix from the points and the three side conditions to the spline's coefficients (paper, equation 3).
 
-    With base points c and r the distance of two points, the spline at p is a0 + a p + sum of b_i r(p, c_i)^2 log
+    With base points c_i and the distance r of two points, the spline at p is a0 + a p + sum of b_i r(p, c_i)^2 log
     r(p, c_i).
+
+    Args:
+        base: (points, 2) float64, from `base_points`.
 
     Returns:
         (points + 3, points + 3) float64.
@@ -160,11 +171,19 @@ def spline_solver(base: np.ndarray) -> np.ndarray:
 
 
 def spline_terms(base: np.ndarray, height_px: int, width_px: int) -> np.ndarray:
-    """What the coefficients are multiplied by at every pixel, row by row, (H * W, points + 3) float64."""
+    """The spline's terms at every pixel, row by row, to be multiplied by its coefficients.
+
+    Args:
+        base: (points, 2) float64, from `base_points`.
+        height_px, width_px: of the rectified image.
+
+    Returns:
+        (height_px * width_px, points + 3) float64.
+    """
     rows, columns = (np.arange(1 - n, n, 2) / n for n in (height_px, width_px))  # centres of the pixels
     pixels = np.stack(np.meshgrid(columns, rows), 2).reshape(-1, 2)  # (H * W, 2)
-    away = _distances(pixels, base)
-    return np.concatenate([np.ones((len(pixels), 1)), pixels, away**2 * np.log(away + RADIUS_EPSILON)], 1)
+    distance = _distances(pixels, base)
+    return np.concatenate([np.ones((len(pixels), 1)), pixels, distance**2 * np.log(distance + RADIUS_EPSILON)], 1)
 
 
 def _distances(points: np.ndarray, base: np.ndarray) -> np.ndarray:

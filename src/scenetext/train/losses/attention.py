@@ -7,7 +7,7 @@ from paddle.nn import functional as F
 
 
 def attention_loss(logits: Tensor, classes: Tensor) -> Tensor:
-    """Cross-entropy, summed over the batch and all steps, those after the line's end included, as PaddleOCR has it.
+    """Cross-entropy, summed over the batch and over all steps; steps after the end of a line count, as in PaddleOCR.
 
     Args:
         logits: (B, steps, C) raw.

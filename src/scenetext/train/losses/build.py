@@ -1,16 +1,19 @@
-"""From a config's Loss section to a function, under PaddleOCR's names.
+"""Builds a training's loss from a config's Loss section, under PaddleOCR's names.
+
+Its tables are HEAD_LOSSES, DISTILLATION_LOSSES and SUMS, one for each position in which a config may name a loss.
 
 Reference: ppocr/losses/rec_multi_loss.py, combined_loss.py and distillation_loss.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from paddle import Tensor
 
+from scenetext.config import Config
 from scenetext.config.construct import construct, look_up
 from scenetext.errors import InputError
 from scenetext.models.targets import Targets, attention_targets, nrtr_targets
@@ -23,13 +26,17 @@ from scenetext.train.losses.sgm import guidance_loss
 Outputs = Mapping[str, Any]  # of a network by head, or of several networks by name
 Loss = Callable[[Outputs, Targets], dict[str, Tensor]]
 
-# keys that PaddleOCR needs to find the heads' outputs and the padding, or that it does not use itself
+# keys by which PaddleOCR finds the heads' outputs and the padding, or that it does not use itself
 UNUSED_KEYS = {"ignore_index", "key", "multi_head", "dis_head", "reduction", "mode"}
 
 
 @dataclass(frozen=True)
 class CTCLoss:
-    """CTC, plain or focal."""
+    """The CTC loss of the CTC branch.
+
+    Attributes:
+        use_focal_loss: weigh hard lines more (focal CTC).
+    """
 
     use_focal_loss: bool = False
 
@@ -39,19 +46,24 @@ class CTCLoss:
 
 @dataclass(frozen=True)
 class NRTRLoss:
-    """Cross-entropy of the guide."""
+    """The cross-entropy of the auxiliary (GTC) branch, an NRTR decoder.
+
+    Attributes:
+        smoothing: smooth the labels.
+        count_padding: padding counts as a token; see `nrtr_loss`.
+    """
 
     smoothing: bool = True
     count_padding: bool = False
 
     def __call__(self, outputs: Outputs, targets: Targets) -> Tensor:
-        said = nrtr_targets(targets)[:, 1:]
-        return nrtr_loss(_output(outputs, "nrtr"), said, self.smoothing, self.count_padding)
+        tokens = nrtr_targets(targets)[:, 1:]
+        return nrtr_loss(_output(outputs, "nrtr"), tokens, self.smoothing, self.count_padding)
 
 
 @dataclass(frozen=True)
 class SGMLoss:
-    """Cross-entropy of SVTRv2's semantic guidance."""
+    """The cross-entropy of SVTRv2's semantic guidance module (SGM)."""
 
     def __call__(self, outputs: Outputs, targets: Targets) -> Tensor:
         return guidance_loss(_output(outputs, "sgm"), targets.ids)
@@ -59,8 +71,13 @@ class SGMLoss:
 
 @dataclass(frozen=True)
 class AttentionLoss:
-    """Cross-entropy of RARE's decoder; with `start` it has to say the start token first."""
+    """The cross-entropy of RARE's attention decoder, summed over the lines.
 
+    Attributes:
+        start: the decoder has to output the start token first.
+    """
+
+    sums_over_lines: ClassVar[bool] = True
     start: bool = False
 
     def __call__(self, outputs: Outputs, targets: Targets) -> Tensor:
@@ -70,16 +87,22 @@ class AttentionLoss:
 
 @dataclass(frozen=True)
 class MultiLoss:
-    """CTC and the loss of its guide, weighted; the parts come out under their own names."""
+    """The weighted sum of the CTC loss and the auxiliary branch's loss; each part is logged under its own name.
+
+    Attributes:
+        loss_config_list: the parts, a mapping from a loss's name to its options each.
+        weight_1: weight of the CTC loss.
+        weight_2: weight of every other part.
+    """
 
     loss_config_list: Sequence[Mapping[str, Any]]
     weight_1: float = 1.0
     weight_2: float = 1.0
     parts: dict[str, Any] = field(init=False, default_factory=dict)
 
-    def __post_init__(self):
-        for place, name, options in _listed("MultiLoss", self.loss_config_list):
-            self.parts[name] = _part(HEAD_LOSSES, name, options, place)
+    def __post_init__(self) -> None:
+        for location, name, options in _entries("MultiLoss", self.loss_config_list):
+            self.parts[name] = _build_part(HEAD_LOSSES, name, options, location)
 
     def __call__(self, outputs: Outputs, targets: Targets) -> dict[str, Tensor]:
         weights = {name: self.weight_1 if name == "CTCLoss" else self.weight_2 for name in self.parts}
@@ -88,7 +111,16 @@ class MultiLoss:
 
 @dataclass(frozen=True)
 class DistillationDKDLoss:
-    """What the teachers' guides know, for the students' guides."""
+    """Decoupled distillation from the teacher's auxiliary branch to the student's.
+
+    Attributes:
+        model_name_pairs: student and teacher each.
+        temperature: divides the logits.
+        alpha: weight of the label's class against all others.
+        beta: weight of the distribution among the other classes.
+        count_padding: padding counts as a token; see `dkd_loss`.
+        name: under which the loss is logged.
+    """
 
     model_name_pairs: Sequence[Sequence[str]]
     temperature: float = 1.0
@@ -98,11 +130,11 @@ class DistillationDKDLoss:
     name: str = "dkd"
 
     def __call__(self, outputs: Outputs, targets: Targets) -> dict[str, Tensor]:
-        said = nrtr_targets(targets)[:, 1:]
+        tokens = nrtr_targets(targets)[:, 1:]
         return {
             f"{self.name}_{i}": dkd_loss(
                 *(_output(_output(outputs, model), "nrtr") for model in pair),
-                said,
+                tokens,
                 self.temperature,
                 self.alpha,
                 self.beta,
@@ -114,7 +146,7 @@ class DistillationDKDLoss:
 
 @dataclass(frozen=True)
 class DistillationCTCLoss:
-    """CTC of several networks against the labels."""
+    """The CTC loss of several networks against the labels."""
 
     model_name_list: Sequence[str]
     name: str = "loss_ctc"
@@ -125,7 +157,7 @@ class DistillationCTCLoss:
 
 @dataclass(frozen=True)
 class DistillationNRTRLoss:
-    """Cross-entropy of several networks' guides against the labels."""
+    """The cross-entropy of several networks' auxiliary branches against the labels."""
 
     model_name_list: Sequence[str]
     smoothing: bool = True
@@ -139,7 +171,7 @@ class DistillationNRTRLoss:
 
 @dataclass(frozen=True)
 class DistillCTCLogits:
-    """What the teachers' CTC branches see anywhere on the line, for the students'."""
+    """Distillation from the teacher's CTC branch to the student's, by the characters found anywhere on a line."""
 
     model_name_pairs: Sequence[Sequence[str]]
     name: str = "ctc_logits"
@@ -153,26 +185,27 @@ class DistillCTCLogits:
 
 @dataclass(frozen=True)
 class CombinedLoss:
-    """The weighted sum of distillation's losses."""
+    """The weighted sum of a distillation's losses."""
 
     loss_config_list: Sequence[Mapping[str, Any]]
     parts: list[tuple[float, Any]] = field(init=False, default_factory=list)
 
-    def __post_init__(self):
-        for place, name, options in _listed("CombinedLoss", self.loss_config_list):
+    def __post_init__(self) -> None:
+        for location, name, options in _entries("CombinedLoss", self.loss_config_list):
             weight = options.pop("weight", 1.0)
-            self.parts.append((weight, _part(DISTILLATION_LOSSES, name, options, place)))
+            self.parts.append((weight, _build_part(DISTILLATION_LOSSES, name, options, location)))
 
     def __call__(self, outputs: Outputs, targets: Targets) -> dict[str, Tensor]:
         losses: dict[str, Tensor] = {}
         for weight, part in self.parts:
             for name, value in part(outputs, targets).items():
                 if name in losses:
-                    raise InputError(f"Two losses of CombinedLoss are called {name}: give one another `name`.")
+                    raise InputError(f"Two losses of CombinedLoss are called {name}: give one of them another `name`.")
                 losses[name] = weight * value
         return _with_sum(losses)
 
 
+# losses of one head, losses between networks, and sums of either
 HEAD_LOSSES = {"CTCLoss": CTCLoss, "NRTRLoss": NRTRLoss, "SGMLoss": SGMLoss, "AttentionLoss": AttentionLoss}
 DISTILLATION_LOSSES = {
     "DistillationDKDLoss": DistillationDKDLoss,
@@ -183,37 +216,37 @@ DISTILLATION_LOSSES = {
 SUMS = {"MultiLoss": MultiLoss, "CombinedLoss": CombinedLoss}
 
 
-def build_loss(config: Mapping[str, Any]) -> Loss:
-    """The function of the config's Loss section.
+def build_loss(config: Config) -> Loss:
+    """Builds the loss of the config's Loss section.
 
     Args:
         config: loaded by `load_config`.
 
     Returns:
-        A function of a network's training outputs and the targets. It gives "loss", whose gradient trains, and the
-        parts of that sum, weighted, under the names by which PaddleOCR logs them.
+        A function of a network's training outputs and the targets. It returns "loss", () float32, whose gradient trains
+        the network, and the weighted parts of that sum under the names by which PaddleOCR logs them.
 
     Raises:
         InputError: an unknown loss or key.
     """
-    options = dict(config.get("Loss") or {})
-    name = options.pop("name", None)
+    options = config.Loss.model_dump()
+    name = options.pop("name")
     if name in HEAD_LOSSES:
-        if name == "AttentionLoss":  # a decoder that hears nothing but itself is trained to say all PaddleOCR's says
-            head = config.get("Architecture", {}).get("Head") or {}
-            options["start"] = not head.get("teacher_forcing", True)
-        part = _part(HEAD_LOSSES, name, options, "Loss")
+        if name == "AttentionLoss":  # without teacher forcing PaddleOCR trains the decoder to output the start token
+            head = config.Architecture.Head if config.has("Architecture") else None
+            options["start"] = not (head or {}).get("teacher_forcing", True)
+        part = _build_part(HEAD_LOSSES, name, options, "Loss")
         return lambda outputs, targets: {"loss": part(outputs, targets)}
     return construct(look_up({**HEAD_LOSSES, **SUMS}, name, "Loss"), "Loss", options)
 
 
-def adds_up_lines(config: Mapping[str, Any]) -> bool:
+def sums_over_lines(config: Config) -> bool:
     """Whether the config's loss is a sum over the lines of a batch; the others are means."""
-    return (config.get("Loss") or {}).get("name") == "AttentionLoss"
+    return getattr(HEAD_LOSSES.get(config.Loss.name), "sums_over_lines", False)
 
 
-def _listed(name: str, entries: Sequence[Mapping[str, Any]]):
-    """Place, name and options of each entry of a loss_config_list."""
+def _entries(name: str, entries: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Location in the config, name and options of each entry of a loss_config_list."""
     if not entries:
         raise InputError(f"Loss.loss_config_list is empty: name the parts of {name}.")
     for i, entry in enumerate(entries):
@@ -221,16 +254,16 @@ def _listed(name: str, entries: Sequence[Mapping[str, Any]]):
             yield f"Loss.loss_config_list.{i}.{part}", part, dict(options or {})
 
 
-def _part(table: Mapping[str, type], name: str, options: Mapping[str, Any], place: str):
+def _build_part(table: Mapping[str, type], name: str, options: Mapping[str, Any], location: str) -> Any:
     options = {key: value for key, value in options.items() if key not in UNUSED_KEYS}
-    return construct(look_up(table, name, place), place, options)
+    return construct(look_up(table, name, location), location, options)
 
 
 def _output(outputs: Outputs, name: str) -> Any:
     if name not in outputs:
         raise InputError(
             f"A loss needs the output {name!r} and the network gives {', '.join(map(repr, outputs))}: choose another "
-            "Loss, or give the network the branch or the part (a fused network has lost its guide)."
+            "Loss, or give the network that head (a fused network has lost its auxiliary branch)."
         )
     return outputs[name]
 

@@ -17,13 +17,13 @@ from scenetext.text.charset import BLANK
 def ctc_loss(logits: Tensor, ids: Tensor, lengths: Tensor, focal: bool = False) -> Tensor:
     """Mean over the batch of -log p(label | line), not divided by the label's length.
 
-    A label that the time steps cannot spell costs 0 and gives no gradient.
+    A label that needs more time steps than the line has costs 0 and contributes no gradient.
 
     Args:
         logits: (B, T, C) raw; class 0 is blank.
         ids: (B, L) int32, padded.
         lengths: (B,) int64, characters per label.
-        focal: weigh hard lines more.
+        focal: weigh hard lines more (focal CTC).
 
     Returns:
         () float32.
@@ -32,7 +32,7 @@ def ctc_loss(logits: Tensor, ids: Tensor, lengths: Tensor, focal: bool = False) 
         loss = ctc.ctc_of_lines(logits, ids, lengths)  # (B, 1)
     else:
         steps = paddle.full([logits.shape[0]], logits.shape[1], "int64")
-        # Paddle's kernel applies the softmax itself and wants the time first
+        # Paddle's kernel applies the softmax itself and takes time as the first dimension
         loss = F.ctc_loss(logits.transpose([1, 0, 2]), ids, steps, lengths, blank=BLANK, reduction="none")  # (B, 1)
     if focal:
         loss = loss * (1.0 - paddle.exp(-loss)) ** 2

@@ -1,9 +1,9 @@
-"""What a student learns from a teacher's logits.
+"""Losses by which a student learns from a teacher's logits.
 
 Decoupled knowledge distillation: Zhao et al., CVPR 2022, arXiv:2203.08679, section 3.2. The divergence between two CTC
 branches is PaddleOCR's own (introduction of PP-OCRv4, August 2023). Reference: ppocr/losses/basic_loss.py (DKDLoss) and
 distillation_loss.py (DistillCTCLogits).
-Different here: padding does not count, which PaddleOCR means to do and does not; `count_padding` brings it back.
+Different here: padding does not count. PaddleOCR counts it, against its own intention; `count_padding` does so, too.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from paddle.nn import functional as F
 from scenetext.text.charset import BLANK
 from scenetext.train.losses.nrtr import log_softmax, mean_over_tokens
 
-EXCLUDED = -1e9  # added to a logit whose class does not take part; exp of it is 0
+EXCLUDED = -1e9  # added to the logit of a class to be excluded; its exponential is 0
 CTC_TEMPERATURE = 0.5
 CTC_EPSILON = 1e-6  # keeps the logarithm of a class that never occurs finite
 
@@ -29,14 +29,14 @@ def dkd_loss(
     beta: float = 1.0,
     count_padding: bool = False,
 ) -> Tensor:
-    """Mean over the tokens of the divergence between teacher and student, in two parts.
+    """Mean over the tokens of the weighted sum of two divergences between teacher and student.
 
     Args:
         student, teacher: (B, S, C) raw logits.
-        tokens: (B, S) int64, what the label says.
+        tokens: (B, S) int64, the label's.
         temperature: divides the logits.
-        alpha: share of "how likely is the label's class".
-        beta: share of "which are likely among all the others".
+        alpha: weight of the divergence between the probabilities of the label's class and of all others together.
+        beta: weight of the divergence between the distributions among the other classes.
         count_padding: padding counts as a token.
 
     Returns:
@@ -51,10 +51,10 @@ def dkd_loss(
 
 
 def ctc_logits_loss(student: Tensor, teacher: Tensor) -> Tensor:
-    """Divergence between what teacher and student see anywhere on the line, mean over the batch.
+    """Mean over the batch of the divergence between teacher's and student's time-averaged probabilities.
 
-    Sharpened probabilities are averaged over time, so the two may have different time steps. The blank, which wins most
-    steps, would drown all characters; turning the sign of its logit makes it rare.
+    Sharpened probabilities are averaged over time, so the two networks may have different numbers of time steps. The
+    blank, which wins most steps, would outweigh all characters; turning the sign of its logit makes it rare.
 
     Args:
         student, teacher: (B, T, C) raw logits of CTC; T may differ.
@@ -62,20 +62,20 @@ def ctc_logits_loss(student: Tensor, teacher: Tensor) -> Tensor:
     Returns:
         () float32.
     """
-    seen, taught = (_mean_probabilities(logits) for logits in (student, teacher))  # (B, C)
-    return (taught * paddle.log((taught + CTC_EPSILON) / (seen + CTC_EPSILON))).sum(axis=-1).mean()
+    student, teacher = (_mean_probabilities(logits) for logits in (student, teacher))  # (B, C)
+    return (teacher * paddle.log((teacher + CTC_EPSILON) / (student + CTC_EPSILON))).sum(axis=-1).mean()
 
 
 def _label_and_rest(logits: Tensor, label: Tensor) -> Tensor:
-    """Logarithms of the probabilities of the label's class and of all others together, (B, S, 2)."""
-    everything = paddle.logsumexp(logits, axis=-1)  # (B, S)
+    """Log probabilities of the label's class and of all others together, (B, S, 2)."""
+    total = paddle.logsumexp(logits, axis=-1)  # (B, S)
     rest = paddle.logsumexp(logits + EXCLUDED * label, axis=-1)
-    return paddle.stack([(logits * label).sum(axis=-1) - everything, rest - everything], axis=-1)
+    return paddle.stack([(logits * label).sum(axis=-1) - total, rest - total], axis=-1)
 
 
-def _divergence(taught: Tensor, seen: Tensor) -> Tensor:
-    """Kullback-Leibler divergence of two distributions along the last axis, given as logarithms."""
-    return (paddle.exp(taught) * (taught - seen)).sum(axis=-1)
+def _divergence(log_p: Tensor, log_q: Tensor) -> Tensor:
+    """Kullback-Leibler divergence KL(p || q) along the last axis of two distributions' log probabilities."""
+    return (paddle.exp(log_p) * (log_p - log_q)).sum(axis=-1)
 
 
 def _mean_probabilities(logits: Tensor) -> Tensor:

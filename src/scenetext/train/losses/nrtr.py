@@ -20,9 +20,9 @@ def nrtr_loss(logits: Tensor, tokens: Tensor, smoothing: bool = True, count_padd
     Args:
         logits: (B, S, C) raw.
         tokens: (B, S) int64: the characters, the end, padding.
-        smoothing: a tenth of a target's probability belongs to all other classes.
-        count_padding: padding counts as a token that is to be said. PaddleOCR does so in distillation, where it makes
-            the loss of a short line depend on the batch's longest.
+        smoothing: a tenth of a target's probability is spread over all other classes.
+        count_padding: padding counts as a token to be predicted. PaddleOCR does so in distillation, where it makes the
+            loss of a short line depend on the longest line of the batch.
 
     Returns:
         () float32.
@@ -37,11 +37,11 @@ def nrtr_loss(logits: Tensor, tokens: Tensor, smoothing: bool = True, count_padd
 
 
 def mean_over_tokens(values: Tensor, tokens: Tensor) -> Tensor:
-    """Mean of `values` (B, S) where `tokens` (B, S) are no padding."""
+    """Mean of `values` (B, S) over the `tokens` (B, S) that are not padding."""
     counted = (tokens != NRTR_PAD).astype(values.dtype)
     return (values * counted).sum() / counted.sum()
 
 
 def log_softmax(logits: Tensor) -> Tensor:
-    """(..., C) raw → (..., C) logarithms of probabilities."""
+    """(..., C) raw logits → (..., C) log probabilities."""
     return logits - paddle.logsumexp(logits, axis=-1, keepdim=True)

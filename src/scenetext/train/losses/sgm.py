@@ -1,6 +1,6 @@
-"""The loss of SVTRv2's semantic guidance (Du et al., arXiv:2411.15858, section 3.3).
+"""The loss of SVTRv2's semantic guidance module (Du et al., arXiv:2411.15858, section 3.3).
 
-Different from the paper, as OpenOCR has it: the mean is over all characters of the batch, not first over each line's.
+Different from the paper and equal to OpenOCR: the mean is over all characters of the batch, not first over each line's.
 The paper adds it to 0.1 times CTC.
 """
 
@@ -18,7 +18,7 @@ def guidance_loss(logits: Tensor, ids: Tensor) -> Tensor:
 
     Args:
         logits: (B, 2L, C) raw: from the left contexts, then from the right ones.
-        ids: (B, L) int, the characters, padded with the blank, which costs nothing.
+        ids: (B, L) int, the characters, padded with the blank, which does not count.
 
     Returns:
         () float32.

@@ -1,7 +1,7 @@
-"""Which weights of a network may be coded, coding them in place, and what a coded network takes.
+"""Which weights of a network may be quantised, quantising them in place, and the bytes that a quantised network takes.
 
-The layer that owns a coded weight asks for it at the start of its own forward, so any network can be stored this way
-without a change to its code, and the exported program contains the decoding.
+The layer that owns a quantised weight dequantises it at the start of its own forward pass. So any network can be
+quantised without a change to its code, and the exported program contains the dequantisation.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from paddle import Tensor, nn
 from paddle.nn.layer.rnn import RNNBase
 
 from scenetext.errors import InputError
-from scenetext.export.compress.codings import StoredTensor
+from scenetext.export.compress.codings import QuantisedTensor
 
-RECORD_BYTES = 32  # what .pdiparams adds to a tensor's own bytes, about
+RECORD_BYTES = 32  # about what .pdiparams adds to a tensor's own bytes
 
 
 @dataclass(frozen=True, slots=True)
-class CodableWeight:
-    """A weight that may be coded.
+class QuantisableWeight:
+    """A weight that may be quantised.
 
     Attributes:
         key: its name in the state_dict.
         layer: the layer that owns it.
-        attribute: its name there.
+        attribute: its name in that layer.
         axis: the axis of its output channels.
-        recurrent: it belongs to an LSTM or GRU.
+        recurrent: whether it belongs to an LSTM or GRU.
     """
 
     key: str
@@ -44,7 +44,7 @@ class CodableWeight:
 
     @property
     def size(self) -> int:
-        """The count of its numbers."""
+        """The number of its elements."""
         return int(np.prod(self.parameter.shape))
 
     @property
@@ -53,43 +53,45 @@ class CodableWeight:
         return self.parameter.numpy()
 
     def set_value(self, value: np.ndarray) -> None:
-        """Gives the network other numbers for it."""
+        """Sets the weight in the network."""
         self.parameter.set_value(value)
 
 
-def codable_weights(model: nn.Layer) -> list[CodableWeight]:
-    """The weights of a network that may be coded: convolutions, linear layers and recurrent layers."""
+def quantisable_weights(model: nn.Layer) -> list[QuantisableWeight]:
+    """The weights of a network that may be quantised: of convolutions, linear layers and recurrent layers."""
     found = []
     for name, layer in model.named_sublayers():
-        if isinstance(layer, RNNBase) and layer.could_use_cudnn:  # else its cells compute, each on its own
+        if isinstance(layer, RNNBase) and layer.could_use_cudnn:  # otherwise each of its cells computes on its own
             keys = [key for key, value in layer._parameters.items() if value.ndim == 2]
-            found += [CodableWeight(f"{name}.{key}", layer, key, 0, True) for key in keys]
+            found += [QuantisableWeight(f"{name}.{key}", layer, key, 0, True) for key in keys]
         elif isinstance(layer, (nn.Conv2D, nn.Linear)):
             axis = 0 if isinstance(layer, nn.Conv2D) else 1
-            found.append(CodableWeight(f"{name}.weight", layer, "weight", axis, False))
+            found.append(QuantisableWeight(f"{name}.weight", layer, "weight", axis, False))
     return found
 
 
-def store_weights(model: nn.Layer, stored: Mapping[str, StoredTensor]) -> None:
-    """Replaces weights of a network by their coded form, in place; it can no longer be trained.
+def replace_with_quantised(model: nn.Layer, quantised: Mapping[str, QuantisedTensor]) -> None:
+    """Replaces weights of a network by their quantised form, in place; the network can no longer be trained.
 
     Args:
         model: the network, in evaluation mode.
-        stored: by key, from a network of the same structure.
+        quantised: by key, from a network of the same structure.
 
     Raises:
-        InputError: a key names no weight that can be coded.
+        InputError: a key names no weight that can be quantised.
     """
-    codable = {weight.key: weight for weight in codable_weights(model)}
-    if unknown := sorted(set(stored) - set(codable)):
-        raise InputError(f"{unknown[0]} is no weight of the network that can be coded.")
-    for layer in {id(w.layer): w.layer for w in codable.values()}.values():
-        own = {w.attribute: stored[w.key] for w in codable.values() if w.layer is layer and w.key in stored}
+    weights = {weight.key: weight for weight in quantisable_weights(model)}
+    if unknown := sorted(set(quantised) - set(weights)):
+        raise InputError(
+            f"{unknown[0]} is not a weight of this network that can be quantised: give weights of the same network."
+        )
+    for layer in {id(w.layer): w.layer for w in weights.values()}.values():
+        own = {w.attribute: quantised[w.key] for w in weights.values() if w.layer is layer and w.key in quantised}
         if own:
-            _store_in(layer, own)
+            _replace_in_layer(layer, own)
 
 
-def _store_in(layer: nn.Layer, own: Mapping[str, StoredTensor]) -> None:
+def _replace_in_layer(layer: nn.Layer, own: Mapping[str, QuantisedTensor]) -> None:
     coded = {name: tensor.layer() for name, tensor in own.items()}
     if isinstance(layer, RNNBase):
         # its kernel takes a list of all weights, and every weight is also a parameter of a cell
@@ -100,24 +102,24 @@ def _store_in(layer: nn.Layer, own: Mapping[str, StoredTensor]) -> None:
             for name in [n for n, value in part._parameters.items() if id(value) in replaced]:
                 del part._parameters[name]
 
-        def decode(owner: nn.Layer, _inputs: tuple) -> None:
+        def dequantise(owner: nn.Layer, _inputs: tuple) -> None:
             owner._all_weights = [coded[name]() if name in coded else getattr(owner, name) for name in order]
     else:
         for name in coded:
             del layer._parameters[name]
 
-        def decode(owner: nn.Layer, _inputs: tuple) -> None:
+        def dequantise(owner: nn.Layer, _inputs: tuple) -> None:
             for name, tensor in coded.items():
                 object.__setattr__(owner, name, tensor())
 
     for name, tensor in coded.items():
         layer.add_sublayer(f"{name}_coded", tensor)
-    layer.register_forward_pre_hook(decode)
+    layer.register_forward_pre_hook(dequantise)
 
 
 @dataclass(frozen=True, slots=True)
 class TensorSize:
-    """One line of the list of what takes the bytes."""
+    """One line of the list of tensors and their bytes."""
 
     key: str
     shape: tuple[int, ...]
@@ -125,18 +127,23 @@ class TensorSize:
     size_bytes: int
 
 
-def tensor_sizes(model: nn.Layer, stored: Mapping[str, StoredTensor]) -> list[TensorSize]:
-    """Every tensor that an export of the (not yet stored) network writes, largest first."""
-    codable = {id(w.layer._parameters[w.attribute]): w.key for w in codable_weights(model)}
+def tensor_sizes(model: nn.Layer, quantised: Mapping[str, QuantisedTensor]) -> list[TensorSize]:
+    """Every tensor that an export writes, the largest first.
+
+    Args:
+        model: the network, its weights still float32.
+        quantised: by key, the weights that the export quantises.
+    """
+    keys = {id(w.layer._parameters[w.attribute]): w.key for w in quantisable_weights(model)}
     sizes = {}
     for key, tensor in model.state_dict().items():  # recurrent weights stand in it twice
-        key = codable.get(id(tensor), key)
-        coded = stored.get(key)
+        key = keys.get(id(tensor), key)
+        coded = quantised.get(key)
         size = 4 * int(np.prod(tensor.shape)) if coded is None else coded.size_bytes
         sizes[id(tensor)] = TensorSize(key, tuple(tensor.shape), coded.name if coded else "float32", size)
     return sorted(sizes.values(), key=lambda entry: -entry.size_bytes)
 
 
 def parameter_bytes(sizes: Iterable[TensorSize]) -> int:
-    """About what `.pdiparams` will hold."""
+    """About the bytes that `.pdiparams` will hold."""
     return sum(entry.size_bytes + RECORD_BYTES for entry in sizes)

@@ -1,4 +1,4 @@
-"""Jobs in a process that is kept open: each starts as if it were the first, and a failure is told in its own words."""
+"""Jobs in a process that is kept open: each starts in a fresh state, and an error names the failure of the job."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from scenetext.errors import RunError
-from scenetext.system import subprocesses as fresh_process
+from scenetext.system import subprocesses
 from scenetext.system.subprocesses import JobProcess, run_module
 
 WORKER = """
 import os
-from scenetext.system import subprocesses as fresh_process
+from scenetext.system import subprocesses
 
-fresh_process.CAN_FORK &= "nofork" not in os.environ["GIVEN"]
+subprocesses.CAN_FORK &= "nofork" not in os.environ["GIVEN"]
 count = 0
 
 def do(job):
@@ -28,7 +28,7 @@ def do(job):
     job.write_text(f"{count} {os.environ['GIVEN']}", encoding="utf-8")
 
 if __name__ == "__main__":
-    fresh_process.serve_jobs(do)
+    subprocesses.serve_jobs(do)
 """
 
 
@@ -44,7 +44,7 @@ def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_each_job_starts_as_if_it_were_the_first(
     given: str, worker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fresh_process, "CAN_FORK", fresh_process.CAN_FORK and given == "fork")
+    monkeypatch.setattr(subprocesses, "CAN_FORK", subprocesses.CAN_FORK and given == "fork")
     jobs = [tmp_path / name for name in ("one", "另一个", "three")]
     with JobProcess(worker, {"GIVEN": given}) as process:
         for job in jobs:
@@ -58,7 +58,7 @@ def test_a_job_that_fails_is_told_in_its_own_words(job: str, told: str, worker: 
         process.run(tmp_path / "right")
         with pytest.raises(RunError, match=f"python -m {worker} ended with status 1: {told}"):
             process.run(tmp_path / job)
-        with pytest.raises(RunError, match=told):  # and goes on being told
+        with pytest.raises(RunError, match=told):  # and again for every later job
             process.run(tmp_path / "right")
 
 

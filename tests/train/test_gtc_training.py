@@ -1,4 +1,4 @@
-"""MultiHead's guide and distillation: PaddleOCR's own answers, and who trains whom."""
+"""MultiHead's auxiliary (GTC) branch and distillation: equal to PaddleOCR, and which networks are trained by which."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from scenetext.train.losses import build_loss
 from scenetext.train.pretrained import load_pretrained
 
 CLASSES = 20
-GUIDE = {"NRTRHead": {"nrtr_dim": 64, "max_text_length": 25, "num_decoder_layers": 2}}
+NRTR = {"NRTRHead": {"nrtr_dim": 64, "max_text_length": 25, "num_decoder_layers": 2}}
 
 
 def targets(*rows):
@@ -40,13 +40,13 @@ LABELS = targets([3, 4, 4, 7], [19, 1])
 
 
 def network(use_guide=False):
-    """A small guided network."""
+    """A small network with an auxiliary branch."""
     neck = {"name": "lightsvtr", "dims": 32, "depth": 1, "num_heads": 4, "use_guide": use_guide}
     return {
         "model_type": "rec",
         "algorithm": "SVTR_LCNet",
         "Backbone": {"name": "PPLCNetV4", "model_size": "tiny"},
-        "Head": {"name": "MultiHead", "head_list": [{"CTCHead": {"Neck": neck, "Head": {"fc_decay": 1e-5}}}, GUIDE]},
+        "Head": {"name": "MultiHead", "head_list": [{"CTCHead": {"Neck": neck, "Head": {"fc_decay": 1e-5}}}, NRTR]},
     }
 
 
@@ -66,7 +66,7 @@ def distilled(**changes):
     }
 
 
-EXPECTED_GUIDES = [  # reference file, prefix of its keys
+EXPECTED_BRANCHES = [  # reference file, prefix of its keys
     *((name, "") for name in ("svtrv2_rec", "repsvtr_rec", "repsvtr_rec_gtc", "ppocrv4_mobile_rec")),
     ("ppocrv4_en_mobile_rec", ""),
     *(("svtrv2_rec_distillation", prefix) for prefix in ("Teacher.", "Student.")),
@@ -92,8 +92,8 @@ def filled(shared):
     return get
 
 
-@pytest.mark.parametrize("name, prefix", EXPECTED_GUIDES)
-def test_the_guides_logits_equal_the_reference(shared, filled, name, prefix):
+@pytest.mark.parametrize("name, prefix", EXPECTED_BRANCHES)
+def test_the_auxiliary_branchs_logits_equal_the_reference(shared, filled, name, prefix):
     model, table = filled(name)
     expected = np.load(shared / "parity" / "expected" / f"{name}.npz")
     tokens = expected[f"{prefix}gtc_targets"]  # the start, characters moved by 3, the end
@@ -132,12 +132,12 @@ def test_teacher_and_student_read_as_the_reference(shared, filled, name):
 
 
 @pytest.mark.parametrize("use_pos", [False, True])
-def test_the_guide_trains_every_parameter_and_is_gone_once_fused(use_pos):
+def test_the_auxiliary_branch_trains_every_parameter_and_is_gone_once_fused(use_pos):
     architecture = network()
     architecture["Head"]["use_pos"] = use_pos
     model = build(architecture)
     model.train()
-    images = paddle.randn([2, 3, 48, 700])  # wider than the 80 steps that have a place of their own
+    images = paddle.randn([2, 3, 48, 700])  # wider than the 80 time steps that have positional embeddings
     outputs = model(images, LABELS)
     assert {name: list(value.shape) for name, value in outputs.items()} == {
         "ctc": [2, 87, CLASSES],
@@ -167,19 +167,19 @@ def test_use_guide_keeps_the_gradient_of_ctc_from_the_backbone_and_only_that(use
         model.clear_gradients()
 
 
-def test_a_character_of_the_guide_sees_only_those_before_it_and_its_own_line():
+def test_a_character_of_the_auxiliary_branch_sees_only_those_before_it_and_its_own_line():
     paddle.seed(3)
-    guide = NRTRHead(CLASSES, 64, 2)
-    guide.eval()
+    branch = NRTRHead(CLASSES, 64, 2)
+    branch.eval()
     memory, tokens = paddle.randn([2, 12, 64]), nrtr_targets(targets([3, 4, 5, 6], [7, 8]))
-    logits = guide(memory, tokens).numpy()
+    logits = branch(memory, tokens).numpy()
     changed = tokens.clone()
     changed[0, 3] = 9
-    other = guide(memory, changed).numpy()
+    other = branch(memory, changed).numpy()
     np.testing.assert_allclose(other[0, :3], logits[0, :3], atol=1e-6)
     assert np.abs(other[0, 3:] - logits[0, 3:]).max() > 1e-3
     np.testing.assert_allclose(other[1], logits[1], atol=1e-6)
-    np.testing.assert_allclose(guide(memory[1:], tokens[1:, :4]).numpy()[0], logits[1, :3], atol=1e-5)
+    np.testing.assert_allclose(branch(memory[1:], tokens[1:, :4]).numpy()[0], logits[1, :3], atol=1e-5)
 
 
 def test_a_label_of_any_length_has_nrtr_targets():
@@ -192,8 +192,8 @@ def test_a_label_of_any_length_has_nrtr_targets():
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"head_list": [{"CTCHead": {}}, {"SARHead": {}}]}, "names SARHead; known are"),  # a guide not there
-        ({"head_list": [{"CTCHead": {}}, {"NRTRHead": {"nrtr_dimm": 8}}]}, "did you mean 'nrtr_dim'"),  # a typo
+        ({"head_list": [{"CTCHead": {}}, {"SARHead": {}}]}, "names SARHead; known are"),  # a branch that does not exist
+        ({"head_list": [{"CTCHead": {}}, {"NRTRHead": {"nrtr_dimm": 8}}]}, "the nearest is nrtr_dim"),  # a typo
     ],
 )
 def test_a_head_that_cannot_be_built_is_refused_with_a_hint(change, message):
@@ -252,6 +252,7 @@ def test_of_a_distillations_file_the_student_is_evaluated_and_exported(tmp_path)
     student = config["Architecture"]
     models = {"Teacher": {"freeze_params": True, **student}, "Student": {"freeze_params": False, **student}}
     config["Architecture"] = {"name": "DistillationModel", "algorithm": "Distillation", "Models": models}
+    config = load_config(config)
     paddle.seed(1)
     model = build_model(config)
     model.eval()
@@ -277,17 +278,18 @@ def test_a_frozen_teacher_whose_weights_are_not_all_loaded_is_refused(tmp_path, 
     config = load_config({"Architecture": distilled(Teacher=own), "Global": {"checkpoints": checkpoint}})
     model = build_model(config, CLASSES)
     if refused:
-        with pytest.raises(InputError, match="Models.Teacher has freeze_params: true, .* would teach noise"):
+        with pytest.raises(
+            InputError, match="Models.Teacher has freeze_params: true, .* the student would learn from random ones"
+        ):
             load_pretrained(config, model)
     else:
-        notes, share = load_pretrained(config, model)
-        assert len(notes) == (holds == "all") and share == 1.0
+        notes, interpolation = load_pretrained(config, model)
+        assert len(notes) == (holds == "all") and interpolation.alpha == 1.0
 
 
-def test_a_guide_that_the_file_lacks_keeps_nobody_from_reading(tmp_path):
+def test_a_file_without_the_auxiliary_branch_is_read_all_the_same(tmp_path):
     folder = draw_digits(tmp_path / "digits", 4)
-    config = tiny_config(folder)
-    config["Architecture"] = network()
+    config = load_config(tiny_config(folder) | {"Architecture": network()})
     model = build_model(config)
     model.eval()
     arrays = {key: value.numpy() for key, value in model.state_dict().items()}
@@ -300,7 +302,7 @@ def test_a_guide_that_the_file_lacks_keeps_nobody_from_reading(tmp_path):
     assert load_reader(config, tmp_path / "own")(pictures) == expected
 
 
-def test_a_distillation_without_anyone_to_train_is_refused():
+def test_a_distillation_without_a_network_to_train_is_refused():
     frozen = {"Student": {"freeze_params": True, **network()}}
     with pytest.raises(InputError, match="no network to train"):
         build(distilled(**frozen))

@@ -1,4 +1,4 @@
-"""The drawn competition: its layout, its sizes, that it can be repeated, and that its lines can be read."""
+"""The drawn competition: layout, sizes, repeatable bytes, readable lines."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_a_longer_part_begins_with_the_shorter_one_and_the_parts_differ():
         list(draw_part("train", 6, 9)),
         list(draw_part("test", 3, 9)),
     )
-    for (text, image), (same_text, same_image) in zip(short, long):
+    for (text, image), (same_text, same_image) in zip(short, long, strict=False):
         assert text == same_text
         assert np.array_equal(image, same_image)
     assert [text for text, _ in short] != [text for text, _ in other]
@@ -99,8 +99,8 @@ def test_a_line_does_not_depend_on_the_lines_drawn_before_it():
 
 def test_widths_follow_the_real_percentiles():
     widths = [image.shape[1] for _, image in draw_part("train", 300, 0)]
-    for share, wished in ((0.1, 46), (0.25, 73), (0.5, 129), (0.75, 214), (0.9, 331), (0.95, 427)):
-        assert np.quantile(widths, share) == pytest.approx(wished, rel=0.08), share
+    for quantile, expected in ((0.1, 46), (0.25, 73), (0.5, 129), (0.75, 214), (0.9, 331), (0.95, 427)):
+        assert np.quantile(widths, quantile) == pytest.approx(expected, rel=0.08), quantile
     assert np.mean(widths) == pytest.approx(166, rel=0.08)
     assert WIDTHS[0][1] / 1.7 <= min(widths) and max(widths) <= WIDTHS[-1][1]
 
@@ -109,7 +109,7 @@ def test_widths_follow_the_real_percentiles():
     ("text", "narrowest", "widest"),
     [
         ("7", 12, 60),  # a digit
-        ("-", 8, 90),  # hardly any ink
+        ("-", 8, 90),  # almost no ink
         ("一", 12, 120),  # a flat character
         ("鑫源超市", 110, 330),
         ("ＡＢ１２", 90, 380),  # full-width forms take a square each
@@ -123,7 +123,7 @@ def test_natural_width_fits_the_text(text, narrowest, widest):
         assert narrowest <= width <= widest
 
 
-def test_the_wished_width_is_kept_as_far_as_letters_bear_it():
+def test_the_wanted_width_is_kept_within_limits_of_spacing_and_stretching():
     assert draw_line("有限公司", np.random.default_rng(0), 190).shape[1] == 190
     assert draw_line("有限公司", np.random.default_rng(0), 20).shape[1] > 50
     assert draw_line("司", np.random.default_rng(0), 900).shape[1] < 150
@@ -143,7 +143,7 @@ def test_lettering_never_loses_the_ink():
             letters = set_text(text, lettering, rng)
             smooth = replace(lettering, brush=0.0, rounding_px=0.0, swell_px=0, dots_px=0)
             plain = set_text(text, smooth, rng).mask.sum()
-            assert letters.mask.sum() >= 0.3 * plain, "the strokes have been thinned away"
+            assert letters.mask.sum() >= 0.3 * plain, "the strokes are too thin"
             left, top, right, bottom = letters.box
             inside = letters.mask[top:bottom, left:right].sum()
             assert right > left and bottom > top
@@ -153,7 +153,7 @@ def test_lettering_never_loses_the_ink():
 
 
 @pytest.mark.parametrize("ems", [0.3, 0.6, 1, 2, 4, 8, 15, 30])
-def test_invented_lines_have_about_the_asked_length_and_fit_gb2312(ems):
+def test_invented_lines_have_about_the_wanted_length_and_fit_gb2312(ems):
     rng = np.random.default_rng(6)
     lines = [write_line(rng, ems) for _ in range(60)]
     assert all(line and texts.fits_gb2312(line) and not fonts.lacking("hei", line) for line in lines)
@@ -187,7 +187,7 @@ def test_every_face_is_installed_and_has_what_it_is_used_for():
 
 
 def test_mainland_forms_are_drawn_not_japanese_ones():
-    # 门 is written with one dot on the mainland; the Japanese default of the file has a hook instead.
+    # 直 has another form on the mainland than in Japan; 中 has the same form.
     import PIL.ImageFont
 
     path = fonts.package_file("indico_fonts", fonts.FACES["hei"].file)
@@ -231,7 +231,7 @@ def test_an_unknown_part_is_refused():
 
 
 def test_a_pretrained_network_reads_most_lines_and_not_all(root):
-    """Drawn lines are of use only when they are neither unreadable nor trivial; the full set's figure is 0.8."""
+    """Drawn lines are useful only if they are neither unreadable nor trivial; on the full set the accuracy is 0.8."""
     onnxruntime = pytest.importorskip("onnxruntime")
     rapidocr = pytest.importorskip("rapidocr")
     path = Path(rapidocr.__file__).parent / "models" / "PP-OCRv6_rec_small.onnx"
@@ -247,8 +247,8 @@ def test_a_pretrained_network_reads_most_lines_and_not_all(root):
     assert 0.6 < right / len(lines) < 0.92
 
 
-def test_the_training_lines_show_nearly_every_character_of_the_test_lines():
-    # The texts alone, as draw_part makes them: a charset built from the training labels must serve the test lines.
+def test_the_training_lines_have_nearly_every_character_of_the_test_lines():
+    # The texts alone, as draw_part makes them: a charset of the training labels must spell the test lines.
     lengths = np.random.default_rng(0).lognormal(1.0, 0.8, 2300).clip(0.4, 25)
     lines = [write_line(np.random.default_rng((7, index)), ems) for index, ems in enumerate(lengths)]
     known = set("".join(lines[:2000]))

@@ -1,0 +1,50 @@
+"""Architecture: the parts of the network, or of several side by side.
+
+The options of Transform, Backbone, Neck and Head belong to the classes named there, whose constructors check them when
+the network is built.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from scenetext.config.kinds import Count, Flag, OptionalText, UnreadFlag, one_of
+from scenetext.config.section import ByName, Named, Part, Section
+
+
+class Network(Section):
+    """One network."""
+
+    model_type: Annotated[str, one_of("rec")] = Field("rec", description="recognition")
+    algorithm: OptionalText = Field(None, description="PaddleOCR's name of the whole")
+    in_channels: Count = Field(3, description="colour channels of the picture")
+    Transform: Annotated[dict[str, Any] | None, Part("a network that rectifies the picture, or nothing")] = None
+    Backbone: Annotated[dict[str, Any] | None, Part("pictures to features")] = None
+    Neck: Annotated[dict[str, Any] | None, Part("features to a sequence, or nothing")] = None
+    Head: Annotated[dict[str, Any] | None, Part("sequence to logits")] = None
+
+
+class DistilledNetwork(Network):
+    """One of the networks of a distillation."""
+
+    pretrained: OptionalText = Field(None, description="this network's weights")
+    freeze_params: Flag = Field(False, description="leave this network's weights unchanged")
+    return_all_feats: UnreadFlag = Field(None, description="give the features of every part")
+
+    def alone(self) -> Network:
+        """The same network without what only a distillation knows."""
+        return Network(**{key: getattr(self, key) for key in Network.model_fields})
+
+
+class DistillationModel(Named):
+    """Several networks side by side."""
+
+    name: Literal["DistillationModel"] = "DistillationModel"
+    model_type: Annotated[str, one_of("rec")] = Field("rec", description="recognition")
+    algorithm: OptionalText = Field(None, description="PaddleOCR's name of the whole")
+    Models: dict[str, DistilledNetwork] = Field(description="the networks by their names")
+
+
+AnyArchitecture = Annotated[Network | DistillationModel | None, ByName(Network, DistillationModel)]

@@ -1,0 +1,205 @@
+"""Train and Eval: data sets, samplers and loaders."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from scenetext.config.kinds import (
+    COUNT,
+    COUNT_PAIR,
+    COUNT_PAIRS,
+    RATIO_OR_RATIOS,
+    TEXT_OR_TEXTS,
+    UNREAD,
+    Count,
+    Flag,
+    Kind,
+    Natural,
+    OptionalText,
+    Text,
+    UnreadFlag,
+    UnreadInt,
+    UnreadRatios,
+    one_of,
+    optional,
+)
+from scenetext.config.section import ByName, Named, Section, wrong_below
+from scenetext.config.sections.transforms import Resize, Transforms
+
+
+class DatasetSettings(Named):
+    """What all data sets share."""
+
+    data_dir: Text = Field(
+        description="folder, zip, folder of zips or LMDB in which the pictures lie, to which label files' names relate"
+    )
+    transforms: Transforms = Field([], description="what happens to a line on its way to the network")
+    ext_op_transform_idx: UnreadInt = Field(None, description="lines to join are decoded and nothing else")
+
+    def operation(self, name: str) -> Any:
+        """The options of the operation of that name among the transforms, None where it is not among them."""
+        return next((one for one in self.transforms if type(one).__name__ == name), None)
+
+    @property
+    def resize(self) -> Resize | None:
+        """The options of the resize among the transforms, None without one."""
+        return next((one for one in self.transforms if isinstance(one, Resize)), None)
+
+    @property
+    def label_files(self) -> list[str]:
+        """The label files; none where the labels lie beside the pictures."""
+        return []
+
+
+class SimpleDataSet(DatasetSettings):
+    """Pictures, and label files that name them."""
+
+    name: Literal["SimpleDataSet"] = "SimpleDataSet"
+    label_file_list: Annotated[str | list[str], TEXT_OR_TEXTS] = Field(description="files of name<TAB>text")
+    ratio_list: Annotated[float | list[float], RATIO_OR_RATIOS] = Field(
+        [1.0], description="share of each file that is used, or one for all files"
+    )
+    ext_data_ratio_list: UnreadRatios = Field(None, description="lines to join are drawn from all files alike")
+    delimiter: Annotated[str, one_of("\t")] = Field("\t", description="what separates name and text")
+
+    @property
+    def label_files(self) -> list[str]:
+        """The label files."""
+        return [self.label_file_list] if isinstance(self.label_file_list, str) else self.label_file_list
+
+    @property
+    def ratios(self) -> list[float]:
+        """The share of each label file that is used."""
+        given = self.ratio_list if isinstance(self.ratio_list, list) else [self.ratio_list]
+        return given * len(self.label_files) if len(given) == 1 else given
+
+    @model_validator(mode="after")
+    def _check_ratios(self) -> SimpleDataSet:
+        files, ratios = len(self.label_files), len(self.ratios)
+        if ratios != files:
+            raise wrong_below(
+                f"has {ratios} ratios for {files} files in label_file_list: give one for each, or one for all.",
+                "ratio_list",
+            )
+        return self
+
+
+class MultiScaleDataSet(SimpleDataSet):
+    """The same for several scales; the sampler says which."""
+
+    name: Literal["MultiScaleDataSet"] = "MultiScaleDataSet"
+    ds_width: Annotated[bool, one_of(False)] = Field(False, description="widths from the label file")
+
+
+class LMDBDataSet(DatasetSettings):
+    """Pictures and labels in LMDBs."""
+
+    name: Literal["LMDBDataSet"] = "LMDBDataSet"
+
+
+class Cached(Section):
+    """What only a training set knows."""
+
+    cache_dir: OptionalText = Field(
+        None, description="(ours) a folder that keeps lines decoded and resized; RecAug then works on these"
+    )
+
+
+class TrainSimpleDataSet(Cached, SimpleDataSet):
+    """A SimpleDataSet for training."""
+
+
+class TrainMultiScaleDataSet(Cached, MultiScaleDataSet):
+    """A MultiScaleDataSet for training."""
+
+
+class TrainLMDBDataSet(Cached, LMDBDataSet):
+    """An LMDBDataSet for training."""
+
+
+class WidthBucketSampler(Named):
+    """(ours) Lines of like width in a batch."""
+
+    name: Literal["WidthBucketSampler"] = "WidthBucketSampler"
+    max_width: Count = Field(description="pixels; wider lines are squeezed to it")
+    pixels_per_batch: Annotated[int | None, optional(COUNT)] = Field(
+        None,
+        description="pixels a batch may hold, so that wide lines come in smaller batches; none = the fixed canvas's",
+    )
+
+
+class MultiScaleSampler(Named):
+    """Batches at several canvas sizes."""
+
+    name: Literal["MultiScaleSampler"] = "MultiScaleSampler"
+    scales: Annotated[list[list[int]], COUNT_PAIRS] = Field(description="widths and heights in pixels")
+    first_bs: Count = Field(description="lines in a batch of the first scale")
+    fix_bs: Flag = Field(False, description="as many lines at every scale")
+    divided_factor: Annotated[list[int], COUNT_PAIR] = Field(
+        [8, 16], description="what width and height are rounded down to a multiple of"
+    )
+    is_training: UnreadFlag = Field(None, description="several scales, else one")
+
+    @property
+    def sizes_px(self) -> list[tuple[int, int]]:
+        """Width and height of the canvas of each scale."""
+        wide, high = self.divided_factor
+        return [(width // wide * wide, height // high * high) for width, height in self.scales]
+
+    @model_validator(mode="after")
+    def _check_scales(self) -> MultiScaleSampler:
+        if not self.scales:
+            raise wrong_below("is empty: give at least one pair of width and height.", "scales")
+        for index, size in enumerate(self.sizes_px):
+            if not min(size):
+                raise wrong_below(
+                    f"is {self.scales[index]!r}, smaller than divided_factor, {self.divided_factor!r}: enlarge it.",
+                    "scales",
+                    index,
+                )
+        return self
+
+
+class TrainLoader(Section):
+    """How batches are made."""
+
+    batch_size_per_card: Count = Field(description="lines in a batch, for each process")
+    shuffle: Flag = Field(True, description="a new order in every epoch")
+    drop_last: Flag = Field(False, description="leave out a short last batch")
+    num_workers: Natural = Field(0, description="threads that prepare batches ahead, at least one")
+    use_shared_memory: UnreadFlag = Field(None, description="how batches travel between processes")
+    num_sections: UnreadInt = Field(None, description="a leftover")
+
+
+def _checked_loader(value: Any) -> Any:
+    if not isinstance(value, dict) or value.keys() - TrainLoader.model_fields.keys():
+        raise ValueError
+    return value
+
+
+LOADER = Kind(f"a mapping of {', '.join(TrainLoader.model_fields)}", _checked_loader)
+
+
+class TrainSettings(Section):
+    """The section Train."""
+
+    dataset: Annotated[DatasetSettings, ByName(TrainSimpleDataSet, TrainMultiScaleDataSet, TrainLMDBDataSet)] = Field(
+        {}, validate_default=True
+    )
+    sampler: Annotated[Named | None, ByName(WidthBucketSampler, MultiScaleSampler)] = Field(
+        None, description="which lines make a batch; none = as many as the loader says on one canvas"
+    )
+    loader: TrainLoader = Field({}, validate_default=True)
+
+
+class EvalSettings(Section):
+    """The section Eval."""
+
+    dataset: Annotated[DatasetSettings, ByName(SimpleDataSet, MultiScaleDataSet, LMDBDataSet)] = Field(
+        {}, validate_default=True
+    )
+    loader: Annotated[dict[str, Any] | None, optional(LOADER), UNREAD] = Field(
+        None, description="lines are read in batches of their own widths"
+    )

@@ -1,0 +1,145 @@
+"""Train.dataset.transforms and Eval.dataset.transforms: what happens to a line on its way to the network."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from scenetext.config.kinds import (
+    IMAGE_SHAPE,
+    JOINED_SHAPE,
+    SHARE,
+    Flag,
+    Natural,
+    Share,
+    UnreadFlag,
+    UnreadInt,
+    UnreadShare,
+    UnreadText,
+    UnreadTexts,
+    one_of,
+    optional,
+)
+from scenetext.config.section import Operations, Section
+
+OptionalShare = Annotated[float | None, optional(SHARE)]
+
+
+class DecodeImage(Section):
+    """From a file's bytes to pixels."""
+
+    img_mode: Annotated[str, one_of("BGR")] = Field("BGR", description="order of the colours")
+    channel_first: Annotated[bool, one_of(False)] = Field(False, description="colours before rows")
+
+
+class RecAug(Section):
+    """Geometric and photometric changes; see `data.augment`."""
+
+    prob: Share = Field(0.4, description="(ours) share of the pictures, for all of the following that have none")
+    tia_prob: OptionalShare = Field(None, description="share of the pictures warped")
+    crop_prob: OptionalShare = Field(None, description="share of the pictures cropped above or below")
+    blur_prob: OptionalShare = Field(None, description="share of the pictures blurred")
+    hsv_aug_prob: OptionalShare = Field(None, description="share of the pictures made lighter or darker")
+    jitter_prob: OptionalShare = Field(None, description="share of the pictures shifted")
+    noise_prob: OptionalShare = Field(None, description="share of the pictures made noisy")
+    reverse_prob: OptionalShare = Field(None, description="share of the pictures turned into their negative")
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """The share of each change by its setting's name, `prob` where it has none of its own."""
+        own = {key: getattr(self, key) for key in type(self).model_fields if key != "prob"}
+        return {key: self.prob if share is None else share for key, share in own.items()}
+
+
+class RecConAug(Section):
+    """Appends other lines to a line."""
+
+    prob: Share = Field(0.5, description="share of the lines joined with others")
+    ext_data_num: Natural = Field(2, description="most others joined")
+    image_shape: Annotated[list[int] | None, optional(JOINED_SHAPE)] = Field(
+        None,
+        description="height, width in pixels and channels: of what shape a joined line is at most; none = the resize",
+    )
+    max_text_length: UnreadInt = Field(None, description="Global.max_text_length counts")
+
+
+class SVTRRecAug(Section):
+    """Further changes of PaddleOCR's."""
+
+    UNREAD: ClassVar[bool] = True
+    aug_type: UnreadInt = Field(None, description="0 = one of the warps, 1 = several")
+    geometry_p: UnreadShare = Field(None, description="share of the pictures warped")
+    deterioration_p: UnreadShare = Field(None, description="share of the pictures made worse")
+    colorjitter_p: UnreadShare = Field(None, description="share of the pictures coloured")
+
+
+class LabelEncode(Section):
+    """From a label to classes. PaddleOCR lets Global's values of the same names win, and so they do here."""
+
+    max_text_length: UnreadInt = Field(None, description="Global.max_text_length counts")
+    character_dict_path: UnreadText = Field(None, description="Global.character_dict_path counts")
+    use_space_char: UnreadFlag = Field(None, description="Global.use_space_char counts")
+
+
+class CTCLabelEncode(LabelEncode):
+    """For CTC."""
+
+
+class AttnLabelEncode(LabelEncode):
+    """For RARE's decoder."""
+
+
+class NRTRLabelEncode(LabelEncode):
+    """For NRTR's decoder."""
+
+
+class MultiLabelEncode(LabelEncode):
+    """For several heads."""
+
+    gtc_encode: UnreadText = Field(None, description="the heads say which labels they need")
+
+
+class Resize(Section):
+    """To the height, and on the canvas, of the network."""
+
+    image_shape: Annotated[list[int], IMAGE_SHAPE] = Field(description="channels, height and width in pixels")
+    padding: Flag = Field(
+        True, description="keep proportions and pad; false stretches (networks of one input size only)"
+    )
+    eval_mode: UnreadFlag = Field(None, description="evaluation never squeezes long lines to the width")
+    infer_mode: UnreadFlag = Field(None, description="prediction never squeezes long lines to the width")
+    character_dict_path: UnreadText = Field(None, description="Global.character_dict_path counts")
+
+
+class RecResizeImg(Resize):
+    """The resize of most networks."""
+
+
+class SVTRRecResizeImg(Resize):
+    """SVTR's resize."""
+
+
+class KeepKeys(Section):
+    """Which arrays of a batch PaddleOCR keeps."""
+
+    UNREAD: ClassVar[bool] = True
+    keep_keys: UnreadTexts = Field(None, description="order of a batch's arrays")
+
+
+Transforms = Annotated[
+    list[Section],
+    Operations(
+        DecodeImage,
+        RecAug,
+        RecConAug,
+        SVTRRecAug,
+        CTCLabelEncode,
+        AttnLabelEncode,
+        NRTRLabelEncode,
+        MultiLabelEncode,
+        RecResizeImg,
+        SVTRRecResizeImg,
+        KeepKeys,
+    ),
+]

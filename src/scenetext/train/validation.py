@@ -1,0 +1,103 @@
+"""Scoring a network while it trains: when, how, which weights are the best so far, and when to stop early."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from scenetext.config import Config
+from scenetext.data.pipeline import canvas_of, evaluation_lines
+from scenetext.errors import InputError
+from scenetext.evaluate.metrics import Scores, score
+from scenetext.models.distillation import DistillationModel
+from scenetext.models.recognition_model import RecognitionModel
+from scenetext.predict.images import read_records
+from scenetext.predict.model_reader import ModelReader
+from scenetext.train import parallel
+from scenetext.train.checkpoint import save_weights
+from scenetext.train.log import TrainingLog
+from scenetext.train.state import TrainingState
+from scenetext.train.weight_interpolation import WeightInterpolation
+
+
+class Validation:
+    """Scores a network on the Eval section of a config.
+
+    Args:
+        config: the configuration.
+        model: the network.
+        interpolation: decides which weights are scored and saved as the best.
+        state: how far training has come; the best score and early stopping's count are kept there.
+
+    Attributes:
+        records: the lines of the Eval section.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        model: RecognitionModel | DistillationModel,
+        interpolation: WeightInterpolation,
+        state: TrainingState,
+    ):
+        self.config = config
+        self.model = model
+        self.interpolation = interpolation
+        self.state = state
+        self.records, self.images = evaluation_lines(config)
+        self.reader = ModelReader(model, canvas_of(config, model.input_size))
+
+    def is_due(self, steps_in_epoch: int) -> bool:
+        """Whether the config asks for an evaluation after the step just trained.
+
+        Args:
+            steps_in_epoch: batches of the epoch under way.
+        """
+        state = self.state
+        epochs = self.config.Global.eval_batch_epoch
+        if epochs:
+            last_epoch = state.epoch + 1 == self.config.Global.epoch_num
+            return state.step_in_epoch == steps_in_epoch and ((state.epoch + 1) % epochs == 0 or last_epoch)
+        interval = self.config.Global.eval_batch_step
+        start, every = interval if isinstance(interval, (list, tuple)) else (0, interval)
+        return state.global_step > start and (state.global_step - start) % every == 0
+
+    def run(self, best: Path, log: TrainingLog) -> bool:
+        """Scores the network, and saves its weights when none before them were better.
+
+        Every process scores, so that all of them stop alike; the first one saves.
+
+        Args:
+            best: prefix of the file of the best weights.
+            log: of the training.
+
+        Returns:
+            Whether to stop early: the last `Global.early_stop_evals` evaluations were all worse than the best.
+        """
+        started = time.perf_counter()
+        state = self.state
+        with self.interpolation.applied():
+            scores, indicator = self.scores()
+            better = indicator >= state.best
+            if better and parallel.is_first():
+                save_weights(self.model, best)
+        state.evaluations_since_best = 0 if better else state.evaluations_since_best + 1
+        state.best = max(state.best, indicator)
+        log.evaluation(scores, better, time.perf_counter() - started)
+        patience = self.config.Global.early_stop_evals
+        return bool(patience) and state.evaluations_since_best >= patience
+
+    def scores(self) -> tuple[Scores, float]:
+        """The scores on the Eval section, and the main indicator among them, in [0, 1]."""
+        scores = score(self._read(), [record.text for record in self.records])
+        by_distance = self.config.Metric.main_indicator == "norm_edit_dis"
+        return scores, scores.one_minus_ned.value if by_distance else scores.normalised.value
+
+    def _read(self) -> list[str]:
+        """The texts that the network reads on the pictures of the Eval section."""
+        texts = []
+        for prediction in read_records(self.reader, self.records, self.images, progress=False):
+            if prediction.problem is not None:
+                raise InputError(prediction.problem)
+            texts.append(prediction.text)
+        return texts
