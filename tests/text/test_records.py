@@ -220,7 +220,8 @@ def test_several_files_with_ratios_give_the_lines_that_the_seed_chooses(tmp_path
         for f, size in enumerate((7, 11, 5))
     ]
     ratios = [0.5, 1.0, 0.3]
-    dataset = {"data_dir": str(tmp_path), "label_file_list": list(map(str, files)), "ratio_list": ratios}
+    dataset = {"name": "SimpleDataSet", "data_dir": str(tmp_path)}
+    dataset |= {"label_file_list": list(map(str, files)), "ratio_list": ratios}
     found, _ = evaluation_lines(load_config({"Global": {"seed": 3}, "Eval": {"dataset": dataset}}))
     expected = []
     for number, (file, ratio) in enumerate(zip(files, ratios, strict=True)):
