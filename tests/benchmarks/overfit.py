@@ -44,7 +44,7 @@ def lines_of_like_shape(records: list[Record], images: ImageSource) -> list[Reco
     """The LINES records of few characters whose pictures are nearest to ASPECT_RATIO."""
 
     def distance(record: Record) -> float:
-        height, width = decode_image(images.read(record.name), record.place).shape[:2]
+        height, width = decode_image(images.read(record.name), record.location).shape[:2]
         return abs(math.log(width / height / ASPECT_RATIO))
 
     return sorted((record for record in records if len(record.text) in CHARACTERS), key=distance)[:LINES]

@@ -239,7 +239,7 @@ def test_within_a_distillation_the_place_is_the_networks_own():
 
 
 @pytest.mark.parametrize(
-    "change, place, own",
+    "change, location, own",
     [
         ({"Head": CTC | {"out_channels": 7}}, f"{HEAD}.out_channels is 7", CLASSES),  # the dictionary's classes
         ({"Head": CTC | {"in_channels": 7}}, f"{HEAD}.in_channels is 7", 8),  # the neck's channels
@@ -248,8 +248,8 @@ def test_within_a_distillation_the_place_is_the_networks_own():
         (multi_head({"Head": {"out_channels": 7}}), "CTCHead.Head.out_channels is 7", CLASSES),
     ],
 )
-def test_channels_and_classes_that_the_network_knows_count_with_a_warning(change, place, own):
-    with pytest.warns(UserWarning, match=f"{re.escape(place)}, and by .* it is {own}, which counts"):
+def test_channels_and_classes_that_the_network_knows_count_with_a_warning(change, location, own):
+    with pytest.warns(UserWarning, match=f"{re.escape(location)}, and by .* it is {own}, which counts"):
         model = build(change)
     assert model.head.classifier.weight.shape[1] == CLASSES
 

@@ -223,7 +223,7 @@ def test_a_broken_picture_is_named_and_leaves_no_cache(kind, content, fault, pic
         images = open_images(SOURCES[kind](pictures))
         with pytest.raises(InputError, match=fault) as error:
             opened(images)
-        assert images.place("5.png") in str(error.value)
+        assert images.location("5.png") in str(error.value)
     assert caches(tmp_path) == []
 
 

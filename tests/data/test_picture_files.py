@@ -231,7 +231,7 @@ def test_files_whose_names_are_no_text_are_read_by_the_shown_name(raw, shown, be
     (name,) = source.names()
     assert name == {b"": "", b"sub/": "sub/"}.get(below, "招牌/") + shown
     assert source.read(name) == b"the picture" and source.fingerprint(name)[0] == 11
-    source.place(name).encode()
+    source.location(name).encode()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="names are text there")
@@ -251,7 +251,7 @@ def test_a_folder_whose_own_name_is_no_text_is_named_as_text(tmp_path):
     folder = os.fsdecode(os.path.join(os.fsencode(tmp_path), "招牌".encode("gbk")))
     os.mkdir(folder)
     source = open_images(in_a_folder(Path(folder), ["1.jpg"]))
-    assert source.read("1.jpg") == b"1.jpg" and source.place("1.jpg") == f"{tmp_path}/招牌/1.jpg"
+    assert source.read("1.jpg") == b"1.jpg" and source.location("1.jpg") == f"{tmp_path}/招牌/1.jpg"
     with pytest.raises(InputError, match="招牌/2.jpg cannot be read"):
         source.read("2.jpg")
 

@@ -59,7 +59,9 @@ MAKES = {
 
 @pytest.mark.parametrize("make", MAKES)
 @pytest.mark.parametrize("in_front", [b"", b"#!/bin/sh\nunpack\n"])  # a program that unpacks it
-@pytest.mark.parametrize("large", [False, True])  # sizes, places and counts in the fields for what 32 bits cannot hold
+@pytest.mark.parametrize(
+    "large", [False, True]
+)  # sizes, locations and counts in the fields for what 32 bits cannot hold
 def test_zips_of_every_make_are_read_as_zipfile_reads_them(make, in_front, large, tmp_path, monkeypatch):
     if large:
         monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 20)
@@ -75,7 +77,7 @@ def test_zips_of_every_make_are_read_as_zipfile_reads_them(make, in_front, large
             info = archive.getinfo(f"train/{name}")
             assert images.read(name) == PICTURES[info.filename] == images.read(info.filename)
             assert images.fingerprint(name) == (info.file_size, info.CRC)
-            assert images.place(name) == f"{path}:train/{name}"
+            assert images.location(name) == f"{path}:train/{name}"
 
 
 def test_names_in_a_zip_are_paths_where_bare_names_repeat_and_the_later_of_two_entries_counts(tmp_path):
@@ -153,7 +155,7 @@ def test_a_folder_of_zips_is_read_as_one(tmp_path):
     (shards / "labels.txt").write_text("")
     images = open_images(shards)
     assert [images.read(name) for name in images.names()] == [PICTURES[f"train/{name}"] for name in images.names()]
-    assert len(images.names()) == 12 and images.place("4.jpg") == f"{shards / 'train_images_1.zip'}:train/4.jpg"
+    assert len(images.names()) == 12 and images.location("4.jpg") == f"{shards / 'train_images_1.zip'}:train/4.jpg"
     assert images.read("train_images_1.zip/train/4.jpg") == images.read("train/4.jpg") == PICTURES["train/4.jpg"]
     with pytest.raises(InputError, match=r"no image train_images_2.zip/train/4.jpg"):
         images.read("train_images_2.zip/train/4.jpg")
@@ -207,7 +209,7 @@ def test_lmdbs_below_a_folder_are_one_training_set(tmp_path):
     ]
     assert [images.read(name) for name in records.names] == [b"one", b"two", b"three"]
     assert list(images.names()) == list(records.names) == list(open_images(root).names())
-    assert [images.place(record.name) for record in records] == [record.place for record in records]
+    assert [images.location(record.name) for record in records] == [record.location for record in records]
     for name in ("ST/000000002", "MJ/000000001", "000000001"):
         with pytest.raises(InputError, match="holds no image-"):
             images.read(name)

@@ -46,8 +46,8 @@ def test_export_holds_the_program_its_settings_and_nothing_else(format: str, sto
     if storage == "float32":
         assert report["differences"] == [] and report["accuracy"]["trained"] == report["accuracy"]["exported"]
     text = b"".join(path.read_bytes() for path in out.iterdir())
-    for place in (Path(__file__).parents[2], Path(sys.prefix)):  # a program must not tell where it was made
-        assert str(place).encode() not in text
+    for location in (Path(__file__).parents[2], Path(sys.prefix)):  # a program must not tell where it was made
+        assert str(location).encode() not in text
 
 
 def test_settings_are_those_that_paddlex_reads() -> None:

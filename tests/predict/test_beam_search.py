@@ -77,9 +77,9 @@ def test_sure_line_is_read_as_greedily_and_equal_neighbours_need_a_blank():
 def test_language_model_lets_the_likelier_word_win():
     charset = Charset(tuple("acehrt"))
     scores = np.full((1, 5, 7), 1e-6)
-    for place, character in enumerate("c?t"):
+    for location, character in enumerate("c?t"):
         if character != "?":
-            scores[0, place * 2, charset.encode(character)] = 1.0
+            scores[0, location * 2, charset.encode(character)] = 1.0
     scores[0, 1, 0] = scores[0, 3, 0] = 1.0
     scores[0, 2, charset.encode("ae")] = [0.45, 0.55]  # the picture says "cet", by a little
     assert ctc_beam(scores, charset, 10, probabilities=True)[0][0] == "cet"

@@ -49,7 +49,7 @@ def test_predictions_tell_the_size_of_every_picture_once_decoded(folder: Path, t
 def test_labelled_lines_are_read_in_order_and_problems_name_the_label(folder: Path, tmp_path: Path, lines) -> None:
     for number, line in enumerate(lines[:5]):
         cv2.imwrite(str(tmp_path / f"{number}.png"), line)
-    records = [Record(f"{number}.png", "x", f"val.txt:{place}") for place, number in enumerate([4, 9, 0, 4], 1)]
+    records = [Record(f"{number}.png", "x", f"val.txt:{location}") for location, number in enumerate([4, 9, 0, 4], 1)]
     reader = Recognizer(folder)
     read = list(read_records(reader, records, open_images(tmp_path), progress=False))
     assert [(p.name, p.text) for p in read] == [

@@ -277,10 +277,10 @@ def test_a_stopped_job_goes_on_where_it_stopped(folder: Path, tmp_path: Path, li
 @pytest.mark.parametrize("changed", ["model", "images", "engine"])
 def test_lines_of_another_job_are_not_gone_on_with(folder, tmp_path: Path, lines, changed: str, monkeypatch) -> None:
     pictures, others, out = tmp_path / "pictures", tmp_path / "others", tmp_path / "read.txt"
-    for place in (pictures, others):
-        place.mkdir()
+    for location in (pictures, others):
+        location.mkdir()
         for index, line in enumerate(lines[:4]):
-            cv2.imwrite(str(place / f"{index}.png"), line)
+            cv2.imwrite(str(location / f"{index}.png"), line)
     model = shutil.copytree(folder, tmp_path / "model")
     monkeypatch.setattr(ResumableLines, "finish", lambda self: None)  # as if killed just before
     predict_to_file(model, pictures, out, engine="onnxruntime", progress=False)

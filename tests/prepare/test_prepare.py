@@ -165,7 +165,7 @@ def test_a_given_validation_file_keeps_its_split(tmp_path):
 )
 def test_an_unreadable_picture_is_reported_and_left_out_of_training(tmp_path, broken, detail):
     report = run(make_raw(tmp_path / "raw", TEXTS, {"train_images/3.png": broken}), tmp_path / "out")
-    assert [(p["place"], p["kind"], p["name"]) for p in report["problems"]] == [
+    assert [(p["location"], p["kind"], p["name"]) for p in report["problems"]] == [
         ("train_label.csv:5", "unreadable image", "3.png")
     ]
     assert detail in report["problems"][0]["detail"]
@@ -188,14 +188,14 @@ def test_an_unreadable_test_picture_is_reported_and_stays_in_the_test_list(tmp_p
     make_zip(raw / "test_images.zip", {"0.png": picture(1), "1.png": b"", "10.png": picture(2), "2.png": picture(3)})
     report = run(raw, tmp_path / "out")
     assert (tmp_path / "out" / "test.txt").read_text().split() == [f"test/{i}.png" for i in (0, 1, 2, 10)]
-    assert [p["place"] for p in report["problems"]] == ["test_images.zip/1.png"]
+    assert [p["location"] for p in report["problems"]] == ["test_images.zip/1.png"]
 
 
 def test_labels_without_picture_and_pictures_without_label_are_reported(tmp_path):
     extra = {"train_images/7.png": None, "train_images/90.png": picture(90), "train_images/broken.png": b"x"}
     report = run(make_raw(tmp_path / "raw", TEXTS, extra), tmp_path / "out")
     assert report["problem_counts"] == {"label without image": 1, "unreadable image": 1}
-    assert report["problems"][0]["place"] == "train_label.csv:9"
+    assert report["problems"][0]["location"] == "train_label.csv:9"
     assert report["images_without_label"] == {"count": 2, "first": ["90.png", "broken.png"]}
     assert "2 training pictures have no label" in summary(report)
 
@@ -206,7 +206,7 @@ def test_bad_rows_are_left_out_with_their_places(tmp_path):
     with open(raw / "train_label.csv", "ab") as file:
         file.write(b"0.png,other\n")
     report = run(raw, tmp_path / "out")
-    assert [(p["place"], p["kind"]) for p in report["problems"]] == [
+    assert [(p["location"], p["kind"]) for p in report["problems"]] == [
         ("train_label.csv:19", "empty label"),
         ("train_label.csv:20", "tab in label"),
         ("train_label.csv:21", "newline in label"),

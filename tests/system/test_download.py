@@ -348,9 +348,14 @@ def test_an_archive_without_weights_is_an_error(server, tmp_path):
         fetch_official(server.url("/x.tar"), tmp_path / "cache", progress=False)
 
 
-def test_unknown_official_weights_name_the_known_ones(tmp_path):
-    with pytest.raises(
-        InputError, match="no official weights 'PP-OCRv7'; there are crnn_mobile_pre, .*PP-OCRv6_small_rec"
-    ):
-        fetch_official("PP-OCRv7", tmp_path)
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("PP-OCRv6_smal_rec", "the nearest is PP-OCRv6_small_rec"),
+        ("weights", "valid are crnn_mobile_pre, .*PP-OCRv6_small_rec"),
+    ],
+)
+def test_unknown_official_weights_name_the_known_ones(tmp_path, name, hint):
+    with pytest.raises(InputError, match=f"no official weights {name!r}; {hint}"):
+        fetch_official(name, tmp_path)
     assert all(url.startswith("https://") for entry in OFFICIAL_WEIGHTS.values() for url in entry.urls)

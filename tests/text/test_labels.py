@@ -108,7 +108,7 @@ def test_csv_forms_are_read(tmp_path, text, expected):
 
 
 @pytest.mark.parametrize(
-    ("rows", "place", "kind"),
+    ("rows", "location", "kind"),
     [
         ("1.jpg,", "labels.csv:3", "empty label"),
         ("1.jpg,\u3000 ", "labels.csv:3", "empty label"),
@@ -123,11 +123,11 @@ def test_csv_forms_are_read(tmp_path, text, expected):
         ('1.jpg,5"', "labels.csv:3", None),  # a quote inside a field is a plain character
     ],
 )
-def test_a_bad_row_is_reported_with_its_location_and_its_neighbours_are_kept(tmp_path, rows, place, kind):
+def test_a_bad_row_is_reported_with_its_location_and_its_neighbours_are_kept(tmp_path, rows, location, kind):
     table = read_csv(written(tmp_path, f'name,value\n0.jpg,x\n{rows}\n2.jpg,y\n3.jpg,"z"\n'))
     kept = [pair for pair in pairs(table.records) if pair[0] != "1.jpg"]
     assert kept == [("0.jpg", "x"), ("2.jpg", "y"), ("3.jpg", "z")]
-    assert [(p.place, p.kind) for p in table.problems] == ([(place, kind)] if kind else [])
+    assert [(p.location, p.kind) for p in table.problems] == ([(location, kind)] if kind else [])
 
 
 def test_lines_after_a_label_of_several_lines_keep_their_numbers(tmp_path):
@@ -139,7 +139,7 @@ def test_a_name_twice_with_one_label_counts_once_and_with_two_labels_not_at_all(
     table = read_csv(written(tmp_path, "name,value\n0.jpg,a\n1.jpg,b\n0.jpg,a\n2.jpg,x\n2.jpg,y\n"))
     assert table.records == [Record("0.jpg", "a", "labels.csv:2"), Record("1.jpg", "b", "labels.csv:3")]
     assert table.repeated_rows == 1
-    assert [(p.place, p.kind) for p in table.problems] == [
+    assert [(p.location, p.kind) for p in table.problems] == [
         ("labels.csv:5", "name twice"),
         ("labels.csv:6", "name twice"),
     ]

@@ -29,7 +29,7 @@ def plainly(path):
         table = _read_tabbed(path)
     except InputError as error:
         return str(error)
-    return f"{table.problems[0].place}: {table.problems[0].detail}." if table.problems else table.records
+    return f"{table.problems[0].location}: {table.problems[0].detail}." if table.problems else table.records
 
 
 def read(path):
@@ -130,7 +130,7 @@ def test_files_drawn_from_awkward_pieces_are_read_as_line_by_line(tmp_path):
 
 def table_and_list(count=20):
     texts = ["", "a", "诚景", "😀é", "x\ty\n"]
-    plain = [Record(f"{i}.jpg", texts[i % 5] * (1 + i % 3), f"place {i}") for i in range(count)]
+    plain = [Record(f"{i}.jpg", texts[i % 5] * (1 + i % 3), f"location {i}") for i in range(count)]
     return RecordTable.of(plain), plain
 
 

@@ -68,7 +68,7 @@ def bench_predict(
     from scenetext.predict.recognizer import Recognizer
 
     source = open_images(images)
-    pictures = [decode_image(source.read(name), source.place(name)) for name in source.names()]
+    pictures = [decode_image(source.read(name), source.location(name)) for name in source.names()]
     readers = {engine: Recognizer(model, engine, batch_size) for engine in engines}
     if not pictures:
         raise InputError(f"There are no pictures in {images}.")

@@ -132,8 +132,8 @@ def _distinct(digests: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _key(images: ImageSource, names: Sequence[str], digests: np.ndarray, height_px: int, max_width_px: int) -> str:
-    place = images.path.resolve()
-    key = hashlib.sha256(f"{FORMAT}\n{height_px}\n{max_width_px}\n{place}\n".encode("utf-8", "surrogatepass"))
+    location = images.path.resolve()
+    key = hashlib.sha256(f"{FORMAT}\n{height_px}\n{max_width_px}\n{location}\n".encode("utf-8", "surrogatepass"))
     key.update(digests.tobytes())
     key.update(np.fromiter(map(images.fingerprint, names), FINGERPRINT, len(names)).tobytes())
     return key.hexdigest()
@@ -220,9 +220,9 @@ def _header_shape(images: ImageSource, name: str) -> tuple[int, ...]:
     try:
         return image_size(data)[::-1]
     except UnidentifiedImageError:  # OpenCV may read it; else its error names the fault and the file
-        return decode_image(data, images.place(name)).shape
+        return decode_image(data, images.location(name)).shape
 
 
 def _line(images: ImageSource, name: str, height_px: int, max_width_px: int) -> np.ndarray:
-    image = decode_image(images.read(name), images.place(name))
+    image = decode_image(images.read(name), images.location(name))
     return resize_line(image, height_px, resized_width(image.shape, height_px, max_width_px))

@@ -110,9 +110,9 @@ class Lines:
         lacking: dict[str, str] = {}
         for record in self.records:
             for character in self.charset.unknown(record.text):
-                lacking.setdefault(character, record.place)
+                lacking.setdefault(character, record.location)
         if lacking:
-            some = ", ".join(f"{c!r} ({place})" for c, place in list(lacking.items())[:5])
+            some = ", ".join(f"{c!r} ({location})" for c, location in list(lacking.items())[:5])
             more = "…" if len(lacking) > 5 else ""
             raise InputError(
                 f"The dictionary lacks {len(lacking)} characters of the labels: {some}{more}."
@@ -150,7 +150,7 @@ class Lines:
             try:
                 width, height = image_size(self.images.read(record.name))
             except UnidentifiedImageError:
-                raise InputError(f"{self.images.place(record.name)} ({record.place}) is no image.") from None
+                raise InputError(f"{self.images.location(record.name)} ({record.location}) is no image.") from None
             widths[index] = resized_width((height, width), self.height_px, self.max_width_px)
         return widths
 
@@ -171,7 +171,7 @@ class Lines:
         if self.cache is not None:
             return self.cache.load(index)
         record = self.records[index]
-        return decode_image(self.images.read(record.name), f"{self.images.place(record.name)} ({record.place})")
+        return decode_image(self.images.read(record.name), f"{self.images.location(record.name)} ({record.location})")
 
     def _joined(self, image: np.ndarray, ids: list[int], rng: np.random.Generator) -> tuple[np.ndarray, list[int]]:
         height = self.height_px

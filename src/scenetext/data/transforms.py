@@ -29,7 +29,7 @@ class Canvas:
     stretched: bool = False
 
 
-def decode_image(data: bytes, place: str) -> np.ndarray:
+def decode_image(data: bytes, location: str) -> np.ndarray:
     """Decodes an image file to 8 bits and BGR, as OpenCV's colour mode does, with its EXIF orientation applied.
 
     Grey, palette, 16-bit and CMYK files are converted. Transparent pixels of any format are laid on white; OpenCV would
@@ -38,7 +38,7 @@ def decode_image(data: bytes, place: str) -> np.ndarray:
 
     Args:
         data: the file's bytes.
-        place: the file's name in error messages.
+        location: the file's name in error messages.
 
     Returns:
         (H, W, 3) uint8, blue first.
@@ -47,12 +47,12 @@ def decode_image(data: bytes, place: str) -> np.ndarray:
         InputError: no bytes, no image, or a truncated one.
     """
     if not data:
-        raise InputError(f"{place} is empty (0 bytes).")
+        raise InputError(f"{location} is empty (0 bytes).")
     if is_truncated(data):
-        raise InputError(f"{place} is a truncated image ({len(data)} bytes).")
+        raise InputError(f"{location} is a truncated image ({len(data)} bytes).")
     image = decoded(data)
     if image is None:
-        raise InputError(f"{place} is no image that can be read ({len(data)} bytes).")
+        raise InputError(f"{location} is no image that can be read ({len(data)} bytes).")
     return image
 
 

@@ -198,7 +198,7 @@ def evaluate_command(
     """
     table = read_label_table(labels)
     for problem in table.problems:
-        print(f"{problem.place} is not scored: {problem.detail}", file=sys.stderr)
+        print(f"{problem.location} is not scored: {problem.detail}", file=sys.stderr)
     source = open_images(images)
     source.names()  # counts what is passed over
     warn_of_passed_over(source)

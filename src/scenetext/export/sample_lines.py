@@ -89,6 +89,6 @@ def _batches(pictures: list[np.ndarray], reader: LineReader) -> list[np.ndarray]
 def _readable(images: Any, records: list[Record]) -> Iterator[np.ndarray]:
     for record in records:
         try:
-            yield decode_image(images.read(record.name), images.place(record.name))
+            yield decode_image(images.read(record.name), images.location(record.name))
         except InputError:  # the network in memory and the exported folder both give an empty text for it
             continue

@@ -137,7 +137,7 @@ def read_records(
     predictions = _read(reader, source, names, RECORDS_PER_PIECE, "evaluate" if progress else None)
     for record, prediction in zip(records, predictions, strict=True):
         if prediction.problem is not None:
-            prediction = replace(prediction, problem=f"{prediction.problem} (its label: {record.place})")
+            prediction = replace(prediction, problem=f"{prediction.problem} (its label: {record.location})")
         yield prediction
 
 
@@ -162,7 +162,7 @@ def _read(
 
     def load(name: str) -> tuple[str, _Loaded]:
         try:
-            image = decode_image(source.read(name), source.place(name))
+            image = decode_image(source.read(name), source.location(name))
         except InputError as problem:  # its text alone: the error would keep the file's bytes in memory
             return name, _Loaded(None, problem=str(problem))
         return name, _Loaded(reader.fit(image), *image.shape[:2])
@@ -202,7 +202,7 @@ def image_names(source: ImageSource) -> Sequence[str]:
 def find_problem(source: ImageSource, name: str) -> Prediction | None:
     """What `predict_images` gives for a picture that cannot be read; None for one that can."""
     try:
-        decode_image(source.read(name), source.place(name))
+        decode_image(source.read(name), source.location(name))
     except InputError as problem:
         return Prediction(name, "", 0.0, str(problem))
     return None

@@ -78,7 +78,7 @@ class NGramModel:
     def score(self, text: str) -> float:
         """The natural logarithm of a whole line's probability, its end included."""
         line = text + EDGE
-        return sum(self.log_probability(character, line[:place]) for place, character in enumerate(line))
+        return sum(self.log_probability(character, line[:position]) for position, character in enumerate(line))
 
     def save(self, path: str | Path) -> None:
         """Writes the model as text: a line of JSON, then a line of count, tab and n-gram (a JSON string) for each."""

@@ -48,7 +48,7 @@ def check_and_copy(images: RawPictures, folder: Path, progress: bool = True) -> 
         data, height_px, width_px, fault = b"", 0, 0, None
         try:
             data = images.read(name)
-            height_px, width_px = decode_image(data, images.place(name)).shape[:2]
+            height_px, width_px = decode_image(data, images.location(name)).shape[:2]
         except InputError as error:
             fault = str(error).rstrip(".")
             if images.leads_elsewhere(name):  # a link to anything at all, such as /etc/passwd

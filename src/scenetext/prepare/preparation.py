@@ -94,7 +94,7 @@ def summary(report: dict[str, Any]) -> str:
     if report["problems"]:
         kinds = ", ".join(f"{count} x {kind}" for kind, count in report["problem_counts"].items())
         lines.append(f"Left out or unreadable: {kinds}; all are listed in report.json, the first of them:")
-        lines += [f"  {problem['place']}: {problem['detail']}" for problem in report["problems"][:_SUMMARY_PROBLEMS]]
+        lines += [f"  {problem['location']}: {problem['detail']}" for problem in report["problems"][:_SUMMARY_PROBLEMS]]
     lines += [f"{name}: {passed_over_sentence(entries)}." for name, entries in report["passed_over"].items()]
     unlabelled = report["images_without_label"]["count"]
     if unlabelled:
@@ -132,7 +132,7 @@ def _prepared(
     records = [record for table in tables for record in table.records]
     if not records:
         problems = [problem for table in tables for problem in table.problems]
-        first = f"; the first: {problems[0].place}: {problems[0].detail}" if problems else ""
+        first = f"; the first: {problems[0].location}: {problems[0].detail}" if problems else ""
         raise InputError(f"No row of {shown_path(files.train_labels)} can be used{first}.")
     if files.val_labels:
         train, validation = tables[0].records, tables[1].records
@@ -150,9 +150,9 @@ def _matched(table: LabelTable, competition: Competition, facts: Mapping[str, Im
         name = competition.find(record.name)
         if name is None:
             detail = competition.train_images.missing(record.name)
-            matched.problems.append(Problem(record.place, "label without image", record.name, detail))
+            matched.problems.append(Problem(record.location, "label without image", record.name, detail))
         elif facts[name].fault is not None:
-            matched.problems.append(Problem(record.place, "unreadable image", name, facts[name].fault))
+            matched.problems.append(Problem(record.location, "unreadable image", name, facts[name].fault))
         else:
             matched.records.append(replace(record, name=name))
     return without_repeats(matched)

@@ -107,7 +107,7 @@ class RawPictures:
             return False
         return not Path(self._source.file(self._prefix + name)).resolve().is_relative_to(self.path.resolve())
 
-    def place(self, name: str) -> str:
+    def location(self, name: str) -> str:
         """What messages call a picture, for example "train_images.zip/17.jpg"."""
         return f"{shown_name(self.path.name)}/{name}"
 

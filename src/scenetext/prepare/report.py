@@ -119,7 +119,7 @@ class PreparedData:
         for images, facts in self._image_sets():
             for fact in facts.values():
                 if fact.fault and not (images is self.competition.train_images and fact.name in named):
-                    problems.append(Problem(images.place(fact.name), "unreadable image", fact.name, fact.fault))
+                    problems.append(Problem(images.location(fact.name), "unreadable image", fact.name, fact.fault))
         return problems
 
     def _unlabelled(self) -> list[str]:

@@ -59,21 +59,22 @@ def zip_entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
         InputError: an entry leaves the folder, is a link or encrypted, two different files have one name, or the
             expanded size is beyond reason.
     """
-    place = Path(archive.filename or "zip").name
+    location = Path(archive.filename or "zip").name
     entries: dict[str, zipfile.ZipInfo] = {}
     for info in archive.infolist():
         marked = info.flag_bits & _UTF8_NAME
-        name = _checked_name(info.filename if marked else entry_name(info.filename.encode("cp437", "replace")), place)
+        name = info.filename if marked else entry_name(info.filename.encode("cp437", "replace"))
+        name = _checked_name(name, location)
         if stat.S_ISLNK(info.external_attr >> 16):
-            raise InputError(f"{place}: the entry {name!r} is a link; pack the file that it points to.")
+            raise InputError(f"{location}: the entry {name!r} is a link; pack the file that it points to.")
         if info.is_dir():
             continue
         if info.flag_bits & ENCRYPTED:
-            raise InputError(f"{place}: the entry {name!r} is encrypted; unpack and pack it without a password.")
+            raise InputError(f"{location}: the entry {name!r} is encrypted; unpack and pack it without a password.")
         known = entries.setdefault(name, info)
         if (known.CRC, known.file_size) != (info.CRC, info.file_size):
-            raise InputError(f"{place}: two different files have the name {name!r}; remove or rename one.")
-    _check_expansion(place, (info.file_size for info in archive.infolist()), Path(str(archive.filename)))
+            raise InputError(f"{location}: two different files have the name {name!r}; remove or rename one.")
+    _check_expansion(location, (info.file_size for info in archive.infolist()), Path(str(archive.filename)))
     return entries
 
 
@@ -129,30 +130,31 @@ def check_room(folder: Path, needed_bytes: int, what: str) -> None:
         )
 
 
-def _write_entry(source: IO[bytes], folder: Path, name: str, place: str) -> None:
+def _write_entry(source: IO[bytes], folder: Path, name: str, location: str) -> None:
     target = folder / name
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with open(target, "wb") as file:
             shutil.copyfileobj(source, file, _CHUNK_BYTES)
     except (FileExistsError, NotADirectoryError, IsADirectoryError):
-        raise InputError(f"{place}: {name!r} stands for a file and for a folder; the archive is refused.") from None
+        raise InputError(f"{location}: {name!r} stands for a file and for a folder; the archive is refused.") from None
 
 
-def _checked_name(name: str, place: str) -> str:
+def _checked_name(name: str, location: str) -> str:
     """The entry's name with plain slashes; InputError if it is absolute, has a drive or leaves the folder by `..`."""
     plain = name.replace("\\", "/")
     parts = PurePosixPath(plain).parts
     if not parts or plain.startswith("/") or ".." in parts or ":" in parts[0] or "\0" in plain:
-        raise InputError(f"{place}: the entry {name!r} leaves the folder; the archive is refused.")
+        raise InputError(f"{location}: the entry {name!r} leaves the folder; the archive is refused.")
     return "/".join(parts)
 
 
-def _check_expansion(place: str, sizes: Iterable[int], path: Path) -> None:
+def _check_expansion(location: str, sizes: Iterable[int], path: Path) -> None:
     total, packed = sum(sizes), path.stat().st_size
     if total > _MOST_EXPANSION * packed + _SPARE_BYTES:
         raise InputError(
-            f"{place}: {packed} bytes would unpack to {total}, which no pictures or weights do; the archive is refused."
+            f"{location}: {packed} bytes would unpack to {total}, which no pictures or weights do; the archive is "
+            "refused."
         )
 
 

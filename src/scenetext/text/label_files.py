@@ -29,13 +29,13 @@ class Problem:
     """A row or an image that was left out.
 
     Attributes:
-        place: the location, such as "train_label.csv:17".
+        location: the location, such as "train_label.csv:17".
         kind: what is wrong, in a few words that are the same for all rows with this fault.
         name: the image's name.
         detail: what is wrong with this row.
     """
 
-    place: str
+    location: str
     kind: str
     name: str
     detail: str
@@ -83,12 +83,12 @@ def read_csv(path: str | Path) -> LabelTable:
             f"{path} needs the columns name,value."
         )
     name_at, value_at = header.index("name"), header.index("value")
-    for place, row in rows:
+    for location, row in rows:
         if len(row) == len(header):
-            _add(table, _checked(Record(row[name_at].strip(), row[value_at], place)))
+            _add(table, _checked(Record(row[name_at].strip(), row[value_at], location)))
         else:
             detail = f"{len(row)} fields where the header has {len(header)}; a label that holds a comma needs quotes"
-            table.problems.append(Problem(place, "wrong number of fields", row[0].strip(), detail))
+            table.problems.append(Problem(location, "wrong number of fields", row[0].strip(), detail))
     return without_repeats(table)
 
 
@@ -138,7 +138,7 @@ def read_label_file(path: str | Path) -> RecordTable:
         first = next(iter(firsts.values()))
         if not len(table) and "no tab" in firsts:
             raise _no_label_file(path, first)
-        raise InputError(f"{first.place}: {first.detail}.")
+        raise InputError(f"{first.location}: {first.detail}.")
     return table
 
 
@@ -179,7 +179,7 @@ def split(
         raise InputError(f"val={val} is neither a fraction from 0 to below 1 nor a whole number of lines.")
     groups: dict[str, list[Record]] = {}
     for record in records:
-        groups.setdefault(images[record.name] if images else f"{record.name}\n{record.place}", []).append(record)
+        groups.setdefault(images[record.name] if images else f"{record.name}\n{record.location}", []).append(record)
     if val >= len(groups) and val > 0:
         raise InputError(f"val={val} leaves none of the {len(groups)} usable lines to train on; choose fewer.")
     count = int(val) if val >= 1 else min(max(1, round(val * len(groups))), len(groups) - 1) if val > 0 else 0
@@ -205,7 +205,7 @@ def _csv_rows(lines: list[str], file_name: str, problems: list[Problem]) -> Iter
     """Yields (location, fields) of each row; a row whose quotes do not balance is reported and ends with its line."""
     at = 0
     while at < len(lines):
-        place, line, at = f"{file_name}:{at + 1}", lines[at], at + 1
+        location, line, at = f"{file_name}:{at + 1}", lines[at], at + 1
         if not line.strip():
             continue
         row = line.split(",") if '"' not in line else None
@@ -217,10 +217,10 @@ def _csv_rows(lines: list[str], file_name: str, problems: list[Problem]) -> Iter
                 at = end
                 break
         if row:
-            yield place, row
+            yield location, row
         else:
             detail = f'the quotes of {line!r} do not balance; a label that holds " needs quotes around it and "" for "'
-            problems.append(Problem(place, "quotes do not balance", line.split(",")[0].strip(), detail))
+            problems.append(Problem(location, "quotes do not balance", line.split(",")[0].strip(), detail))
 
 
 def _quoted_row(line: str) -> list[str] | None:
@@ -249,15 +249,15 @@ def _no_label_file(path: Path, first: Problem) -> InputError:
     return InputError(f"{path} has no line of the form name<TAB>text; {first.detail}.")
 
 
-def _tabbed_row(line: str, place: str) -> Record | Problem | None:
+def _tabbed_row(line: str, location: str) -> Record | Problem | None:
     """The record of a line, or what is wrong with it; None for a blank line."""
     if not line.strip():
         return None
     name, tab, label = line.partition("\t")
     if tab:
-        return _checked(Record(name.strip(), label, place))
+        return _checked(Record(name.strip(), label, location))
     detail = f"{line!r} has no tab between the image's name and its text"
-    return Problem(place, "no tab", name.split(" ")[0], detail)
+    return Problem(location, "no tab", name.split(" ")[0], detail)
 
 
 def _checked(record: Record) -> Record | Problem:
@@ -274,7 +274,7 @@ def _checked(record: Record) -> Record | Problem:
         detail = f"the label of {record.name}, {record.text!r}, holds U+{ord(control):04X}"
     else:
         return record
-    return Problem(record.place, kind, record.name, detail)
+    return Problem(record.location, kind, record.name, detail)
 
 
 def _add(table: LabelTable, row: Record | Problem | None) -> None:
@@ -302,8 +302,8 @@ def without_repeats(table: LabelTable) -> LabelTable:
             records.append(same[0])
             table.repeated_rows += len(same) - 1
             continue
-        labels = ", ".join(f"{record.text!r} ({record.place})" for record in same)
+        labels = ", ".join(f"{record.text!r} ({record.location})" for record in same)
         detail = f"{name} has different labels: {labels}"
-        table.problems.extend(Problem(record.place, "name twice", name, detail) for record in same)
+        table.problems.extend(Problem(record.location, "name twice", name, detail) for record in same)
     table.records = records
     return table

@@ -36,12 +36,12 @@ class Record:
     Attributes:
         name: of the image.
         text: of the label.
-        place: the location of the label, such as "train_label.csv:17".
+        location: the location of the label, such as "train_label.csv:17".
     """
 
     name: str
     text: str
-    place: str
+    location: str
 
 
 class Part(NamedTuple):
@@ -49,11 +49,11 @@ class Part(NamedTuple):
 
     Attributes:
         data: UTF-8 that holds their names and texts.
-        place: gives the location of a record, for messages, from its name and the number of its line.
+        location: gives the location of a record, for messages, from its name and the number of its line.
     """
 
     data: bytes | bytearray
-    place: Callable[[str, int], str]
+    location: Callable[[str, int], str]
 
 
 class RecordTable(Sequence[Record]):
@@ -69,12 +69,12 @@ class RecordTable(Sequence[Record]):
         self._rows = rows
 
     @classmethod
-    def of_pairs(cls, pairs: Iterable[tuple[str, str]], place: Callable[[str, int], str]) -> RecordTable:
+    def of_pairs(cls, pairs: Iterable[tuple[str, str]], location: Callable[[str, int], str]) -> RecordTable:
         """Builds a table from names and texts.
 
         Args:
             pairs: (name, text) of each record.
-            place: gives the location of a record from its name and its number, from 1.
+            location: gives the location of a record from its name and its number, from 1.
         """
         data, sizes = bytearray(), array("I")
         for pair in pairs:
@@ -88,15 +88,15 @@ class RecordTable(Sequence[Record]):
         rows["name_size"], rows["text_size"] = sizes[::2], sizes[1::2]
         rows["text_at"] = ends[::2]
         rows["name_at"][1:] = ends[1:-1:2]
-        return cls((Part(data, place),), rows)
+        return cls((Part(data, location),), rows)
 
     @classmethod
     def of(cls, records: Sequence[Record]) -> RecordTable:
         """The same records as a table; a table is returned unchanged."""
         if isinstance(records, RecordTable):
             return records
-        places = [record.place for record in records]
-        return cls.of_pairs(((r.name, r.text) for r in records), lambda _, number: places[number - 1])
+        locations = [record.location for record in records]
+        return cls.of_pairs(((r.name, r.text) for r in records), lambda _, number: locations[number - 1])
 
     @classmethod
     def joined(cls, tables: Sequence[RecordTable]) -> RecordTable:
@@ -199,9 +199,9 @@ class RecordTable(Sequence[Record]):
 
     def _record(self, row: tuple[int, ...]) -> Record:
         part, line, name_at, name_size, text_at, text_size = row
-        data, place = self._parts[part]
+        data, location = self._parts[part]
         name = data[name_at : name_at + name_size].decode("utf-8")
-        return Record(name, data[text_at : text_at + text_size].decode("utf-8"), place(name, line))
+        return Record(name, data[text_at : text_at + text_size].decode("utf-8"), location(name, line))
 
     def _each_row(self) -> Iterator[tuple[int, ...]]:
         for at in range(0, len(self), _BLOCK_RECORDS):
@@ -243,7 +243,7 @@ class _Names(Sequence[str]):
             yield self._table._parts[part].data[at : at + size].decode("utf-8")
 
 
-def tabbed_table(data: bytes, place: Callable[[str, int], str], is_good: Callable[[str, int], bool]) -> RecordTable:
+def tabbed_table(data: bytes, location: Callable[[str, int], str], is_good: Callable[[str, int], bool]) -> RecordTable:
     """The records of `name<TAB>text` lines; most lines are plainly good, and no Python code runs for them.
 
     A line is plainly good if it has one tab, a name before and a text after it that do not begin with white space, no
@@ -251,7 +251,7 @@ def tabbed_table(data: bytes, place: Callable[[str, int], str], is_good: Callabl
 
     Args:
         data: UTF-8; lines end with LF, CR LF or CR.
-        place: see Part.
+        location: see Part.
         is_good: decides on each other line that is not empty, from the line and its number from 1. The name of a good
             line is what stands before the first tab, stripped, and its text is all that stands after it.
     """
@@ -268,7 +268,7 @@ def tabbed_table(data: bytes, place: Callable[[str, int], str], is_good: Callabl
         for name, values in block.columns.items():
             found[name] = values[block.kept]
         at, line, filled = end, line + len(block.kept), filled + len(found)
-    return RecordTable((Part(data, place),), rows[:filled])
+    return RecordTable((Part(data, location),), rows[:filled])
 
 
 class _Block:

@@ -61,8 +61,8 @@ def notes_on_lines(model: Network, lines: Lines, sampler: Sampler, step_px: int)
         by_network = lines.longest_label == model.longest_label
         limit = "that the network can output" if by_network else "of Global.max_text_length"
         notes.append(
-            f"left out: {len(lines.too_long)} lines longer than the {lines.longest_label} characters {limit}, the first "
-            f"{first.name} ({first.place})"
+            f"left out: {len(lines.too_long)} lines longer than the {lines.longest_label} characters {limit}, the "
+            f"first {first.name} ({first.location})"
         )
     width_px = sampler.plan(0)[0].width_px
     if width_px is None or model.decoding != "ctc":
@@ -73,7 +73,7 @@ def notes_on_lines(model: Network, lines: Lines, sampler: Sampler, step_px: int)
         first = lines.records[short[0]]
         notes.append(
             f"{len(short)} lines need more than the {steps} time steps of a canvas of {width_px} pixels and contribute "
-            f"no gradient, the first {first.name} ({first.place}): widen image_shape or use WidthBucketSampler"
+            f"no gradient, the first {first.name} ({first.location}): widen image_shape or use WidthBucketSampler"
         )
     return notes
 

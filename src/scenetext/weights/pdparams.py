@@ -92,14 +92,14 @@ def read_pdparams(path: str | Path) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _numbers(array: np.ndarray, place: str) -> np.ndarray:
+def _numbers(array: np.ndarray, location: str) -> np.ndarray:
     if array.dtype == np.uint16:  # how Paddle pickles bfloat16: the upper half of a float32
         array = (array.astype(np.uint32) << 16).view(np.float32)
     if array.dtype.kind not in "fiub":
-        raise InputError(f"{place} holds {array.dtype} values, not numbers.")
+        raise InputError(f"{location} holds {array.dtype} values, not numbers.")
     if not np.isfinite(array).all():
         raise InputError(
-            f"{place} holds numbers that are not finite: that training had diverged; take earlier weights."
+            f"{location} holds numbers that are not finite: that training had diverged; take earlier weights."
         )
     return array
 

@@ -41,11 +41,11 @@ class Folder:
             with open(self.file(name), "rb") as file:
                 return file.read()
         except OSError as error:
-            raise InputError(f"{self.place(name)} cannot be read: {error.strerror}.") from None
+            raise InputError(f"{self.location(name)} cannot be read: {error.strerror}.") from None
         except ValueError:
-            raise InputError(f"{self.place(name)} cannot be read: it is no name of a file.") from None
+            raise InputError(f"{self.location(name)} cannot be read: it is no name of a file.") from None
 
-    def place(self, name: str) -> str:
+    def location(self, name: str) -> str:
         return f"{shown_path(self.path)}/{name}"
 
     def fingerprint(self, name: str) -> tuple[int, int]:
@@ -82,9 +82,9 @@ class SingleFile:
         try:
             return self.path.read_bytes()
         except OSError as error:
-            raise InputError(f"{self.place(name)} cannot be read: {error.strerror}.") from None
+            raise InputError(f"{self.location(name)} cannot be read: {error.strerror}.") from None
 
-    def place(self, name: str) -> str:
+    def location(self, name: str) -> str:
         return shown_path(self.path)
 
     def fingerprint(self, name: str) -> tuple[int, int]:

@@ -34,7 +34,7 @@ class ImageSource(Protocol):
     def read(self, name: str) -> bytes:
         """The bytes of one picture file; InputError when it is not there."""
 
-    def place(self, name: str) -> str:
+    def location(self, name: str) -> str:
         """What an error message calls the picture."""
 
     def fingerprint(self, name: str) -> tuple[int, int]:

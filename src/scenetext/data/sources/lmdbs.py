@@ -114,7 +114,7 @@ class Lmdbs:
             raise InputError(f"{shown_path(part.path if part else self.path)} holds no image-{number}.")
         return data
 
-    def place(self, name: str) -> str:
+    def location(self, name: str) -> str:
         part, number = self._find(name)
         return f"{shown_path(part.path if part else self.path)}:image-{number}"
 

@@ -107,11 +107,11 @@ class ZipDirectory:
         Raises:
             InputError: they are damaged, or packed in a way that is not read here.
         """
-        place = f"{shown_path(self.path)}:{entry.path}"
+        location = f"{shown_path(self.path)}:{entry.path}"
         if entry.flags & ENCRYPTED or entry.method not in (_STORED, _DEFLATED):
             how = "encrypted" if entry.flags & ENCRYPTED else f"packed by method {entry.method}"
             raise InputError(
-                f"{place} is {how}; pack it without a password, stored or deflated, as zip does by itself."
+                f"{location} is {how}; pack it without a password, stored or deflated, as zip does by itself."
             )
         local = self._unpack(_LOCAL, entry.at)
         data = self._read(entry.at + _LOCAL.size + local[-2] + local[-1], entry.packed_bytes)
@@ -119,9 +119,9 @@ class ZipDirectory:
             if entry.method == _DEFLATED:
                 data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, min(entry.size_bytes or 1, _LARGEST_BYTES))
         except zlib.error as error:
-            raise InputError(f"{place} is broken in the zip ({error}).") from None
+            raise InputError(f"{location} is broken in the zip ({error}).") from None
         if local[0] != b"PK\3\4" or len(data) != entry.size_bytes or zlib.crc32(data) != entry.crc:
-            raise InputError(f"{place} is broken in the zip (its checksum is another): fetch the zip again.")
+            raise InputError(f"{location} is broken in the zip (its checksum is another): fetch the zip again.")
         return data
 
     def _entry(self, data: bytes, at: int) -> tuple[ZipEntry, int]:

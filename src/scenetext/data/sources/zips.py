@@ -56,7 +56,7 @@ class Zips:
         archive, entry = self._find(name)
         return archive.read(entry)
 
-    def place(self, name: str) -> str:
+    def location(self, name: str) -> str:
         try:
             archive, entry = self._find(name)
         except InputError:
