@@ -14,6 +14,7 @@ import time
 import cv2
 
 from scenetext.bench.throughput import in_turn, table
+from scenetext.config.sections import transforms as settings
 from scenetext.data.augment import RecAug
 from scenetext.data.batches import FixedSampler, make_batch
 from scenetext.data.cache import open_cache
@@ -47,7 +48,7 @@ def main(labels: str, images: str, rounds: int = 5) -> None:
             print(f"{step}: {seconds:.3f} s, {len(records) / seconds:,.0f} lines/s")
         options = dict(height_px=HEIGHT_PX, max_width_px=WIDTH_PX)
         sides = {}
-        for name, augment in (("", None), (", RecAug", RecAug())):
+        for name, augment in (("", None), (", RecAug", RecAug(**settings.RecAug().shares))):
             sides[f"decoded{name}"] = Lines(records, source, charset, augment=augment, **options)
             sides[f"cached{name}"] = Lines(records, source, charset, augment=augment, **options)
             sides[f"cached{name}"].use_cache(folder)

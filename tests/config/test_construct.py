@@ -17,7 +17,6 @@ from scenetext.models import build_model
 from scenetext.models.build import BACKBONES, HEADS, NECKS, TRANSFORMS
 from scenetext.models.heads.nrtr_head import NRTRHead
 from scenetext.models.necks.sequence_encoder import MAP_ENCODERS, SEQUENCE_ENCODERS, SequenceEncoder
-from scenetext.train.losses import build as losses
 
 CLASSES = 9
 # for each backbone the options that make it small
@@ -309,7 +308,7 @@ PARTS = [
         for table in (BACKBONES, NECKS, HEADS, TRANSFORMS, SEQUENCE_ENCODERS, MAP_ENCODERS)
         for cls in table.values()
     ),
-    *(NRTRHead, *losses.HEAD_LOSSES.values(), *losses.SUMS.values()),
+    NRTRHead,
 ]
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from drawn import draw_digits
 
+from scenetext.config.sections import transforms as settings
 from scenetext.data.augment import RecAug
 from scenetext.data.batches import (
     FixedSampler,
@@ -84,7 +85,7 @@ def lines(tmp_path):
         Charset.from_file(tmp_path / "charset.txt"),
         height_px=32,
         max_width_px=200,
-        augment=RecAug(),
+        augment=RecAug(**settings.RecAug().shares),
         join=JoinLines(0.5, 2, 10.0),
         seed=3,
     )

@@ -35,13 +35,13 @@ class RecAug:
         reverse_prob: the negative.
     """
 
-    tia_prob: float = 0.4
-    crop_prob: float = 0.4
-    blur_prob: float = 0.4
-    hsv_aug_prob: float = 0.4
-    jitter_prob: float = 0.4
-    noise_prob: float = 0.4
-    reverse_prob: float = 0.4
+    tia_prob: float
+    crop_prob: float
+    blur_prob: float
+    hsv_aug_prob: float
+    jitter_prob: float
+    noise_prob: float
+    reverse_prob: float
 
     def __call__(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """(H, W, 3) uint8 → (H', W, 3) uint8, H' up to 8 rows less."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from scenetext.config.kinds import Flag, NamePairs, Number, Rate, Text, Texts, UnreadFlag, UnreadText, one_of
-from scenetext.config.section import ByName, Named, Operations, Section
+from scenetext.config.section import ByName, Named, Operations, Section, wrong_below
 
 COUNT_PADDING = "(ours) padding after the end of a line counts, as it does in PaddleOCR"
 SMOOTHING = "smooth the labels by 0.1"
@@ -87,7 +87,17 @@ class OnlyAttentionLoss(Named):
     name: Literal["AttentionLoss"] = "AttentionLoss"
 
 
-class MultiLoss(Named):
+class Sum(Named):
+    """A sum of losses."""
+
+    @model_validator(mode="after")
+    def _check_parts(self) -> Sum:
+        if not self.loss_config_list:
+            raise wrong_below(f"is empty: name the parts of {self.name}.", "loss_config_list")
+        return self
+
+
+class MultiLoss(Sum):
     """CTC and the loss of an auxiliary branch."""
 
     name: Literal["MultiLoss"] = "MultiLoss"
@@ -98,7 +108,7 @@ class MultiLoss(Named):
     weight_2: Number = Field(1.0, description="factor of the other loss")
 
 
-class CombinedLoss(Named):
+class CombinedLoss(Sum):
     """The losses of a distillation."""
 
     name: Literal["CombinedLoss"] = "CombinedLoss"

@@ -18,6 +18,8 @@ from scenetext.config.kinds import Count
 from scenetext.models.heads.class_tensors import ClassTensor
 from scenetext.models.targets import Targets, attention_targets
 
+TEACHER_FORCING = True  # the default, as in PaddleOCR; the loss needs it, too
+
 
 class AttentionGRUCell(nn.Layer):
     """One step of the decoder: attention, then a gated recurrent unit (arXiv:1406.1078).
@@ -71,7 +73,7 @@ class AttentionHead(nn.Layer):
         out_channels: int,
         hidden_size: Count,
         batch_max_length: Count = 25,
-        teacher_forcing: bool = True,
+        teacher_forcing: bool = TEACHER_FORCING,
     ):
         super().__init__()
         self.num_classes = out_channels
