@@ -26,8 +26,8 @@ test: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: install
-	$(BIN)/ruff check src tests
-	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check src tests setup.py .ci
+	$(BIN)/ruff format --check src tests setup.py .ci
 
 lab: install
 	$(BIN)/jupyter lab notebooks

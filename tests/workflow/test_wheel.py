@@ -63,7 +63,7 @@ def test_configurations_and_dictionaries_are_found_from_an_empty_folder(installe
     code = (
         "import scenetext.config, scenetext.text.charset as charset\n"
         "config = scenetext.config.load_config('configs/ppocrv6_small.yml')\n"
-        "print(config['Global']['model_name'], charset.charset_path('en_dict').is_file(), scenetext.__file__)"
+        "print(config.Global.model_name, charset.charset_path('en_dict').is_file(), scenetext.__file__)"
     )
     name, found, file = in_empty_folder(tmp_path, installed, "-c", code).stdout.split()
     assert (name, found) == ("PP-OCRv6_small_rec", "True") and Path(file).is_relative_to(installed)
