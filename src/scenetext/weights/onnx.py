@@ -53,7 +53,8 @@ def wheel_model(name: str) -> Path:
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise InputError(
-            f"{name} needs the package {package}, which is not installed: pip install {package}, if it supports this Python."
+            f"{name} needs the package {package}, which is not installed: pip install {package} (rapidocr_onnxruntime "
+            "supports Python 3.12 and older)."
         )
     path = Path(spec.submodule_search_locations[0]) / inside
     if not path.is_file():
