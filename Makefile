@@ -2,19 +2,21 @@
 # make test   installs what is needed and runs the tests
 # make lint   installs what is needed and checks the style: ruff check, ruff format
 # make lab    installs what is needed and opens the notebooks in JupyterLab
+# make install PYTHON=/usr/bin/python3 ENV=DIR   only installs, with this Python, into this folder
+# make lock   writes .ci/lock.txt, the versions that are installed, with uv
 #
 # An active virtual environment, or the conda environment `scenetext`, is used as it is; otherwise .venv is made.
 
-PYTHON ?= $(shell for python in python3.11 python3.12 python3 python; do \
-	$$python -c 'import sys; sys.exit(sys.version_info[:2] not in [(3, 11), (3, 12)])' 2>/dev/null \
-	&& echo $$python && break; done)
-ENV := $(or $(VIRTUAL_ENV),$(if $(filter scenetext,$(CONDA_DEFAULT_ENV)),$(CONDA_PREFIX)),.venv)
+PYTHON ?= $(or $(shell for python in python3.11 python3.12 python3.13 python3.10 python3 python; do \
+	$$python -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
+	&& echo $$python && break; done),$(shell command -v python3))
+ENV ?= $(or $(VIRTUAL_ENV),$(if $(filter scenetext,$(CONDA_DEFAULT_ENV)),$(CONDA_PREFIX)),.venv)
 BIN := $(abspath $(ENV))/bin
 STAMP := $(ENV)/.scenetext-installed
-EXTRAS ?= cpu,dev
-PIP = $(BIN)/python -m pip --disable-pip-version-check
+EXTRAS ?= cpu
+UV ?= uv
 
-.PHONY: demo test lint lab install
+.PHONY: demo test lint lab install lock
 
 demo: install
 	$(BIN)/scenetext demo
@@ -24,22 +26,25 @@ test: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: install
-	$(BIN)/ruff check src tests
-	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check src tests setup.py .ci
+	$(BIN)/ruff format --check src tests setup.py .ci
 
 lab: install
 	$(BIN)/jupyter lab notebooks
 
 install: $(STAMP)
 
-# Where the machine has no libGL, the build of OpenCV that needs no screen takes the other builds' place.
-# The last step makes git store notebooks without their outputs.
-$(STAMP): pyproject.toml .ci/constraints.txt
-	@test -x $(BIN)/python || test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed and was not found."; exit 2; }
-	test -x $(BIN)/python || $(PYTHON) -m venv $(ENV)
-	$(PIP) install -q -c .ci/constraints.txt -e '.[$(EXTRAS)]'
-	@$(BIN)/python -c 'import cv2' 2>/dev/null || \
-		$(PIP) install -q -c .ci/constraints.txt --no-deps --force-reinstall opencv-python-headless
-	@$(BIN)/python -W ignore -c 'import cv2, paddle, scenetext'
+# An environment that is there is used with its own Python. The last step makes git store notebooks without outputs.
+$(STAMP): pyproject.toml setup.py .ci/lock.txt .ci/install.py
+	@test -x $(BIN)/python || test -n "$(PYTHON)" || { echo "make install: no Python was found, but scenetext needs \
+	Python 3.10 to 3.13: name one by PYTHON=/path/to/python3.11."; exit 2; }
+	@$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) .ci/install.py --env '$(ENV)' --extras '$(EXTRAS)'
 	@test ! -e .git || git config filter.scenetext-notebook.clean '"$(BIN)/python" -m scenetext.workflow.notebook_cleaner'
 	@touch $(STAMP)
+
+# Writes the newest versions that fit pyproject.toml's ranges, for Python 3.10 to 3.13 at once; versions in the present
+# lock stay if they fit. `make lock UV="uv --offline"` and `rm .ci/lock.txt` before it are possible, too.
+lock:
+	@command -v $(firstword $(UV)) > /dev/null || { echo "make lock: uv is needed: pip install uv."; exit 2; }
+	$(UV) pip compile -q --universal --python-version 3.10 --generate-hashes --no-header --no-annotate \
+		--no-emit-index-url --extra cpu --extra dev pyproject.toml -o .ci/lock.txt

@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from scenetext.cli import _parser
 from scenetext.config import load_config
@@ -71,8 +72,22 @@ def test_the_three_wheels_that_write_cv2_are_one_version() -> None:
     assert len(versions) == 1
 
 
-def test_every_pinned_dependency_has_the_same_pin_in_the_constraints(root: Path) -> None:
-    pins = re.findall(r'"([\w-]+==[\w.]+)"', (root / "pyproject.toml").read_text(encoding="utf-8"))
-    known = {line.lower().replace("_", "-") for line in (root / ".ci" / "constraints.txt").read_text().splitlines()}
-    assert len(pins) > 20
-    assert [pin for pin in pins if pin not in known and not pin.startswith("paddlepaddle-gpu")] == []
+@pytest.mark.parametrize("python", ["3.10.0", "3.11.2", "3.11.9", "3.12.1", "3.13.0"])
+def test_the_lock_has_one_version_of_every_dependency_for_each_python(root: Path, python: str) -> None:
+    def applies(requirement: Requirement) -> bool:
+        environment = {"python_version": python.rpartition(".")[0], "python_full_version": python}
+        return requirement.marker is None or requirement.marker.evaluate({**environment, "sys_platform": "linux"})
+
+    text = (root / "pyproject.toml").read_text(encoding="utf-8")
+    ours = [Requirement(line) for line in re.findall(r'^(?:    |cpu = \[)"([\w-]+[ <>=!].+?)"', text, re.MULTILINE)]
+    lock = (root / ".ci" / "lock.txt").read_text(encoding="utf-8")
+    entries = [Requirement(line) for line in re.findall(r"^([a-z0-9].*?) \\$", lock, re.MULTILINE)]
+    locked = {}
+    for entry in filter(applies, entries):
+        assert entry.name not in locked, f"two versions of {entry.name}"
+        locked[entry.name] = str(entry.specifier).removeprefix("==")
+    wanted = [requirement for requirement in ours if applies(requirement)]
+    assert len(wanted) > 30 and {"numpy", "paddlepaddle"} <= {requirement.name for requirement in wanted}
+    outside = [str(wish) for wish in wanted if not wish.specifier.contains(locked.get(wish.name, "0"))]
+    assert outside == [], "run `make lock`"
+    assert len({locked[name] for name in locked if name.startswith("opencv")}) == 1

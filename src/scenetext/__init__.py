@@ -9,7 +9,7 @@ Paddle is imported when one of these is first used. README.md in this folder is 
 
 import lazy_loader
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={

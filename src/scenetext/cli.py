@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for add in (
         *(_add_prepare, _add_train, _add_evaluate, _add_export, _add_predict),
-        *(_add_submit, _add_run, _add_demo, _add_bench),
+        *(_add_submit, _add_run, _add_demo, _add_notebooks, _add_bench),
     ):
         add(verbs)
     return parser
@@ -159,6 +159,11 @@ def _add_run(verbs: Verbs) -> None:
 
 def _add_demo(verbs: Verbs) -> None:
     _parameter_argument(_add_verb(verbs, "demo", _demo, "the same on a drawn sample competition"))
+
+
+def _add_notebooks(verbs: Verbs) -> None:
+    parser = _add_verb(verbs, "notebooks", _notebooks, "copy the notebooks and configurations into a folder")
+    parser.add_argument("out", nargs="?", default=".", metavar="DIR", help="project folder (default: the current one)")
 
 
 def _add_bench(verbs: Verbs) -> None:
@@ -330,6 +335,13 @@ def _demo(chosen: Arguments) -> None:
     from scenetext.workflow.demo import demo
 
     demo(_given(chosen))
+
+
+def _notebooks(chosen: Arguments) -> None:
+    from scenetext.workflow.course import copy_notebooks
+
+    files = copy_notebooks(chosen.out)
+    print(f"{chosen.out}: {len(files)} notebooks and configurations; open them with `jupyter lab {chosen.out}`")
 
 
 def _bench(chosen: Arguments) -> None:

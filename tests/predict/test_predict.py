@@ -293,3 +293,15 @@ def test_lines_of_another_job_are_not_gone_on_with(folder, tmp_path: Path, lines
     engine = "paddle" if changed == "engine" else "onnxruntime"
     predict_to_file(model, others if changed == "images" else pictures, out, engine=engine, progress=False)
     assert "of the other job" not in out.read_text(encoding="utf-8")
+
+
+def test_without_the_converter_paddle_reads_and_onnx_runtime_says_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    from scenetext.predict import engines, onnx_conversion
+
+    monkeypatch.setattr(onnx_conversion.importlib.util, "find_spec", lambda name: None)  # as on Python 3.13
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert engines.fastest_engine(folder) == "paddle"
+    with pytest.raises(InputError, match="paddle2onnx is not installed"):
+        engines.open_engine("onnxruntime", folder)

@@ -18,8 +18,21 @@ from scenetext.runs.folders import configured_run_folder, project_root, run_fold
 from scenetext.runs.manifest import write_manifest
 
 
-def test_the_root_is_found_from_the_root_from_a_folder_in_it_and_from_anywhere_else(root: Path, tmp_path: Path) -> None:
-    assert project_root(root) == project_root(root / "notebooks") == project_root(tmp_path) == root
+def test_the_root_is_found_from_the_root_and_from_a_folder_in_it(root: Path) -> None:
+    assert project_root(root) == project_root(root / "notebooks") == root
+
+
+def test_outside_of_any_project_the_working_directory_is_the_project_and_not_the_checkout(tmp_path: Path) -> None:
+    assert project_root(tmp_path) == tmp_path  # copied notebooks once wrote into the checkout
+
+
+def test_a_runs_executed_notebooks_belong_to_the_project_above(tmp_path: Path) -> None:
+    for folder in ("notebooks", "runs/first/notebooks"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "01_data.ipynb").touch()
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "base_ctc.yml").touch()
+    assert project_root(tmp_path / "runs/first/notebooks") == project_root(tmp_path / "notebooks") == tmp_path
 
 
 def test_another_checkout_is_its_own_root(tmp_path: Path) -> None:
@@ -34,7 +47,8 @@ def test_a_notebook_finds_package_and_root_from_the_notebooks_folder(root: Path)
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=root / "configs", capture_output=True, text=True, check=True
     )
-    assert Path(done.stdout.strip()) == root
+    assert done.stdout.splitlines()[-1] == str(root)
+    assert done.stdout.startswith(f"Project folder: {root} ")
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a\\b", " a", "../x"])

@@ -13,6 +13,7 @@ from scenetext.config.schema import Config
 from scenetext.config.yaml_text import dump, parse
 from scenetext.errors import InputError
 from scenetext.system.files import write_text
+from scenetext.system.shipped import find_shipped
 
 
 def load_config(source: str | Path | Mapping[str, Any] | Config, overrides: Sequence[str] = ()) -> Config:
@@ -36,7 +37,7 @@ def load_config(source: str | Path | Mapping[str, Any] | Config, overrides: Sequ
         given = source.model_dump() if isinstance(source, Config) else dict(source)
         values, locations, fallback = copy.deepcopy(given), {}, "the given configuration"
     else:
-        values, locations = _read(Path(source), ())
+        values, locations = _read(find_shipped(Path(source)), ())
         fallback = str(source)
     apply_overrides(values, overrides, locations)
     return check(values, locations, fallback)

@@ -20,7 +20,7 @@ from scenetext.errors import InputError
 from scenetext.predict.choices import AUTO, ENGINE_NAMES
 from scenetext.predict.line_reader import Engine
 from scenetext.predict.model_folder import ONNX, program_files
-from scenetext.predict.onnx_conversion import cached_onnx
+from scenetext.predict.onnx_conversion import cached_onnx, can_convert
 from scenetext.system.process import prepare_process, usable_cores
 
 ONEDNN_CACHED_SHAPES = 64
@@ -40,11 +40,17 @@ def open_engine(name: str, folder: str | Path, threads: int | None = None) -> En
     """
     if name not in (AUTO, *ENGINES):
         raise InputError(f"The engine {name!r} is unknown; known are {', '.join((AUTO, *ENGINES))}.")
-    return ENGINES[fastest_engine() if name == AUTO else name](folder, threads or usable_cores())
+    return ENGINES[fastest_engine(folder) if name == AUTO else name](folder, threads or usable_cores())
 
 
-def fastest_engine() -> str:
-    """ "paddle" if Paddle is built for GPUs and finds one, else "onnxruntime"; imports only a Paddle built for GPUs."""
+def fastest_engine(folder: str | Path) -> str:
+    """The faster engine for an exported folder on this machine; Paddle is only asked if the answer depends on it.
+
+    It is "paddle" where Paddle is built for GPUs and finds one, or where the folder's program cannot be converted to
+    ONNX because paddle2onnx is not installed. Else it is "onnxruntime".
+    """
+    if not (Path(folder) / ONNX).is_file() and not can_convert():
+        return "paddle"
     if not any(name == "paddlepaddle-gpu" for name in metadata.packages_distributions().get("paddle", ())):
         return "onnxruntime"
     import paddle

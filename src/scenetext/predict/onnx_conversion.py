@@ -7,6 +7,7 @@ library cannot share a process with every version of ONNX. RapidOCR reads the ch
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -20,15 +21,25 @@ from scenetext.text.charset import Charset
 OPSET = 14
 
 
+def can_convert() -> bool:
+    """Whether paddle2onnx is installed; it has no wheel for Python 3.13."""
+    return importlib.util.find_spec("paddle2onnx") is not None
+
+
 def convert_to_onnx(folder: str | Path, out: str | Path) -> None:
     """Converts the program and parameters of an exported folder; `out` gets the characters as metadata.
 
     Raises:
-        InputError: the folder is not complete.
+        InputError: the folder is not complete, or the converter is not installed.
         RunError: the converter failed.
     """
     program_files(folder)
     read_inference_yml(folder)
+    if not can_convert():
+        raise InputError(
+            f"{folder} cannot be converted to ONNX, because paddle2onnx is not installed (it has no wheel for Python "
+            "3.13): read it with the engine paddle, export as json or pdmodel, or use Python 3.10 to 3.12."
+        )
     run_module("scenetext.predict.onnx_conversion", [str(folder), str(out)])
 
 

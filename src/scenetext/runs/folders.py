@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,40 +19,42 @@ if TYPE_CHECKING:
 
 
 def project_root(start: str | Path | None = None) -> Path:
-    """The project's root: the nearest folder at or above `start` whose pyproject.toml is scenetext's.
+    """The project folder: the one that holds data/, runs/ and submissions/, and from which relative paths start.
+
+    It is the nearest folder at or above `start` that is a project (see `is_project`). If there is none, it is `start`
+    itself, so that nothing is ever written to a folder that the user did not name.
 
     Args:
-        start: where to begin, the working directory when None. If no folder is found from there, it is the checkout
-            that the package was installed from.
-
-    Raises:
-        InputError: there is no such folder.
+        start: where to begin, the working directory when None.
     """
     here = Path.cwd() if start is None else Path(start).resolve()
-    for folder in (here, *here.parents, Path(__file__).resolve().parents[3]):
-        if _is_root(folder):
-            return folder
-    raise InputError(f"{here} is not inside a checkout of scenetext: change to its folder first.")
+    return next(filter(is_project, (here, *here.parents)), here)
+
+
+def is_project(folder: Path) -> bool:
+    """Whether a folder is a checkout of scenetext, or holds what `scenetext notebooks` copies."""
+    if (folder / "notebooks" / "01_data.ipynb").is_file() and (folder / "configs" / "base_ctc.yml").is_file():
+        return True
+    try:
+        text = (folder / "pyproject.toml").read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return False
+    return re.search(r'^\[project\]\s+name = "scenetext"$', text, re.MULTILINE) is not None
 
 
 def enter_project_root() -> Path:
-    """Makes the project's root the working directory, so that a notebook runs the same from notebooks/.
+    """Makes the project folder the working directory, so that a notebook runs the same from notebooks/ and from there.
 
-    Call it before Paddle is imported, because it also chooses threads and instruction sets.
+    It prints the folder, unless the working directory is a project already. Call it before Paddle is imported, because
+    it also chooses threads and instruction sets.
     """
     prepare_process()
-    root = project_root()
+    here, root = Path.cwd(), project_root()
     os.chdir(root)
     silence_noise()
+    if here != root or not is_project(root):
+        print(f"Project folder: {root} (data, runs and submissions are read and written there)")
     return root
-
-
-def _is_root(folder: Path) -> bool:
-    try:
-        project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return project.get("project", {}).get("name") == "scenetext"
 
 
 def run_folder(name: str) -> Path:

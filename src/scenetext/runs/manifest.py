@@ -7,13 +7,12 @@ import platform
 import subprocess
 import sys
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from scenetext.config import Config
 from scenetext.errors import InputError
-from scenetext.runs.folders import project_root
 from scenetext.system.files import sha256_bytes, sha256_file, write_json
 from scenetext.system.process import usable_cores
 
@@ -78,7 +77,7 @@ def write_manifest(folder: str | Path, config: Config, data_files: Iterable[str 
     write_json(
         path,
         {
-            "written": datetime.now(UTC).isoformat(timespec="seconds"),
+            "written": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "seed": config.Global.seed,
             "config_sha256": sha256_bytes(dump(config.model_dump()).encode()),
             "data": hashes,
@@ -92,11 +91,12 @@ def _commit() -> str | None:
     """The checkout's commit, with "+" when tracked files differ from it, or None outside a checkout."""
 
     def git(*arguments: str) -> str:
-        command = ["git", "-C", str(root), *arguments]
+        command = ["git", "-C", str(here.parent), *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
+    here = Path(__file__).resolve()
     try:
-        root = project_root(Path(__file__).parent)
+        git("ls-files", "--error-unmatch", here.name)  # an installed wheel may lie inside another project's checkout
         return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")
-    except (InputError, OSError, subprocess.CalledProcessError):
+    except (OSError, subprocess.CalledProcessError):
         return None

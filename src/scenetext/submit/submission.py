@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -81,7 +81,7 @@ def submit(
     summary = _write_predictions(out / PREDICTIONS, rows)
     manifest = {
         "name": out.resolve().name,
-        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        "written": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         **_prediction_facts(out / PREDICTIONS, summary),
         "images": {
             "path": shown_path(images),

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from statistics import median
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -75,7 +75,7 @@ class TrainingLog:
 
                 self.writer = LogWriter(logdir=str(folder / "vdl"))
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> TrainingLog:
         return self
 
     def __exit__(

@@ -52,7 +52,10 @@ def wheel_model(name: str) -> Path:
     package, inside = WHEEL_MODELS[name]
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise InputError(f"{name} needs the package {package}, which is not installed: pip install {package}.")
+        raise InputError(
+            f"{name} needs the package {package}, which is not installed: pip install {package} (rapidocr_onnxruntime "
+            "supports Python 3.12 and older)."
+        )
     path = Path(spec.submodule_search_locations[0]) / inside
     if not path.is_file():
         raise InputError(f"The installed {package} does not carry {inside}: install the pinned version.")

@@ -20,8 +20,10 @@ from typing import TYPE_CHECKING, Any
 
 from scenetext.config.yaml_text import dump, parse
 from scenetext.errors import InputError, RunError, nearest_hint
-from scenetext.runs.folders import project_root, run_folder
+from scenetext.runs.folders import is_project, project_root, run_folder
 from scenetext.system.files import write_text
+from scenetext.system.shipped import shipped
+from scenetext.workflow.course import copy_notebooks
 
 if TYPE_CHECKING:
     from papermill.exceptions import PapermillExecutionError
@@ -115,7 +117,8 @@ def run_notebooks(
         given: values as written on the command line, by parameter.
         config: the configuration's path, as the parameter `config`.
         names: the notebooks, without folder and ending.
-        root: the project's root, found from the working directory when None.
+        root: the project folder, found from the working directory when None. If it is not a project yet, the shipped
+            notebooks and configurations are copied there first.
 
     Returns:
         The run's folder.
@@ -126,12 +129,16 @@ def run_notebooks(
     """
     root = root or project_root()
     given = dict(given) if config is None else {**given, CONFIG: config}
-    sources = {name: root / "notebooks" / f"{name}.ipynb" for name in names}
+    folder = root / "notebooks" if is_project(root) else shipped("notebooks")
+    sources = {name: folder / f"{name}.ipynb" for name in names}
     defaults = {name: read_parameters(path) for name, path in sources.items()}
     values = assign(given, defaults)
     runs = {values[name].get(RUN, defaults[name].get(RUN)) for name in names} - {None}
     if len(runs) != 1:
         raise InputError(f"The notebooks do not agree on the run's name ({sorted(runs)}): give one by -p {RUN}=NAME.")
+    if not is_project(root):
+        copy_notebooks(root)
+        print(f"{root} is the project folder: notebooks and configurations were copied there.")
     folder = run_folder(runs.pop())
     copies = root / folder / "notebooks"
     copies.mkdir(parents=True, exist_ok=True)
