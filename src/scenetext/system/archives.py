@@ -23,9 +23,6 @@ _CHUNK_BYTES = 1 << 20
 ENCRYPTED, _UTF8_NAME = 0x1, 0x800  # bits of a zip entry's flags
 _BROKEN_ZIP = (zipfile.BadZipFile, EOFError, NotImplementedError, UnicodeDecodeError)
 
-ZIP_READ_ERRORS = (*_BROKEN_ZIP, zlib.error)
-"""What reading one entry of a broken zip may raise."""
-
 
 @contextmanager
 def open_zip(path: str | Path) -> Iterator[zipfile.ZipFile]:
