@@ -144,7 +144,6 @@ RATIO_OR_RATIOS = Kind(f"{RATIO.name}, or a list of them", _either(RATIO.convert
 RATES = Kind("a list of numbers of at least 0", _list_of(NOT_NEGATIVE.convert))
 EPOCHS = Kind("a list of whole numbers of at least 0", _list_of(FROM_0.convert))
 SHAPE = Kind("a list of 3 whole numbers", _list_of(_whole, 3))
-PAIR = Kind("a list of 2 whole numbers", _list_of(_whole, 2))
 COUNT_PAIR = Kind("a list of 2 whole numbers of at least 1", _list_of(COUNT.convert, 2))
 COUNT_PAIRS = Kind("a list of pairs of whole numbers of at least 1", _list_of(COUNT_PAIR.convert))
 NAME_PAIRS = Kind("a list of pairs of names", _list_of(_list_of(_text, 2)))
