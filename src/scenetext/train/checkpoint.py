@@ -25,6 +25,7 @@ from scenetext.models.recognition_model import RecognitionModel
 from scenetext.system.files import replacing
 from scenetext.train.optimiser import build_optimiser
 from scenetext.train.state import TrainingState
+from scenetext.weights.loading import has_statistics
 from scenetext.weights.pdparams import read_parameter_names, read_pdparams, unpickle_arrays
 
 
@@ -111,11 +112,6 @@ def load_checkpoint(model: nn.Layer, optimiser: Optimizer, prefix: str | Path) -
     if "progress" in states:
         return TrainingState(**states["progress"])
     return TrainingState(epoch=states["epoch"] + 1, global_step=states["global_step"])  # PaddleOCR's own
-
-
-def has_statistics(state: Mapping[str, Any]) -> bool:
-    """Whether a network's arrays or tensors by name hold statistics of batch normalisations; fused ones hold none."""
-    return any(key.endswith(("._mean", "._variance")) for key in state)
 
 
 def _checked_prefix(prefix: str | Path) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -171,17 +172,21 @@ def _of_student(arrays: Arrays, model: RecognitionModel | DistillationModel) -> 
 
 
 def _is_fused(arrays: Arrays, target: RecognitionModel | DistillationModel) -> bool:
-    return target.fused and not _has_statistics(arrays)
+    return target.fused and not has_statistics(arrays)
 
 
-def _has_statistics(arrays: Arrays) -> bool:
-    """Whether the arrays of batch normalisations are there, which fusing folds away."""
-    return any(key.endswith(("._mean", "._variance")) for key in arrays)
+def has_statistics(state: Mapping[str, object]) -> bool:
+    """Whether a network's arrays or tensors by name hold statistics of batch normalisations, which fusing folds away.
+
+    Args:
+        state: arrays or tensors by the keys of a state_dict.
+    """
+    return any(key.endswith(("._mean", "._variance")) for key in state)
 
 
 def _counterpart(arrays: Arrays, model: RecognitionModel | DistillationModel) -> RecognitionModel | DistillationModel:
     """The network in the form that the arrays have: itself, or a fused copy where that has more of the keys."""
-    if model.fused or _has_statistics(arrays):
+    if model.fused or has_statistics(arrays):
         return model
     fused = copy.deepcopy(model)
     fused.fuse()
