@@ -8,10 +8,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
-from scenetext.data.image_size import UPRIGHT, pillow_orientation, png_header
+from scenetext.data.image_size import JPEG, PNG, UPRIGHT, pillow_orientation, png_header
 
-_JPEG = b"\xff\xd8"
-_PNG = b"\x89PNG\r\n\x1a\n"
 _GIF = (b"GIF87a", b"GIF89a")
 _WITH_ALPHA = (4, 6)  # colour types in a PNG's header
 _FAINT = 224  # on white, pixels from this value on are no more to be seen
@@ -24,9 +22,9 @@ def decoded(data: bytes) -> np.ndarray | None:
 
 def is_truncated(data: bytes) -> bool:
     """Whether a JPEG or PNG file stops before its end; other formats are left to the decoder."""
-    if data.startswith(_PNG):
+    if data.startswith(PNG):
         return data.rfind(b"IEND") < 0
-    return data.startswith(_JPEG) and data.rfind(b"\xff\xd9", _scan_start(data)) < 0
+    return data.startswith(JPEG) and data.rfind(b"\xff\xd9", _scan_start(data)) < 0
 
 
 def _decode_by_opencv(data: bytes) -> np.ndarray | None:
@@ -36,7 +34,7 @@ def _decode_by_opencv(data: bytes) -> np.ndarray | None:
         image = cv2.imdecode(buffer, cv2.IMREAD_COLOR)
     except cv2.error:  # larger than OpenCV's limit of pixels
         return None
-    if image is None or not (data.startswith(_PNG) and (data[25] in _WITH_ALPHA or b"tRNS" in data)):
+    if image is None or not (data.startswith(PNG) and (data[25] in _WITH_ALPHA or b"tRNS" in data)):
         return image
     unchanged = cv2.imdecode(buffer, cv2.IMREAD_UNCHANGED)
     if unchanged is None or unchanged.ndim != 3 or unchanged.shape[2] != 4:
@@ -58,9 +56,9 @@ def _decode_by_pillow(data: bytes) -> np.ndarray | None:
 
 def _needs_pillow(data: bytes) -> bool:
     """Whether OpenCV cannot read the format, drops its transparency, or does not turn it."""
-    if data.startswith(_JPEG):
+    if data.startswith(JPEG):
         return False
-    if data.startswith(_PNG):  # of transparency OpenCV knows a channel and a palette's, but no transparent colour
+    if data.startswith(PNG):  # of transparency OpenCV knows a channel and a palette's, but no transparent colour
         return data[25:26] in (b"\0", b"\2") and b"tRNS" in data and data[24] <= 8
     if data.startswith(_GIF):
         return True

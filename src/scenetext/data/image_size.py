@@ -15,8 +15,13 @@ UPRIGHT = 1
 """The orientation of a picture that is shown as it is stored; from 5 to 8 width and height change places."""
 
 _ORIENTATION = 0x0112
-_PNG = b"\x89PNG\r\n\x1a\n"
-_JPEG, _MARKER = b"\xff\xd8", 0xFF
+PNG = b"\x89PNG\r\n\x1a\n"
+"""The bytes with which a PNG begins."""
+
+JPEG = b"\xff\xd8"
+"""The bytes with which a JPEG begins."""
+
+_MARKER = 0xFF
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # the markers whose segment holds the size
 _EXIF_MARKER, _EXIF = 0xE1, b"Exif\0\0"
 _SEGMENTS = _FRAMES | {0xC4, 0xDB, 0xDD, 0xFE, *range(0xE0, 0xF0)}  # those that may stand before the pixels
@@ -42,7 +47,7 @@ def image_size(data: bytes) -> tuple[int, int]:
 
 def png_header(data: bytes) -> tuple[int, int, int] | None:
     """Stored width and height in pixels and the orientation of a PNG; None for what is no PNG, or an odd one."""
-    if data[:8] != _PNG or data[12:16] != b"IHDR" or len(data) < 24:
+    if data[:8] != PNG or data[12:16] != b"IHDR" or len(data) < 24:
         return None
     width, height = struct.unpack_from(">II", data, 16)
     orientation, at, last = UPRIGHT, 33, len(data) - 8
@@ -56,7 +61,7 @@ def png_header(data: bytes) -> tuple[int, int, int] | None:
 
 def _jpeg_header(data: bytes) -> tuple[int, int, int] | None:
     """The same of a JPEG."""
-    if data[:2] != _JPEG:
+    if data[:2] != JPEG:
         return None
     width, height, orientation, at, last = 0, 0, 0, 2, len(data) - 9
     while at <= last and data[at] == _MARKER:
