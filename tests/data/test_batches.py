@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from drawn import draw_digits
+from paddleocr_resize import resize_norm_img
 
 from scenetext.config.sections import transforms as settings
 from scenetext.data.augment import RecAug
@@ -18,7 +19,7 @@ from scenetext.data.batches import (
 )
 from scenetext.data.dataset import JoinLines, Lines
 from scenetext.data.sources.images import open_images
-from scenetext.data.transforms import canvas_width, resize_norm_img
+from scenetext.data.transforms import canvas_width
 from scenetext.errors import InputError
 from scenetext.text.charset import Charset
 from scenetext.text.label_files import read_label_file

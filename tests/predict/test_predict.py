@@ -13,8 +13,9 @@ import cv2
 import numpy as np
 import pytest
 from exported import LINES, skip_without_converter, tiny_export, tiny_folder
+from paddleocr_resize import resize_norm_img
 
-from scenetext.data.transforms import Canvas, resize_norm_img, to_canvas
+from scenetext.data.transforms import Canvas, to_canvas
 from scenetext.errors import InputError
 from scenetext.predict.images import predict_images
 from scenetext.predict.line_reader import MAX_WIDTH_PX, LineReader, fit_line
