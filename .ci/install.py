@@ -29,6 +29,7 @@ REASONS = (  # in pip's output -> what to tell
         r"Network is unreachable|ConnectTimeout|ReadTimeout|Max retries exceeded|ProxyError",
         "the package index cannot be reached: check the network, or name a mirror by PIP_INDEX_URL=ADDRESS",
     ),
+    (r"No module named pip$", "{env} has no pip: run `{env}/bin/python -m ensurepip` first"),
     (r"Permission denied", "{env} may not be written by this user: give another folder by ENV=DIR"),
     (
         r"DO NOT MATCH THE HASHES",
@@ -92,7 +93,7 @@ def run(command: list, env: str) -> None:
 def reason(output: str, env: str) -> str:
     """What went wrong, from pip's output."""
     for pattern, sentence in REASONS:
-        found = re.search(pattern, output)
+        found = re.search(pattern, output, re.MULTILINE)
         if found:
             return sentence.format(*found.groups(), env=env, temp=tempfile.gettempdir())
     lines = [line.strip() for line in output.splitlines() if line.strip()]

@@ -87,6 +87,7 @@ def test_the_lock_is_read_as_entries_with_their_hashes(installer) -> None:
         ("ERROR: No matching distribution found for paddle2onnx==2.1.0", "has no paddle2onnx==2.1.0 for this Python"),
         ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.", "differs from the one in"),
         ("ERROR: [Errno 13] Permission denied: '/usr/lib/x'", "may not be written"),
+        ("/x/bin/python: No module named pip\n", ".venv/bin/python -m ensurepip"),  # as uv makes environments
         ("line one\nsomething unheard of.\n", "failed with: something unheard of"),
     ],
 )
