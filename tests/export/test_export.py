@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from scenetext.data.transforms import Canvas, decode_image
 from scenetext.errors import InputError, RunError
 from scenetext.export import sample_lines
 from scenetext.export.exporter import export_model, report_path
+from scenetext.export.trace import Tracer
+from scenetext.models import build_model
 from scenetext.predict.model_folder import InferenceSettings, model_name, read_inference_yml
 from scenetext.predict.model_reader import EagerEngine
 from scenetext.predict.onnx_conversion import characters_metadata, convert_to_onnx
@@ -263,3 +266,23 @@ def test_ppocrv6_fits_in_8_bits_and_official_readers_read_the_same(
     rapid = RapidOCR(params=settings)
     recognizer = rapid._load_rec_model()
     assert [recognizer(TextRecInput(img=[line], return_word_box=False)).txts[0] for line in lines] == texts
+
+
+@pytest.mark.parametrize(("format", "version", "told"), [
+    ("pdmodel", "3.3.1", "Paddle 3.3.1 cannot write every network as pdmodel: export as json"),
+    ("pdmodel", "3.1.1", ""),
+    ("json", "3.3.1", ""),
+])  # fmt: skip
+def test_a_pdmodel_that_a_newer_paddle_cannot_trace_tells_what_can_be_done(
+    format: str, version: str, told: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import paddle
+
+    def fails(*_: object) -> None:
+        raise RunError("TypeError: matmul()")
+
+    monkeypatch.setattr(paddle, "__version__", version)
+    config = load_config(tiny_config(tiny_folder()))
+    with Tracer(format) as tracer, pytest.raises(RunError, match=re.escape(told) + ".*TypeError"):
+        monkeypatch.setattr(tracer._process, "run", fails)
+        tracer.trace(build_model(config), config, {}, tmp_path, Canvas(32, 128))

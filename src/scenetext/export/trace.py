@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scenetext.config import Config
+from scenetext.errors import RunError
 from scenetext.system.subprocesses import JobProcess, serve_jobs
 
 if TYPE_CHECKING:
@@ -49,6 +50,17 @@ class Tracer:
 
     def __exit__(self, *error: object) -> None:
         self._process.__exit__(*error)
+
+    def _pdmodel_limit(self) -> str:
+        """What a failure says first, because newer Paddles cannot write some networks in the old representation."""
+        import paddle
+
+        if self.format != "pdmodel" or tuple(map(int, paddle.__version__.split(".")[:2])) < (3, 2):
+            return ""
+        return (
+            f"Paddle {paddle.__version__} cannot write every network as pdmodel: export as json, or use Paddle 3.0 or "
+            "3.1 (the table in README.md); "
+        )
 
     def trace(
         self,
@@ -86,7 +98,10 @@ class Tracer:
             "codings": {key: [tensor.coding, tensor.settings] for key, tensor in quantised.items()},
         }
         (job / "job.json").write_text(json.dumps(description), encoding="utf-8")
-        self._process.run(job)
+        try:
+            self._process.run(job)
+        except RunError as error:
+            raise RunError(f"{self._pdmodel_limit()}{error}") from None
         return [job / f"{BASE_NAME}{PROGRAM_SUFFIX[self.format]}", job / f"{BASE_NAME}.pdiparams"]
 
 
