@@ -136,15 +136,12 @@ def read_lock() -> list:
     return entries
 
 
-def replaced(installed: dict, entries: list) -> list:
-    """Sentences about installed packages that the lock replaces by another version."""
-    locked = {}
-    for name, lines in entries:
-        locked.setdefault(name, set()).add(re.findall(r"==([^ ;\\\s]+)", lines[0])[0])
+def replaced(before: dict, after: dict) -> list:
+    """Half-sentences about packages that were there and have another version now."""
     return [
-        f"{name} {installed[name]} is replaced by {' or '.join(sorted(locked[name]))}"
+        f"{name} {before[name]} was replaced by {after[name]}"
         for name in REPLACED
-        if name in installed and name in locked and installed[name] not in locked[name]
+        if name in before and before[name] != after.get(name, before[name])
     ]
 
 
@@ -155,8 +152,6 @@ def install(python: str, env: str, extras: set) -> None:
         stop(f"this environment holds {FOURTH_OPENCV}, which shares a folder with other OpenCVs: uninstall it first")
     paddle = kept_paddle(installed)
     entries = read_lock()
-    for sentence in replaced(installed, entries):
-        print(f"make install: {sentence} in {env}.")
     if paddle:
         print(f"make install: {paddle} {installed[paddle]} is kept.")
     wanted = [entry for entry in entries if entry[0] != "paddlepaddle" or ("cpu" in extras and not paddle)]
@@ -169,6 +164,8 @@ def install(python: str, env: str, extras: set) -> None:
     if "gpu" in extras and not paddle:  # on Paddle's own index, so not in the lock
         run([*pip, "paddlepaddle-gpu>=3.0,<3.4"], env)
     run([*pip, "--no-deps", "--no-build-isolation", "-e", ROOT], env)
+    for sentence in replaced(installed, installed_versions(python)):
+        print(f"make install: {sentence} in {env}.")
 
 
 def screenless_opencv(python: str, env: str) -> None:

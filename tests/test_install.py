@@ -61,10 +61,18 @@ def test_another_paddle_is_named_and_not_replaced(installer, capsys, installed, 
 
 
 def test_packages_that_get_another_version_are_named(installer) -> None:
-    installed = {"numpy": "1.26.4", "opencv-python": "4.8.1.78", "opencv-contrib-python": "4.10.0.84", "torch": "2.0"}
-    told = installer.replaced(installed, installer.read_lock())
-    assert [sentence.split(" is ")[0] for sentence in told] == ["numpy 1.26.4", "opencv-python 4.8.1.78"]
-    assert "4.10.0.84" in told[1]
+    before = {"numpy": "1.26.4", "opencv-python": "4.8.1.78", "pandas": "2.3.3", "torch": "2.0"}
+    after = {"numpy": "2.2.6", "opencv-python": "4.10.0.84", "pandas": "2.3.3", "torch": "2.0", "onnx": "1.17.0"}
+    assert installer.replaced(before, after) == [
+        "numpy 1.26.4 was replaced by 2.2.6",
+        "opencv-python 4.8.1.78 was replaced by 4.10.0.84",
+    ]
+
+
+def test_the_lock_is_read_as_entries_with_their_hashes(installer) -> None:
+    entries = installer.read_lock()
+    assert {"numpy", "paddlepaddle", "opencv-python"} <= {name for name, _ in entries}
+    assert all(len(lines) > 1 and "--hash=sha256:" in lines[1] for _, lines in entries)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from drawn import tiny_config
-from exported import LINES, tiny_export, tiny_folder
+from exported import LINES, skip_without_converter, tiny_export, tiny_folder
 
 from scenetext.config import load_config
 from scenetext.data.sources.images import open_images
@@ -255,6 +255,7 @@ def test_ppocrv6_fits_in_8_bits_and_official_readers_read_the_same(
     from rapidocr import RapidOCR
     from rapidocr.ch_ppocr_rec import TextRecInput
 
+    skip_without_converter()  # what was asserted above holds there, too
     convert_to_onnx(out, tmp_path / "v6.onnx")
     canvas = read_inference_yml(out).canvas
     shape = [3, canvas.height_px, canvas.width_px]

@@ -73,7 +73,7 @@ def test_the_reading_part_gives_the_reference_outputs_before_and_after_fusing(sh
 
 def test_affines_pass_into_the_next_convolution_wherever_that_is_exact():
     paddle.seed(2)
-    backbone = PPLCNetV3(scale=0.25)
+    backbone = PPLCNetV3(3, scale=0.25)
     for key, value in backbone.state_dict().items():
         if ".lab." in key:
             value.set_value(value + 0.3 * paddle.randn(value.shape))
@@ -90,7 +90,7 @@ def test_affines_pass_into_the_next_convolution_wherever_that_is_exact():
 
 @pytest.mark.parametrize("height", [32, 48, 64])
 def test_the_backbone_has_a_step_for_every_8_pixels_at_every_training_height(height):
-    backbone = PPLCNetV3(scale=0.25)
+    backbone = PPLCNetV3(3, scale=0.25)
     for mode in (backbone.train, backbone.eval):
         mode()
         assert backbone(paddle.zeros([1, 3, height, 88])).shape == [1, backbone.out_channels, 1, 11]
@@ -126,7 +126,7 @@ def test_options_of_other_backbones_are_refused(options, message):
 
 
 def test_a_stage_whose_learning_rate_is_0_is_frozen_fused_or_not():
-    backbone = PPLCNetV3(scale=0.25, lr_mult_list=[0, 0, 1, 1, 1, 1])
+    backbone = PPLCNetV3(3, scale=0.25, lr_mult_list=[0, 0, 1, 1, 1, 1])
     for _ in range(2):
         assert all(parameter.stop_gradient for parameter in backbone.blocks2.parameters())
         assert not any(parameter.stop_gradient for parameter in backbone.blocks3[0].pw_conv.act.parameters())

@@ -27,7 +27,7 @@ STN = dict(tps_inputsize=(32, 64), tps_outputsize=(32, 100), num_control_points=
 def network(mixer="LLGG", **options):
     names = {"L": "Local", "G": "Global", "C": "Conv"}
     windows = ((3, 5),) * 3
-    return SVTRNet(**SMALL | {"mixer": [names[c] for c in mixer], "local_mixer": windows} | options)
+    return SVTRNet(3, **SMALL | {"mixer": [names[c] for c in mixer], "local_mixer": windows} | options)
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -184,7 +184,7 @@ def test_values_without_a_meaning_are_refused(options, message):
 
 def test_unknown_mixer_and_image_of_another_size_are_refused():
     with pytest.raises(InputError, match="'Glocal'; known are Local, Global, Conv"):
-        SVTRNet(mixer=["Glocal"] * 12)
+        SVTRNet(3, mixer=["Glocal"] * 12)
     with pytest.raises(InputError, match="16x24 pixels .* not 16x28"):
         network()(paddle.zeros([1, 3, 16, 28]))
 
@@ -205,7 +205,7 @@ def test_teacher_of_pp_ocrv4_is_this_network(shared):
     options.pop("name")
     model = paddle.nn.Layer()
     model.Teacher = paddle.nn.Layer()
-    model.Teacher.backbone = SVTRNet(**options)
+    model.Teacher.backbone = SVTRNet(3, **options)
     rows = [(r["key"], r["shape"]) for r in table["state_dict"] if r["key"].startswith("Teacher.backbone.")]
     assert [(key, list(value.shape)) for key, value in model.state_dict().items()] == rows
     fill(model, table["fill_rules_applied"])

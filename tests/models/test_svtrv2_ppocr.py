@@ -100,7 +100,7 @@ def test_repsvtrs_depthwise_layers_become_one_convolution_each():
 
 
 def test_repsvtrs_channel_mixers_start_as_the_identity():
-    for block in RepSVTR().features[1:]:
+    for block in RepSVTR(3).features[1:]:
         x = paddle.randn([1, block.channel_mixer.m[0].c.weight.shape[1], 2, 3])
         assert (block.channel_mixer(x) == x).all()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from exported import LINES, tiny_export, tiny_folder
+from exported import LINES, skip_without_converter, tiny_export, tiny_folder
 
 from scenetext.data.transforms import Canvas, resize_norm_img, to_canvas
 from scenetext.errors import InputError
@@ -190,6 +190,7 @@ def test_failed_run_leaves_the_earlier_file(folder: Path, tmp_path: Path) -> Non
 def test_onnxruntime_reads_every_folder_as_paddle_does(
     format: str, storage: str, lines: list[np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    skip_without_converter()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     exported = tiny_export(format, storage)
     same = tiny_export("pdmodel", "uint8") if format == "onnx" else exported
@@ -232,8 +233,9 @@ def test_incomplete_folder_is_told(folder: Path, tmp_path: Path, broken, engine:
 
 
 def test_onnx_folder_tells_which_engine_reads_it() -> None:
+    onnx_folder = tiny_export("onnx", "uint8")
     with pytest.raises(InputError, match="--engine onnxruntime"):
-        Recognizer(tiny_export("onnx", "uint8"), "paddle")
+        Recognizer(onnx_folder, "paddle")
 
 
 def test_a_stopped_job_goes_on_where_it_stopped(folder: Path, tmp_path: Path, lines, capsys, monkeypatch) -> None:

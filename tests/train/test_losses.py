@@ -7,9 +7,11 @@ import paddle
 import pytest
 
 from scenetext.config import load_config
+from scenetext.config.section import shape_of
+from scenetext.config.sections import loss as settings
 from scenetext.errors import InputError
 from scenetext.models.targets import Targets, attention_targets, nrtr_targets
-from scenetext.train.losses import attention_loss, build_loss, ctc_logits_loss, dkd_loss, nrtr_loss
+from scenetext.train.losses import attention_loss, build, build_loss, ctc_logits_loss, dkd_loss, nrtr_loss
 
 DISTILLED = {
     "name": "CombinedLoss",
@@ -46,6 +48,7 @@ DISTILLED = {
         },
     ],
 }
+DKD = {"temperature": 1.0, "alpha": 1.0, "beta": 2.0, "count_padding": False}
 GTC = {"name": "MultiLoss", "loss_config_list": [{"CTCLoss": None}, {"NRTRLoss": None}]}
 
 
@@ -148,14 +151,14 @@ def test_attention_loss_asks_for_the_start_token_only_without_teacher_forcing(ta
 @pytest.mark.parametrize("smoothing", [True, False])
 def test_a_lines_nrtr_loss_does_not_depend_on_how_far_it_is_padded(smoothing):
     logits, tokens = paddle.randn([1, 9, 30]), paddle.to_tensor([[5, 6, 3, 0, 0, 0, 0, 0, 0]])
-    losses = [float(nrtr_loss(logits[:, :n], tokens[:, :n], smoothing)) for n in (3, 9)]
+    losses = [float(nrtr_loss(logits[:, :n], tokens[:, :n], smoothing, count_padding=False)) for n in (3, 9)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-6)
 
 
 def test_a_lines_distillation_does_not_depend_on_how_far_it_is_padded():
     student, teacher = paddle.randn([1, 9, 30]), paddle.randn([1, 9, 30])
     tokens = paddle.to_tensor([[5, 6, 3, 0, 0, 0, 0, 0, 0]])
-    losses = [float(dkd_loss(student[:, :n], teacher[:, :n], tokens[:, :n], beta=2.0)) for n in (3, 9)]
+    losses = [float(dkd_loss(student[:, :n], teacher[:, :n], tokens[:, :n], **DKD)) for n in (3, 9)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-6)
 
 
@@ -166,13 +169,13 @@ def test_decoupled_distillation_with_the_teachers_own_weights_is_plain_distillat
     log_s, log_t = (paddle.nn.functional.log_softmax(x / temperature) for x in (student, teacher))
     whole = float((log_t.exp() * (log_t - log_s)).sum()) * temperature**2
     rest = 1.0 - float(log_t.exp()[0, 0, 5])
-    own = dkd_loss(student, teacher, paddle.to_tensor([[5]]), temperature, alpha=1.0, beta=rest)
+    own = dkd_loss(student, teacher, paddle.to_tensor([[5]]), **DKD | {"temperature": temperature, "beta": rest})
     assert float(own) == pytest.approx(whole, rel=1e-4)
 
 
 def test_a_student_that_equals_its_teacher_has_nothing_to_learn():
     logits, tokens = paddle.randn([2, 5, 9]) * 20, paddle.to_tensor([[4, 5, 6, 7, 3], [8, 3, 0, 0, 0]])
-    assert float(dkd_loss(logits, logits, tokens, beta=2.0)) == pytest.approx(0.0, abs=1e-6)
+    assert float(dkd_loss(logits, logits, tokens, **DKD)) == pytest.approx(0.0, abs=1e-6)
     assert float(ctc_logits_loss(logits, logits)) == pytest.approx(0.0, abs=1e-6)
 
 
@@ -181,7 +184,8 @@ def test_losses_and_gradients_stay_finite_on_logits_of_any_size():
     for size in (1.0, 1e3):
         student, teacher = (paddle.randn([2, 5, 9]) * size for _ in range(2))
         student.stop_gradient = False
-        loss = dkd_loss(student, teacher, tokens) + nrtr_loss(student, tokens) + ctc_logits_loss(student, teacher)
+        loss = dkd_loss(student, teacher, tokens, **DKD) + ctc_logits_loss(student, teacher)
+        loss += nrtr_loss(student, tokens, smoothing=True, count_padding=False)
         loss.backward()
         assert np.isfinite(float(loss)) and np.isfinite(student.grad.numpy()).all()
 
@@ -212,3 +216,18 @@ def test_two_losses_of_one_name_are_refused(targets, outputs):
     part = {"DistillationCTCLoss": {"model_name_list": ["Student"]}}
     with pytest.raises(InputError, match="loss_ctc_Student_0"):
         loss_of({"name": "CombinedLoss", "loss_config_list": [part, part]})(outputs, targets)
+
+
+@pytest.mark.parametrize(
+    ("section", "computed"),
+    [(settings.MultiLoss, build.HEAD_LOSSES), (settings.CombinedLoss, build.DISTILLATION_LOSSES)],
+)
+def test_every_part_that_a_configuration_may_name_is_computed(section, computed):
+    assert set(shape_of(section.model_fields["loss_config_list"]).classes.values()) == set(computed)
+
+
+def test_an_attention_loss_over_several_networks_says_that_none_of_them_gives_its_output(targets, outputs):
+    network = {"Head": {"name": "AttentionHead"}}
+    models = {"name": "DistillationModel", "Models": {"Student": network, "Teacher": network}}
+    with pytest.raises(InputError, match="needs the output 'attention' and the network gives 'Student', 'Teacher'"):
+        loss_of({"name": "AttentionLoss"}, Architecture=models)(outputs, targets)

@@ -13,6 +13,7 @@ from scenetext.config import Config
 from scenetext.config.sections.architecture import DistillationModel, Network
 from scenetext.models.build import BACKBONES, HEADS, MEANT, NECKS, TRANSFORMS, TRANSLATED
 from scenetext.models.heads.ctc_head import CTCHead
+from scenetext.models.heads.multi_head import DEFAULT_NECK
 from scenetext.models.heads.nrtr_head import NRTRHead
 from scenetext.models.necks.sequence_encoder import ENCODERS
 
@@ -71,7 +72,7 @@ def _complete_branches(branches: Mapping[str, Any]) -> Options:
         if name == "NRTRHead":
             completed[name] = _with_defaults(NRTRHead, options or {})
         else:
-            neck = (options or {}).get("Neck") or {"name": "reshape"}
+            neck = (options or {}).get("Neck") or DEFAULT_NECK
             head = (options or {}).get("Head") or {}
             completed[name] = {
                 "Neck": _with_encoder_defaults(neck, neck["name"]),

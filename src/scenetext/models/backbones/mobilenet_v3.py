@@ -124,7 +124,7 @@ class MobileNetV3(nn.Layer):
 
     def __init__(
         self,
-        in_channels: int = 3,
+        in_channels: int,
         model_name: Annotated[str, one_of(*BLOCKS)] = "small",
         scale: Factor = 0.5,
         large_stride: tuple[Count, Count, Count, Count] = (1, 2, 2, 2),

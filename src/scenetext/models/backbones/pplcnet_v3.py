@@ -232,7 +232,7 @@ class PPLCNetV3(PPLCNet):
 
     def __init__(
         self,
-        in_channels: int = 3,
+        in_channels: int,
         scale: Factor = 1.0,
         conv_kxk_num: Count = 4,
         lr_mult_list: tuple[Rate, ...] = (1.0,) * LEARNING_RATES,

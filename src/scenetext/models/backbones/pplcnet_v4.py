@@ -51,6 +51,7 @@ STRUCTURE = {
     },
 }
 STAGES = ("blocks2", "blocks3", "blocks4", "blocks5")
+DEFAULT_SIZE = "small"
 
 
 def current_options(options: Mapping[str, Any], location: str) -> dict[str, Any]:
@@ -81,7 +82,7 @@ def current_options(options: Mapping[str, Any], location: str) -> dict[str, Any]
                 f"{location}.config_name is {size!r} and model_size {options['model_size']!r}, two names of one "
                 "option: leave config_name out."
             )
-    size = options.get("model_size", "small")
+    size = options.get("model_size", DEFAULT_SIZE)
     implied = {key: options.pop(key) for key in ("use_rep", "stem_type", "stem_channels") if key in options}
     if size in list(STRUCTURE):  # the constructor refuses other sizes
         stem = STRUCTURE[size]
@@ -180,8 +181,8 @@ class PPLCNetV4(PPLCNet):
 
     def __init__(
         self,
-        in_channels: int = 3,
-        model_size: Annotated[str, one_of(*STRUCTURE)] = "small",
+        in_channels: int,
+        model_size: Annotated[str, one_of(*STRUCTURE)] = DEFAULT_SIZE,
         lr_mult_list: tuple[Rate, ...] = (1.0,) * LEARNING_RATES,
         det: bool = False,
     ):

@@ -99,7 +99,7 @@ class RepSVTR(nn.Layer):
         in_channels: channels of the image.
     """
 
-    def __init__(self, in_channels: int = 3):
+    def __init__(self, in_channels: int):
         super().__init__()
         half, channels = STEM
         stem = nn.Sequential(RepViTConvBN(in_channels, half, 3, 2), GELU(), RepViTConvBN(half, channels, 3, 2))

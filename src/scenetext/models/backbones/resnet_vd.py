@@ -107,7 +107,7 @@ class ResNet(nn.Layer):
         layers: 18, 34, 50, 101, 152 or 200.
     """
 
-    def __init__(self, in_channels: int = 3, layers: Annotated[int, one_of(*DEPTHS)] = 50):
+    def __init__(self, in_channels: int, layers: Annotated[int, one_of(*DEPTHS)] = 50):
         super().__init__()
         convs, expansion = (basic_convs, 1) if layers < 50 else (bottleneck_convs, BOTTLENECK_EXPANSION)
         self.conv1_1 = ConvBNLayer(in_channels, 32, 3, relu=True)

@@ -139,7 +139,7 @@ class SVTRNet(nn.Layer):
 
     def __init__(
         self,
-        in_channels: int = 3,
+        in_channels: int,
         img_size: tuple[Count, Count] = (32, 100),
         embed_dim: tuple[Count, Count, Count] = (64, 128, 256),
         depth: tuple[Count, Count, Count] = (3, 6, 3),

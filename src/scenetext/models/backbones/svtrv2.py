@@ -136,7 +136,7 @@ class SVTRv2(nn.Layer):
 
     def __init__(
         self,
-        in_channels: int = 3,
+        in_channels: int,
         dims: Sequence[Count] = (128, 256, 384),
         depths: Sequence[Count] = (6, 6, 6),
         num_heads: Sequence[Count] = (4, 8, 12),

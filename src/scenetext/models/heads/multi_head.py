@@ -27,6 +27,7 @@ from scenetext.models.necks.sequence_encoder import ENCODERS, SequenceEncoder
 from scenetext.models.targets import Targets, nrtr_targets
 
 POSITIONS = 80  # of AddPos, because PaddleOCR's weight files hold so many
+DEFAULT_NECK = {"name": "reshape"}  # of a CTC branch without Neck: the map becomes a sequence, nothing else
 
 
 class FCTranspose(nn.Layer):
@@ -99,7 +100,7 @@ class MultiHead(HeadWithAuxiliaryBranch):
             raise OptionError("head_list holds no CTCHead, the branch that reads at inference.")
 
     def _add_ctc_branch(self, options: dict[str, Any], in_channels: int, out_channels: int) -> None:
-        neck = dict(options.get("Neck") or {"name": "reshape"})
+        neck = dict(options.get("Neck") or DEFAULT_NECK)
         if "name" not in neck:
             raise OptionError(f"head_list.CTCHead.Neck lacks a name; known are {', '.join(ENCODERS)}.")
         neck["encoder_type"] = neck.pop("name")

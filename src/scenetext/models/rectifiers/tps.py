@@ -114,7 +114,7 @@ class TPS(nn.Layer):
 
     def __init__(
         self,
-        in_channels: int = 3,
+        in_channels: int,
         num_fiducial: Count = 20,
         loc_lr: Rate = 0.1,
         model_name: str = "small",

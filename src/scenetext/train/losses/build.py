@@ -15,6 +15,7 @@ from paddle import Tensor
 from scenetext.config import Config
 from scenetext.config.sections import loss as settings
 from scenetext.errors import InputError
+from scenetext.models.build import reading_config
 from scenetext.models.heads.attention_head import TEACHER_FORCING
 from scenetext.models.targets import Targets, attention_targets, nrtr_targets
 from scenetext.train.losses.attention import attention_loss
@@ -55,7 +56,7 @@ def sums_over_lines(config: Config) -> bool:
 
 def _starts_with_token(config: Config) -> bool:
     """Whether the attention decoder has to output the start token first: PaddleOCR trains it so without forcing."""
-    head = config.Architecture.Head if config.has("Architecture") else None
+    head = reading_config(config).Architecture.Head if config.has("Architecture") else None
     return not (head or {}).get("teacher_forcing", TEACHER_FORCING)
 
 

@@ -14,7 +14,7 @@ from scenetext.models.kernels import ctc
 from scenetext.text.charset import BLANK
 
 
-def ctc_loss(logits: Tensor, ids: Tensor, lengths: Tensor, focal: bool = False) -> Tensor:
+def ctc_loss(logits: Tensor, ids: Tensor, lengths: Tensor, focal: bool) -> Tensor:
     """Mean over the batch of -log p(label | line), not divided by the label's length.
 
     A label that needs more time steps than the line has costs 0 and contributes no gradient.

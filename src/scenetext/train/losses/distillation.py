@@ -24,10 +24,10 @@ def dkd_loss(
     student: Tensor,
     teacher: Tensor,
     tokens: Tensor,
-    temperature: float = 1.0,
-    alpha: float = 1.0,
-    beta: float = 1.0,
-    count_padding: bool = False,
+    temperature: float,
+    alpha: float,
+    beta: float,
+    count_padding: bool,
 ) -> Tensor:
     """Mean over the tokens of the weighted sum of two divergences between teacher and student.
 

@@ -14,7 +14,7 @@ from scenetext.text.charset import NRTR_PAD
 SMOOTHING = 0.1
 
 
-def nrtr_loss(logits: Tensor, tokens: Tensor, smoothing: bool = True, count_padding: bool = False) -> Tensor:
+def nrtr_loss(logits: Tensor, tokens: Tensor, smoothing: bool, count_padding: bool) -> Tensor:
     """Mean over the tokens of their cross-entropy.
 
     Args:
