@@ -1,4 +1,4 @@
-"""NOTICE.md lists every bundled dictionary and every direct dependency, each with the licence that its metadata states."""
+"""NOTICE.md lists every bundled dictionary and every direct dependency with the licence that its metadata states."""
 
 from __future__ import annotations
 

@@ -3,9 +3,9 @@
     make demo
     python tests/benchmarks/readme_picture.py runs/demo data/demo/raw notebooks/readme.png
 
-On the left are the first test lines of the drawn sample that are neither very short nor very long, in the order of their
-names, each with what the exported folder read; a wrong reading is red, with the label after it. On the right is the
-accuracy on the validation lines at each budget. Nothing is chosen by hand.
+On the left are the first test lines of the drawn sample that are neither very short nor very long, in the order of
+their names, each with what the exported folder read; a wrong reading is red, with the label after it. On the right is
+the accuracy on the validation lines at each budget. Nothing is chosen by hand.
 """
 
 from __future__ import annotations

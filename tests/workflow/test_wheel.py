@@ -16,7 +16,17 @@ import scenetext
 from scenetext.errors import InputError
 from scenetext.workflow.course import copy_notebooks
 
-COPIED = ("src", "configs", "notebooks", "pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE", "NOTICE.md")
+COPIED = (
+    "src",
+    "configs",
+    "notebooks",
+    "pyproject.toml",
+    "setup.py",
+    "MANIFEST.in",
+    "README.md",
+    "LICENSE",
+    "NOTICE.md",
+)
 
 
 @pytest.fixture(scope="module")

@@ -288,7 +288,7 @@ def charset_path(name_or_path: str | Path, base: str | Path | None = None) -> Pa
         return bundled
     raise InputError(
         f"The dictionary {str(name_or_path)!r} is neither a file nor one of the names {', '.join(BUNDLED)}; "
-            "`scenetext prepare` and the notebook 01_data write one."
+        "`scenetext prepare` and the notebook 01_data write one."
     )
 
 
