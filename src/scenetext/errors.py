@@ -11,6 +11,10 @@ MAX_LISTED = 40  # valid names in a message
 class InputError(ValueError):
     """The user's input cannot be used (exit status 2): the message names the value, the location and how to fix it."""
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in a notebook: the sentence, without the traceback, which does not help to mend input."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class RunError(RuntimeError):
     """The work failed although the input was valid (exit status 1), for example on a full disk."""

@@ -64,6 +64,23 @@ def test_a_small_network_memorises_a_few_lines(tmp_path):
     assert run(config, tmp_path / "run").best_score == 1.0
 
 
+def test_characters_outside_the_dictionary_stop_training_or_are_dropped_and_counted_by_one_key(digits, tmp_path):
+    texts = [line.split("\t") for line in (digits / "train.txt").read_text().splitlines()]
+    rows = [f"{name}\t{'屏' if i == 0 else text + '屏号' * (i == 1)}\n" for i, (name, text) in enumerate(texts)]
+    (tmp_path / "mixed.txt").write_text("".join(rows), encoding="utf-8")
+    config = tiny_config(digits, epoch_num=1)
+    config["Train"] = {**config["Train"], "dataset": {**config["Train"]["dataset"]}}
+    config["Train"]["dataset"]["label_file_list"] = [str(tmp_path / "mixed.txt")]
+    with pytest.raises(InputError, match=f"occur in 2 of {len(rows)} labels: .* Global.unknown_characters=drop"):
+        run(config, tmp_path / "stopped")
+    config["Global"]["unknown_characters"] = "drop"
+    run(config, tmp_path / "run")
+    log = (tmp_path / "run" / "train.log").read_text(encoding="utf-8")
+    assert (
+        "left out of 2 labels: 2 characters that the dictionary lacks, 3 in all, the most frequent '屏' 2 times" in log
+    )
+
+
 def test_a_run_leaves_weights_config_dictionary_manifest_and_history(digits, tmp_path):
     result = run(tiny_config(digits, use_visualdl=True), tmp_path / "run")
     assert result.stopped == "finished" and result.steps > 0

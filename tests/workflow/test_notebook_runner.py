@@ -14,7 +14,7 @@ import pytest
 
 from scenetext.errors import InputError
 from scenetext.workflow.notebook_cleaner import cleaned
-from scenetext.workflow.notebook_runner import assign, read_parameters, read_value
+from scenetext.workflow.parameters import assign, check_parameters, read_parameters, read_value
 
 SIX = ("01_data", "02_config", "03_train", "04_evaluate", "05_export", "06_submit")
 
@@ -128,6 +128,57 @@ def test_a_failing_notebook_stops_the_run_and_its_copy_is_kept(
     assert told in last
     assert (project / "01_data.json").exists() and not (project / "03_train.json").exists()
     assert "so far" in (project / "runs/tiny/notebooks/02_config.ipynb").read_text(encoding="utf-8")
+
+
+DECLARED = 'run = "first"  # name\nurls = []  # files\nbudgets_mb = [2, 4]\nepochs = None\nval = 0.1\nresume = False\n'
+
+
+def injected(*lines: str) -> dict:
+    """The variables of a notebook after papermill's cell, as IPython has them."""
+    variables = {"In": ["", "root = enter()", DECLARED, "\n".join(["# Parameters", *lines, ""])]}
+    exec("\n".join([DECLARED, *lines]), variables)
+    return variables
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (["epoch = 3"], "-p epoch: this notebook has no parameter of this name: the nearest is epochs."),
+        (["run = 1"], "-p run 1: run must be a text, .* write -r run TEXT"),  # papermill's reading of -p run 001
+        (["run = True"], "-p run True: run must be a text"),
+        (['budgets_mb = "2 4"'], "-p budgets_mb=2 4: budgets_mb must be a list"),
+        (["budgets_mb = 2"], "-p budgets_mb 2: budgets_mb must be a list"),
+        (['resume = "maybe"'], "-p resume=maybe: resume must be true or false"),
+        (["resume = 1"], "-p resume 1: resume must be true or false"),
+        (['val = "many"'], "-p val=many: val must be a number"),
+    ],
+)
+def test_a_parameter_that_papermill_injects_is_refused_in_the_cell_after_it(lines: list[str], told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        check_parameters(injected(*lines))
+
+
+@pytest.mark.parametrize(
+    ("lines", "name", "value"),
+    [
+        (["urls = '[]'"], "urls", []),
+        (["budgets_mb = '[2]'"], "budgets_mb", [2]),
+        (["budgets_mb = [2]"], "budgets_mb", [2]),  # by papermill's Python interface or -y
+        (["val = '1e-1'"], "val", 0.1),
+        (["val = 500"], "val", 500),
+        (["epochs = 3"], "epochs", 3),
+        (["run = '001'"], "run", "001"),  # -r run 001
+    ],
+)
+def test_a_list_that_papermill_injects_as_text_is_read(lines: list[str], name: str, value: object) -> None:
+    variables = injected(*lines)
+    check_parameters(variables)
+    assert variables[name] == value and type(variables[name]) is type(value)
+
+
+def test_parameters_edited_by_hand_in_jupyter_are_not_checked_for_papermill() -> None:
+    check_parameters({"In": ["", "root = enter()", "run = 5", "x = run"], "run": 5})
+    check_parameters({"run": "first"})  # as a script, without IPython
 
 
 def test_parameters_are_the_literals_of_the_tagged_cell(tmp_path: Path) -> None:

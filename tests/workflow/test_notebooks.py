@@ -22,7 +22,8 @@ import pytest
 from scenetext.errors import InputError
 from scenetext.runs.experiment import configure, starting_config
 from scenetext.workflow.notebook_cleaner import cleaned
-from scenetext.workflow.notebook_runner import NOTEBOOKS, read_parameters
+from scenetext.workflow.notebook_runner import NOTEBOOKS
+from scenetext.workflow.parameters import read_parameters
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 MOST_CELLS, MEDIAN_LINES, MOST_LINES, PLOTS = 20, 6, 15, range(1, 5)
@@ -79,6 +80,33 @@ def test_it_opens_with_its_claim_in_two_languages_and_what_it_reads_writes_and_t
     assert claim.endswith(".") and claim.isascii() and "。" not in claim
     assert chinese.endswith("。") and re.search(r"[\u4e00-\u9fff]{4}", chinese)
     assert [row.split("|")[1].strip() for row in table[2:]] == ["**Reads**", "**Writes**", "**Minutes**"]
+
+
+@each
+def test_every_english_paragraph_is_followed_by_the_same_in_chinese(name: str) -> None:
+    for cell in cells(name, "markdown")[1:]:
+        chinese = [bool(re.search(r"[\u4e00-\u9fff]", part)) for part in cell["source"].split("\n\n")]
+        headings = [part.startswith("#") for part in cell["source"].split("\n\n")]
+        assert all(told for told, heading in zip(chinese, headings, strict=True) if heading), cell["id"]
+        paragraphs = [told for told, heading in zip(chinese, headings, strict=True) if not heading]
+        assert paragraphs[-1], cell["id"]
+        assert not any(a and b for a, b in pairwise(paragraphs)), cell["id"]
+
+
+@each
+def test_it_checks_what_papermill_injected_in_the_cell_after_it(name: str) -> None:
+    assert "\ncheck_parameters(globals())\n" in cells(name, "code")[2]["source"]
+
+
+def test_the_data_notebook_and_the_command_prepare_have_the_same_defaults() -> None:
+    from scenetext.cli import _parser
+
+    chosen = vars(_parser().parse_args(["prepare", "--raw", "data/raw", "--out", "data/prepared"]))
+    notebook = read_parameters(FOLDER / "01_data.ipynb")
+    assert {k: v for k, v in notebook.items() if k not in {"run", "urls", "val", "prepared"}} == {
+        k: v for k, v in chosen.items() if k in notebook and k != "val"
+    }
+    assert (float(chosen["val"]), chosen["out"]) == (notebook["val"], notebook["prepared"])
 
 
 @each
@@ -183,7 +211,7 @@ def walked(project: Path) -> Path:
     small = "overrides=[Global.print_batch_step=1, Train.sampler.max_width=320]"
     done = run(
         project, "scenetext", "run", "-c", "configs/crnn_mobile.yml", "-p", "run=tiny", "val=0.2", "epochs=1",
-        "batch_size=8", "answers=data/raw/answers/test_label.csv", "budgets_mb=[0.5]", small,
+        "batch_size=8", "answers=data/raw/answers/test_label.csv", "budgets_mb=[0.3, 0.5, 0.5]", small,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     return project / "runs" / "tiny"
@@ -205,6 +233,9 @@ def test_the_executed_copies_hold_the_figures_and_the_sources_stay_as_they_were(
         outputs = [output for cell in executed.cells if cell.cell_type == "code" for output in cell.outputs]
         assert not [output for output in outputs if output.output_type == "error"]
         pictures = [output for output in outputs if "image/png" in output.get("data", {})]
+        written = "".join(o.text for o in outputs if o.output_type == "stream")
+        noise = ("OMP_NUM_THREADS", "\x1b[A", "Warning", "imdecode_")
+        assert not [word for word in noise if word in written], f"{name}: {written}"
         wanted = sum("plots.save(" in cell["source"] for cell in cells(name))
         assert len(pictures) == wanted, f"{name}: each figure is shown once"
         assert len(list((walked / "plots").glob(f"{name[:2]}_*.png"))) == wanted
@@ -233,6 +264,81 @@ def test_papermill_runs_a_single_notebook_from_its_folder_and_training_goes_on(p
     after = [json.loads(line) for line in (walked / "history.jsonl").read_text().splitlines()]
     assert after[: len(before)] == before and after[-1]["epoch"] == 2
     assert (project / "notebooks" / "03_train.ipynb").read_text(encoding="utf-8") == text_of("03_train")
+
+
+@pytest.mark.parametrize(
+    ("parameter", "told"),
+    [
+        ("epochs=abc", 'Global.epoch_num="abc"'),
+        ("overrides=[Global.epoch_nmu=3]", "the nearest is epoch_num"),
+        ("resume=true", "train this run without resume first"),
+        ("learning_rate=-1", "Optimizer.lr.learning_rate must be"),
+        ("config=configs/none.yml", "configs/none.yml does not exist"),
+    ],
+)
+def test_a_wrong_setting_is_refused_before_01_rewrites_the_data(
+    project: Path, parameter: str, told: str, tmp_path: Path
+) -> None:
+    done = run(project, "scenetext", "run", "-p", "run=wrong", parameter, folder="notebooks")
+    assert done.returncode == 2
+    assert told in done.stderr and done.stderr.count("\n") == 1
+    assert not (project / "runs" / "wrong").exists()
+
+
+def error_of(project: Path, name: str, *parameters: str) -> str:
+    """The last cell's output of a notebook that papermill runs in `notebooks/` and that stops."""
+    done = run(
+        project, "papermill", f"{name}.ipynb", "OUT.ipynb", "--no-progress-bar", *parameters, folder="notebooks"
+    )  # fmt: skip
+    assert done.returncode == 1
+    executed = nbformat.read(project / "notebooks" / "OUT.ipynb", as_version=4)
+    (output,) = [o for cell in executed.cells for o in cell.get("outputs", ()) if o.output_type == "error"]
+    assert output.ename == "InputError" and output.traceback == [f"InputError: {output.evalue}"]
+    return output.evalue
+
+
+def test_papermill_s_wrong_parameter_is_one_sentence_in_the_executed_copy(project: Path) -> None:
+    assert "the nearest is epochs" in error_of(project, "03_train", "-p", "epoch", "3")
+    assert "write -r run TEXT" in error_of(project, "04_evaluate", "-p", "run", "001")
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "told"),
+    [
+        ("01_data", {"raw": "nowhere"}, r'nowhere does not exist: .* set raw = "data/demo/raw"'),
+        ("02_config", {"prepared": "nowhere"}, "nowhere/train.txt does not exist: run the notebook 01_data first"),
+        ("03_train", {"prepared": "nowhere"}, "nowhere/train.txt does not exist: run the notebook 01_data first"),
+        ("04_evaluate", {"run": "nowhere"}, "nowhere/config.yml does not exist: run the notebook 03_train first"),
+        ("05_export", {"run": "nowhere"}, "nowhere/config.yml does not exist: run the notebook 03_train first"),
+        ("06_submit", {"run": "nowhere"}, "nowhere/export/inference.yml does not exist: run the notebook 05_export"),
+    ],
+)
+def test_a_notebook_without_its_input_says_which_one_to_run_first(
+    project: Path, monkeypatch, name: str, parameters: dict, told: str
+) -> None:
+    monkeypatch.chdir(project)
+    monkeypatch.setattr("scenetext.runs.enter_project_root", lambda: project)
+    variables = dict(parameters)
+    with pytest.raises(InputError, match=told):
+        for cell in cells(name, "code"):
+            exec(cell["source"], variables)
+            variables |= parameters
+
+
+def test_the_sample_is_offered_where_the_demo_has_drawn_it(tmp_path: Path, monkeypatch) -> None:
+    from scenetext.workflow import require, require_raw
+
+    monkeypatch.chdir(tmp_path)
+    for folder in ("data/demo/raw", "data/demo/prepared", "runs/demo"):
+        (tmp_path / folder).mkdir(parents=True)
+    with pytest.raises(InputError, match=r'set raw = "data/demo/raw" .* which `scenetext demo` has drawn'):
+        require_raw("data/raw")
+    with pytest.raises(InputError, match='set prepared = "data/demo/prepared"'):
+        require("01_data", "data/prepared/train.txt")
+    with pytest.raises(InputError, match='set run = "demo"'):
+        require("03_train", "runs/first/config.yml")
+    require_raw("data/demo/raw")
+    require("01_data")
 
 
 @pytest.mark.parametrize(

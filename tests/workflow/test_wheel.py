@@ -12,10 +12,21 @@ from pathlib import Path
 
 import pytest
 
+import scenetext
 from scenetext.errors import InputError
 from scenetext.workflow.course import copy_notebooks
 
-COPIED = ("src", "configs", "notebooks", "pyproject.toml", "setup.py", "MANIFEST.in", "README.md")
+COPIED = (
+    "src",
+    "configs",
+    "notebooks",
+    "pyproject.toml",
+    "setup.py",
+    "MANIFEST.in",
+    "README.md",
+    "LICENSE",
+    "NOTICE.md",
+)
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +67,7 @@ def test_the_wheel_holds_every_dictionary_configuration_and_notebook(root: Path,
     wanted = {f"scenetext/text/charsets/{file.name}" for file in (root / "src/scenetext/text/charsets").glob("*.txt")}
     for folder, pattern in (("configs", "*.yml"), ("notebooks", "*.ipynb")):
         wanted |= {f"scenetext/shipped/{folder}/{file.name}" for file in (root / folder).glob(pattern)}
+    wanted |= {f"scenetext-{scenetext.__version__}.dist-info/licenses/{name}" for name in ("LICENSE", "NOTICE.md")}
     assert len(wanted) > 30 and wanted <= names
 
 

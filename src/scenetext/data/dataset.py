@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,11 @@ class Lines:
         height_px: the height of every line, unless the sampler gives another.
         max_width_px: wider lines are squeezed to this width.
         stretched: all lines are stretched to `max_width_px`, whatever their proportions.
+        drops_unknown: characters that the charset lacks are left out of the labels, as PaddleOCR does; otherwise they
+            are an error.
+        unknown: how often each of these characters was left out.
+        shortened: how many labels they were left out of, those included of which nothing remained; these lines are left
+            out.
         longest_label: lines with more characters are left out, and no joined label has more; None = no limit.
         too_long: the lines that were left out.
         augment, join: augmentations in training; None for none.
@@ -80,15 +86,20 @@ class Lines:
     max_width_px: int
     stretched: bool = False
     longest_label: int | None = None
+    drops_unknown: bool = False
     augment: RecAug | None = None
     join: JoinLines | None = None
     seed: int = 0
     progress: bool = False
+    unknown: Counter[str] = field(init=False, default_factory=Counter)
+    shortened: int = field(init=False, default=0)
     too_long: Sequence[Record] = field(init=False, default_factory=list)
     cache: LineCache | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.records = RecordTable.of(self.records)
+        if self.drops_unknown and self.charset.may_lack(self.records.characters()):
+            self.records = RecordTable.of(list(self._without_unknown()))
         if self.longest_label is not None:
             fits = self._label_lengths() <= self.longest_label
             self.too_long = self.records.take(np.flatnonzero(~fits))
@@ -105,18 +116,36 @@ class Lines:
             return self.records.text_lengths()
         return np.fromiter((len(folded(text)) for text in self.records.texts()), np.int64, len(self))  # İ becomes two
 
+    def _without_unknown(self) -> Iterator[Record]:
+        """The records without the characters that the charset lacks, which are counted."""
+        for record in self.records:
+            unknown = self.charset.unknown(record.text)
+            if unknown:
+                self.unknown.update(unknown)
+                self.shortened += 1
+                kept = "".join(c for c in self.charset.folded(record.text) if c not in unknown)
+                if not kept:
+                    continue
+                record = replace(record, text=kept)
+            yield record
+
     def _check_characters(self) -> None:
         """Raises InputError with the locations of the characters that the charset lacks."""
         lacking: dict[str, str] = {}
+        labels = 0
         for record in self.records:
-            for character in self.charset.unknown(record.text):
+            unknown = self.charset.unknown(record.text)
+            labels += bool(unknown)
+            for character in unknown:
                 lacking.setdefault(character, record.location)
         if lacking:
             some = ", ".join(f"{c!r} ({location})" for c, location in list(lacking.items())[:5])
             more = "…" if len(lacking) > 5 else ""
             raise InputError(
-                f"The dictionary lacks {len(lacking)} characters of the labels: {some}{more}."
-                " Build it from the labels with `scenetext prepare`, or add them to it, one a line."
+                f"The dictionary lacks {len(lacking)} characters of the labels: {some}{more}. They occur in {labels} "
+                f"of {len(self)} labels: build the dictionary from them with `scenetext prepare`, add them to it, "
+                "one a line, or leave them out of the training labels, as PaddleOCR does, by "
+                "Global.unknown_characters=drop."
             )
 
     @property

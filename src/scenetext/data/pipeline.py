@@ -110,6 +110,7 @@ def training_lines(config: Config, network: Network, seed: int, progress: bool =
         max_width_px=canvas.width_px if canvas.fixed else getattr(sampler, "max_width", UNSQUEEZED_PX),
         stretched=canvas.stretched,
         longest_label=longest,
+        drops_unknown=config.Global.unknown_characters == "drop",
         augment=None if augment is None else RecAug(**augment.shares),
         join=None if join is None else _join(join, canvas.width_px / canvas.height_px),
         seed=seed,

@@ -77,30 +77,30 @@ class Fitting:
     ) -> list[dict[str, Any]]:
         """See budget_curve; `images` and `records` are the labelled lines."""
 
-        def read() -> list[str]:
-            return [p.text for p in predict_images(self._reader(), images, [r.name for r in records], progress=False)]
+        def read(title: str) -> list[str]:
+            predictions = predict_images(self._reader(), images, [record.name for record in records], progress=False)
+            shown = tqdm(predictions, title, len(records), unit="line", disable=not self.progress, leave=False)
+            return [prediction.text for prediction in shown]
 
         targets = [record.text for record in records]
-        return budget_curve(self.allocator(), budgets_mb, program_bytes, read, targets, progress_bars(self.progress))
+        return budget_curve(self.allocator(), budgets_mb, program_bytes, read, targets)
 
 
 def budget_curve(
     allocator: BitAllocator,
     budgets_mb: Sequence[float],
     program_bytes: int,
-    read: Callable[[], list[str]],
+    read: Callable[[str], list[str]],
     targets: Sequence[str],
-    progress: Callable[[Iterable, str], Iterable],
 ) -> list[dict[str, Any]]:
     """Reads labelled lines with the weights quantised for each budget, in memory: no files are written.
 
     Args:
         allocator: of the network that `read` reads with.
-        budgets_mb: in units of 1,000,000 bytes.
+        budgets_mb: in units of 1,000,000 bytes; equal ones count once.
         program_bytes: about the bytes of the program without dequantisation.
-        read: reads the lines with the network in its current state.
+        read: reads the lines with the network in its current state, under a title for a progress bar.
         targets: their labels.
-        progress: wraps an iteration and names it.
 
     Returns:
         For each budget, the smallest first: `max_mb`, `size_bytes` as planned, `fits`, `bits` per weight on average,
@@ -108,12 +108,13 @@ def budget_curve(
         float32 weights, with `max_mb` None.
     """
     rows = []
-    for budget_mb in progress([*sorted(budgets_mb), None], "read at each budget"):
+    for budget_mb in [*sorted(set(budgets_mb)), None]:
         budget = allocator.float32_bytes if budget_mb is None else int(budget_mb * MEGABYTE) - program_bytes
         allocation = allocator.allocate(budget - allocator.fixed_bytes)
         quantised = allocator.quantise(allocation)
-        with allocator.using(allocator.quantise_sequentially(quantised)):
-            scores = score(read(), targets)
+        name = "float32" if budget_mb is None else f"{budget_mb:g} MB"
+        with allocator.using(allocator.quantise_sequentially(quantised, f"quantise for {name}")):
+            scores = score(read(f"read at {name}"), targets)
         size = program_bytes + allocator.fixed_bytes + sum(option.size_bytes for option in allocation.values())
         rows.append(
             {
@@ -131,5 +132,8 @@ def budget_curve(
 
 
 def progress_bars(progress: bool) -> Callable[[Iterable, str], Iterable]:
-    """A progress bar for each step of the bit allocator."""
+    """A progress bar for each step of the bit allocator; never one within another.
+
+    Nested bars move the cursor up, which a notebook's text output cannot do: each refresh becomes a line of its own.
+    """
     return lambda items, name: tqdm(items, desc=name, unit="step", disable=not progress, leave=False)

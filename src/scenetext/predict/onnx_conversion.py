@@ -52,6 +52,7 @@ def cached_onnx(folder: str | Path) -> Path:
     path = cache / f"{digest.hexdigest()}.onnx"
     if not path.is_file():
         cache.mkdir(parents=True, exist_ok=True)
+        print(f"{folder} is converted to ONNX once, which takes some seconds; {cache} keeps the copy.", file=sys.stderr)
         convert_to_onnx(folder, path)
     return path
 

@@ -7,10 +7,16 @@ float32: 38 GFLOP/s with Paddle's defaults, 72 with two threads, 204 with two th
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import importlib.machinery
+import io
 import os
 import platform
+import sys
+import types
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 _M_ARENA_MAX = -8  # glibc's malloc.h
@@ -52,13 +58,52 @@ def _mkl_kind(description: str) -> str | None:
 
 
 def silence_noise() -> None:
-    """Ignores warnings that appear in every run and that a user can do nothing about."""
+    """Suppresses messages that appear in every run and that a user can do nothing about.
+
+    Must run before Paddle and OpenCV are imported.
+    """
+    # OpenCV reads it when it is loaded. Pictures that it cannot decode are named in reports, with their files.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "FATAL")
+    if not any(isinstance(finder, _PaddleWithoutThreadsMessage) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _PaddleWithoutThreadsMessage())
     for message in (
         "IProgress not found",  # tqdm falls back to its text bar where Jupyter's widgets are not installed
         "No ccache found",  # Paddle, about compiling extensions, which this project has none of
         "When training, we now always track",  # Paddle, at every batch normalisation layer
     ):
         warnings.filterwarnings("ignore", message=message)
+
+
+class _PaddleWithoutThreadsMessage:
+    """Imports `paddle.base` without its message on OMP_NUM_THREADS; all else that it writes to stderr is passed on.
+
+    Paddle prints the message at every import with more than one thread, and has no setting for it. It is about builds
+    with OpenBLAS, which Paddle's wheels are not.
+    """
+
+    @staticmethod
+    def find_spec(
+        name: str, path: Sequence[str] | None, target: types.ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if name != "paddle.base":
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, path, target)
+        if spec is None or spec.loader is None:
+            return spec
+        execute = spec.loader.exec_module
+
+        def exec_module(module: types.ModuleType) -> None:
+            written = io.StringIO()
+            try:
+                with contextlib.redirect_stderr(written):
+                    execute(module)
+            finally:
+                sys.stderr.writelines(
+                    line for line in written.getvalue().splitlines(keepends=True) if "OMP_NUM_THREADS" not in line
+                )
+
+        spec.loader.exec_module = exec_module
+        return spec
 
 
 def usable_cores() -> int:

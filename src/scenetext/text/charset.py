@@ -287,7 +287,8 @@ def charset_path(name_or_path: str | Path, base: str | Path | None = None) -> Pa
             warnings.warn(f"The dictionary {path} does not exist; {bundled} is used instead.", stacklevel=2)
         return bundled
     raise InputError(
-        f"The dictionary {str(name_or_path)!r} is neither a file nor one of the names {', '.join(BUNDLED)}."
+        f"The dictionary {str(name_or_path)!r} is neither a file nor one of the names {', '.join(BUNDLED)}; "
+        "`scenetext prepare` and the notebook 01_data write one."
     )
 
 

@@ -56,6 +56,12 @@ def notes_on_lines(model: Network, lines: Lines, sampler: Sampler, step_px: int)
         step_px: see `pixels_per_step`.
     """
     notes = []
+    if lines.unknown:
+        some = ", ".join(f"{character!r} {count} times" for character, count in lines.unknown.most_common(5))
+        notes.append(
+            f"left out of {lines.shortened} labels: {len(lines.unknown)} characters that the dictionary lacks, "
+            f"{lines.unknown.total()} in all, the most frequent {some}"
+        )
     if lines.too_long:
         first = lines.too_long[0]
         by_network = lines.longest_label == model.longest_label

@@ -1,12 +1,12 @@
 """Runs the notebooks headless and in order, and keeps each executed copy in the run's folder.
 
-papermill alone warns of an unknown parameter and runs on. Here an unknown parameter, and a value of another type than
-the default's, is an error before anything runs.
+papermill alone warns of an unknown parameter and runs on. Here an unknown parameter, a value of another type than the
+default's, and a setting that the configuration refuses are errors before anything runs.
 """
 
 from __future__ import annotations
 
-import ast
+import inspect
 import json
 import os
 import re
@@ -18,12 +18,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scenetext.config.yaml_text import dump, parse
-from scenetext.errors import InputError, RunError, nearest_hint
+from scenetext.config.yaml_text import dump
+from scenetext.errors import InputError, RunError
+from scenetext.runs.experiment import configure
 from scenetext.runs.folders import is_project, project_root, run_folder
 from scenetext.system.files import write_text
 from scenetext.system.shipped import shipped
 from scenetext.workflow.course import copy_notebooks
+from scenetext.workflow.parameters import assign, read_parameters
 
 if TYPE_CHECKING:
     from papermill.exceptions import PapermillExecutionError
@@ -32,86 +34,13 @@ NOTEBOOKS = ("01_data", "02_config", "03_train", "04_evaluate", "05_export", "06
 RUN, CONFIG = "run", "config"  # the parameters that name the run and its configuration
 
 
-def read_parameters(notebook: Path) -> dict[str, Any]:
-    """The parameters of a notebook with their defaults: the literals assigned in its cell tagged `parameters`.
-
-    Raises:
-        InputError: the notebook is missing or broken, or that cell holds anything but `name = literal`.
-    """
-    try:
-        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    except FileNotFoundError:
-        raise InputError(f"The notebook {notebook} does not exist.") from None
-    except (ValueError, KeyError, TypeError):
-        raise InputError(f"{notebook} is not a notebook: it holds no JSON with `cells`.") from None
-    tagged = [cell for cell in cells if "parameters" in cell.get("metadata", {}).get("tags", [])]
-    source = "".join("".join(cell["source"]) + "\n" for cell in tagged)
-    parameters = {}
-    try:
-        for statement in ast.parse(source).body:
-            (target,) = statement.targets if isinstance(statement, ast.Assign) else ()
-            parameters[target.id] = ast.literal_eval(statement.value)
-    except (SyntaxError, ValueError, AttributeError):
-        raise InputError(f"{notebook}: the cell tagged `parameters` must hold only lines `name = literal`.") from None
-    return parameters
-
-
-def read_value(name: str, text: str, default: Any) -> Any:
-    """The value of `-p name=text` for a parameter with this default.
-
-    If the default is a string, the value is the text, unchanged. If it is a boolean, number or list, the text must be
-    the same in YAML. If it is None, the value is whatever the text is in YAML, or "" for an empty text.
-
-    Raises:
-        InputError: the text is of another type.
-    """
-    if isinstance(default, str) or (default is None and text == ""):
-        return text
-    value, _ = parse(text, f"-p {name}={text}", first_line=None)
-    if default is None or type(value) is type(default):
-        return value
-    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
-        return value  # a whole number can mean something else than a fraction: val=500
-    if isinstance(default, int) and not isinstance(default, bool) and isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(default, (list, tuple)) and isinstance(value, list):
-        return value
-    kind = {bool: "true or false", int: "a whole number", float: "a number"}.get(type(default), type(default).__name__)
-    raise InputError(f"-p {name}={text}: {name} must be {kind}, as its default {default!r} is.")
-
-
-def assign(given: Mapping[str, str], notebooks: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """The values that each notebook gets.
-
-    Args:
-        given: values as written on the command line, by parameter.
-        notebooks: defaults by parameter, by notebook.
-
-    Returns:
-        Values by parameter, by notebook: only those given, only to the notebooks that declare them.
-
-    Raises:
-        InputError: no notebook has a parameter of that name (the message names the nearest), or a value has the wrong
-            type.
-    """
-    known = {name for defaults in notebooks.values() for name in defaults}
-    for name in given:
-        if name not in known:
-            hint = nearest_hint(name, sorted(known))
-            raise InputError(f"-p {name}: no notebook has a parameter of this name: {hint}.")
-    return {
-        notebook: {name: read_value(name, given[name], defaults[name]) for name in given if name in defaults}
-        for notebook, defaults in notebooks.items()
-    }
-
-
 def run_notebooks(
     given: Mapping[str, str], *, config: str | None = None, names: Sequence[str] = NOTEBOOKS, root: Path | None = None
 ) -> Path:
     """Runs notebooks in order with the project's root as working directory.
 
     What the notebooks print is passed on to this process's output at once. The executed copies and `parameters.yml` go
-    to `runs/<run>/notebooks`; the copy of a failed notebook holds its traceback.
+    to `runs/<run>/notebooks`; the copy of a failed notebook holds its error.
 
     Args:
         given: values as written on the command line, by parameter.
@@ -124,7 +53,8 @@ def run_notebooks(
         The run's folder.
 
     Raises:
-        InputError: an unknown parameter or wrong value, before anything runs; or a notebook stopped for wrong input.
+        InputError: an unknown parameter, wrong value or wrong setting, before anything runs; or a notebook stopped
+            for wrong input.
         RunError: a notebook failed.
     """
     root = root or project_root()
@@ -136,6 +66,7 @@ def run_notebooks(
     runs = {values[name].get(RUN, defaults[name].get(RUN)) for name in names} - {None}
     if len(runs) != 1:
         raise InputError(f"The notebooks do not agree on the run's name ({sorted(runs)}): give one by -p {RUN}=NAME.")
+    _check_settings({name: {**defaults[name], **values[name]} for name in names}, root)
     if not is_project(root):
         copy_notebooks(root)
         print(f"{root} is the project folder: notebooks and configurations were copied there.")
@@ -150,6 +81,19 @@ def run_notebooks(
             _run(sources[name], copies / f"{name}.ipynb", values[name], root)
             print(f"[{number}/{len(names)}] {name} done in {time.monotonic() - started:.0f} s", flush=True)
     return folder
+
+
+def _check_settings(parameters: Mapping[str, Mapping[str, Any]], root: Path) -> None:
+    """Makes the configurations of the run from the parameters, by notebook, so that a wrong setting is found now."""
+    known = set(inspect.signature(configure).parameters)
+    here = Path.cwd()
+    os.chdir(root)  # paths in parameters are relative to it
+    try:
+        for given in parameters.values():
+            if CONFIG in given:
+                configure(**{name: value for name, value in given.items() if name in known})
+    finally:
+        os.chdir(here)
 
 
 def _run(source: Path, copy: Path, values: Mapping[str, Any], root: Path) -> None:

@@ -56,6 +56,10 @@ class GlobalSettings(Section):
         None, description="the dictionary, one character a line; without one 0-9a-z"
     )
     use_space_char: Flag = Field(False, description="whether a space follows the dictionary's characters")
+    unknown_characters: Annotated[str, one_of("error", "drop")] = Field(
+        "error",
+        description="(ours) characters of training labels that the dictionary lacks: error, or drop them as PaddleOCR",
+    )
     max_text_length: Count = Field(25, description="training leaves out lines with more characters")
     use_gpu: Flag = Field(True, description="compute on a GPU where Paddle finds one")
     use_visualdl: Flag = Field(True, description="write curves and sample images for VisualDL")

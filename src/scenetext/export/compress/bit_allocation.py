@@ -92,8 +92,10 @@ class BitAllocator:
             key: self._quantised(key, option.scheme) for key, option in allocation.items() if option.scheme is not None
         }
 
-    def quantise_sequentially(self, quantised: Mapping[str, QuantisedTensor]) -> QuantisedModel:
-        """The weights of `quantise` in as many bytes, quantised sequentially.
+    def quantise_sequentially(
+        self, quantised: Mapping[str, QuantisedTensor], title: str = "quantise sequentially"
+    ) -> QuantisedModel:
+        """The weights of `quantise` in as many bytes, quantised sequentially, with a progress bar of that title.
 
         With 8 bits or more for every weight that would gain nothing, and the weights are returned unchanged.
         """
@@ -104,7 +106,7 @@ class BitAllocator:
             quantised,
             self.hessians,
             self._lines,
-            lambda keys: self._progress(keys, "quantise sequentially"),
+            lambda keys: self._progress(keys, title),
         )
 
     @contextmanager

@@ -1,0 +1,37 @@
+"""Messages of Paddle and OpenCV that a user can do nothing about stay out of the output."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+QUIET = "from scenetext.system.process import prepare_process, silence_noise\nsilence_noise()\nprepare_process()\n"
+
+
+def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    given = {name: value for name, value in os.environ.items() if name != "OPENCV_LOG_LEVEL"}
+    return subprocess.run(
+        [sys.executable, "-c", code], env={**given, **environment}, capture_output=True, text=True, check=True
+    )
+
+
+def test_paddle_with_two_threads_is_imported_without_its_message_and_keeps_the_threads() -> None:
+    done = run(f"{QUIET}import os, paddle; print(os.environ['OMP_NUM_THREADS'])", OMP_NUM_THREADS="2")
+    assert (done.stdout, "WISELY" in done.stderr, "WARNING" in done.stderr) == ("2\n", False, False)
+
+
+def test_what_else_paddle_writes_while_it_is_imported_is_passed_on(tmp_path) -> None:
+    package = tmp_path / "paddle"
+    (package / "base").mkdir(parents=True)
+    (package / "__init__.py").write_text("from . import base")
+    message = "PLEASE USE OMP_NUM_THREADS WISELY.\\nno CUDA driver\\n"
+    (package / "base" / "__init__.py").write_text(f"import sys; sys.stderr.write('{message}')")
+    done = run(f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n{QUIET}import paddle")
+    assert done.stderr == "no CUDA driver\n"
+
+
+def test_a_broken_picture_leaves_opencv_silent() -> None:
+    bmp = "import cv2, numpy as np; data = cv2.imencode('.bmp', np.zeros((9, 9, 3), np.uint8))[1][:60]\n"
+    done = run(f"{QUIET}{bmp}print(cv2.imdecode(data, 1))")
+    assert (done.stdout, done.stderr) == ("None\n", "")
