@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -10,7 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-from scenetext.system.locks import one_process
+import pytest
+
+from scenetext.errors import RunError
+from scenetext.system.locks import one_process, only_writer
 
 TURNS = 40
 WORKER = """
@@ -65,3 +69,16 @@ def test_a_lock_of_a_killed_process_is_no_obstacle(tmp_path: Path) -> None:
     with one_process(tmp_path / "made"):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_second_writer_is_refused_at_once_and_the_next_one_is_not(tmp_path):
+    target = tmp_path / "run"
+    with only_writer(target):
+        with (
+            pytest.raises(RunError, match=f"Another process is writing {re.escape(str(target))} now"),
+            only_writer(target),
+        ):
+            pass
+    with only_writer(target):
+        pass
+    assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""One process at a time: a lock that several processes share through a file."""
+"""One process at a time: locks that several processes share through a file beside what they write."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
+
+from scenetext.errors import RunError
 
 
 @contextmanager
@@ -22,9 +24,35 @@ def one_process(path: Path) -> Iterator[None]:
     Args:
         path: the file or folder to make; its folder is made when missing.
     """
+    with _locked(path, wait=True):
+        yield
+
+
+@contextmanager
+def only_writer(path: str | Path) -> Iterator[None]:
+    """Lets one process write `path`, and refuses every other one at once.
+
+    Args:
+        path: the file or folder that is written; its folder is made when missing.
+
+    Raises:
+        RunError: another process writes it now.
+    """
+    path = Path(path)
+    try:
+        with _locked(path, wait=False):
+            yield
+    except Timeout:
+        raise RunError(
+            f"Another process is writing {path} now: wait until it has ended, or name another place."
+        ) from None
+
+
+@contextmanager
+def _locked(path: Path, wait: bool) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = path.with_name(f".{path.name}.lock")
-    with FileLock(lock):
+    with FileLock(lock, timeout=-1 if wait else 0):
         try:
             yield
         finally:
