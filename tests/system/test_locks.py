@@ -73,12 +73,9 @@ def test_a_lock_of_a_killed_process_is_no_obstacle(tmp_path: Path) -> None:
 
 def test_a_second_writer_is_refused_at_once_and_the_next_one_is_not(tmp_path):
     target = tmp_path / "run"
-    with only_writer(target):
-        with (
-            pytest.raises(RunError, match=f"Another process is writing {re.escape(str(target))} now"),
-            only_writer(target),
-        ):
-            pass
+    refused = pytest.raises(RunError, match=f"Another process is writing {re.escape(str(target))} now")
+    with only_writer(target), refused, only_writer(target):
+        pass
     with only_writer(target):
         pass
     assert not list(tmp_path.iterdir())
