@@ -46,16 +46,26 @@ def notes_on_settings(config: Config, state: TrainingState) -> list[str]:
     return [*notes, f"resumes from {checkpoint} at step {state.global_step}"] if checkpoint else notes
 
 
-def notes_on_lines(model: Network, lines: Lines, sampler: Sampler, step_px: int) -> list[str]:
-    """Says which lines contribute no gradient, so that no line is lost silently.
+def notes_on_lines(config: Config, model: Network, lines: Lines, sampler: Sampler, step_px: int) -> list[str]:
+    """Says which labels are changed and which lines contribute no gradient, so that no line is lost silently.
 
     Args:
+        config: what the training set was read by.
         model: the network.
         lines: the training set.
         sampler: how it is batched; only a fixed canvas can be too narrow for a label.
         step_px: see `pixels_per_step`.
     """
     notes = []
+    if lines.quoted:
+        first = lines.quoted[0]
+        example = f"the first {first.text} ({first.location})"
+        notes.append(
+            f"took the quotes off {len(lines.quoted)} labels, {example}"
+            if config.Global.quoted_labels == "unquote"
+            else f"{len(lines.quoted)} labels stand in quotes, as pandas writes a label that holds a quote, {example}: "
+            "they are learnt with these quotes; Global.quoted_labels=unquote takes them off"
+        )
     if lines.unknown:
         some = ", ".join(f"{character!r} {count} times" for character, count in lines.unknown.most_common(5))
         notes.append(

@@ -60,6 +60,10 @@ class GlobalSettings(Section):
         "error",
         description="(ours) characters of training labels that the dictionary lacks: error, or drop them as PaddleOCR",
     )
+    quoted_labels: Annotated[str, one_of("keep", "unquote")] = Field(
+        "keep",
+        description='(ours) labels that a CSV writer put in quotes, "5""x" for 5"x: keep them as PaddleOCR, or unquote',
+    )
     max_text_length: Count = Field(25, description="training leaves out lines with more characters")
     use_gpu: Flag = Field(True, description="compute on a GPU where Paddle finds one")
     use_visualdl: Flag = Field(True, description="write curves and sample images for VisualDL")
