@@ -99,7 +99,10 @@ def test_the_library_names_what_it_lacks() -> None:
 @pytest.mark.parametrize(
     ("cause", "told"),
     [  # a machine without a screen; dependencies that pip was told to leave out
-        ("libGL.so.1: cannot open shared object file: No such file or directory", "libGL.so.1, which OpenCV or another"),
+        (
+            "libGL.so.1: cannot open shared object file: No such file or directory",
+            "libGL.so.1, which OpenCV or another",
+        ),
         ("No module named 'paddle'", "No module named 'paddle': install scenetext with its dependencies"),
     ],
 )
