@@ -31,7 +31,9 @@ def code_blocks(path: Path) -> list[str]:
 
 
 def commands(path: Path) -> list[str]:
-    return [line for block in code_blocks(path) for line in block.splitlines()]
+    """The lines of the code blocks, a command that goes on after a backslash or within quotes as one line."""
+    blocks = [block.replace("\\\n", " ") for block in code_blocks(path)]
+    return [re.sub(r"\n\s*", " ", line) for block in blocks for line in re.findall(r"(?:'[^']*'|[^\n'])+", block)]
 
 
 def test_both_readmes_hold_the_same_code_blocks(root: Path) -> None:
