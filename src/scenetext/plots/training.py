@@ -27,7 +27,7 @@ def learning_rates(rates: Sequence[float], steps_per_epoch: int) -> Figure:
         panel.axvline(epoch * steps_per_epoch, color=GREY, linewidth=0.4)
     panel.set(xlabel=f"step (grey lines: epochs of {steps_per_epoch} steps)", ylabel="learning rate", ylim=(0, None))
     panel.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
-    panel.legend(frameon=False)
+    panel.legend(frameon=False, loc="lower center")
     return figure
 
 
@@ -55,7 +55,7 @@ def training_curves(
     right.errorbar(scored_steps, 100 * value, errors, fmt="o-", label="normalised, with 95 % interval", **style)
     right.plot(scored_steps, 100 * np.asarray(raw), "o-", color=BLUE, markersize=4, label="raw")
     right.set(xlabel="step", ylabel="validation lines read right, %")
-    right.legend(frameon=False)
+    right.legend(frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1, 0.98))
     for panel in (left, right):
         panel.set_xlim(0, 1.02 * max([*steps, *scored_steps], default=1))
         panel.xaxis.get_major_locator().set_params(integer=True)
