@@ -35,3 +35,12 @@ def test_a_broken_picture_leaves_opencv_silent() -> None:
     bmp = "import cv2, numpy as np; data = cv2.imencode('.bmp', np.zeros((9, 9, 3), np.uint8))[1][:60]\n"
     done = run(f"{QUIET}{bmp}print(cv2.imdecode(data, 1))")
     assert (done.stdout, done.stderr) == ("None\n", "")
+
+
+def test_in_a_notebook_an_error_cancels_the_cells_that_arrive_within_a_second() -> None:
+    code = (
+        "from ipykernel.inprocess.ipkernel import InProcessKernel; from IPython import get_ipython\n"
+        "from scenetext.runs import enter_project_root; kernel = InProcessKernel(); enter_project_root()\n"
+        "print(get_ipython().kernel is kernel, kernel.stop_on_error_timeout)"
+    )
+    assert run(code).stdout.splitlines()[-1] == "True 1.0"
