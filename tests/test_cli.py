@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import subprocess
 import sys
@@ -94,23 +93,3 @@ def test_the_library_names_what_it_lacks() -> None:
     with pytest.raises(AttributeError, match="build_modle"):
         package.build_modle  # noqa: B018
     assert "build_model" in dir(package)
-
-
-@pytest.mark.parametrize(
-    ("cause", "told"),
-    [  # a machine without a screen; dependencies that pip was told to leave out
-        (
-            "libGL.so.1: cannot open shared object file: No such file or directory",
-            "libGL.so.1, which OpenCV or another",
-        ),
-        ("No module named 'paddle'", "No module named 'paddle': install scenetext with its dependencies"),
-    ],
-)
-def test_a_dependency_that_cannot_be_imported_is_one_sentence(tmp_path: Path, cause: str, told: str) -> None:
-    (tmp_path / "cv2.py").write_text(f"raise ImportError({cause!r})\n")
-    (tmp_path / "0.jpg").write_bytes(b"")
-    path = os.pathsep.join([str(tmp_path), *os.environ.get("PYTHONPATH", "").split(os.pathsep)])
-    command = [sys.executable, "-m", "scenetext", "prepare", "--raw", str(tmp_path), "--out", str(tmp_path / "out")]
-    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, timeout=100)
-    assert done.returncode == 1
-    assert done.stderr.startswith(f"scenetext prepare: {told}") and done.stderr.count("\n") == 1, done.stderr

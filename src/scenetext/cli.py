@@ -57,28 +57,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever reads our output has ended, like `head` in `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except ImportError as error:
-        if (error.name or "").startswith("scenetext"):  # a fault of our own
-            raise
-        return _fail(chosen, _import_failure(error), 1)
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         return _fail(chosen, f"{error.strerror or error}{where}.", 1)
     except KeyboardInterrupt as stop:
         return _fail(chosen, f"stopped by Ctrl-C{f'; {stop}' if str(stop) else ''}.", 130)
     return 0
-
-
-def _import_failure(error: ImportError) -> str:
-    """What to install when a dependency cannot be imported."""
-    if "cannot open shared object file" in str(error):
-        library = str(error).partition(":")[0]
-        return (
-            f"{library}, which OpenCV or another package needs, is not on this machine: install it (on Debian `apt "
-            "install libgl1 libglib2.0-0` brings OpenCV's), or take the OpenCV that needs no screen by `pip install "
-            "--force-reinstall --no-deps opencv-python-headless==4.10.0.84`."
-        )
-    return f"{error}: install scenetext with its dependencies, by `make install` or by `pip install` of its wheel."
 
 
 def _fail(chosen: Arguments, message: object, status: int) -> int:

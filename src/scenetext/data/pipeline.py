@@ -113,6 +113,7 @@ def training_lines(config: Config, network: Network, seed: int, progress: bool =
         longest_label=longest,
         drops_unknown=config.Global.unknown_characters == "drop",
         quoted=records.take(quoted_labels(records)),
+        unquoted=config.Global.quoted_labels == "unquote",
         augment=None if augment is None else RecAug(**augment.shares),
         join=None if join is None else _join(join, canvas.width_px / canvas.height_px),
         seed=seed,

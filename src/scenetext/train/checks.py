@@ -46,11 +46,10 @@ def notes_on_settings(config: Config, state: TrainingState) -> list[str]:
     return [*notes, f"resumes from {checkpoint} at step {state.global_step}"] if checkpoint else notes
 
 
-def notes_on_lines(config: Config, model: Network, lines: Lines, sampler: Sampler, step_px: int) -> list[str]:
+def notes_on_lines(model: Network, lines: Lines, sampler: Sampler, step_px: int) -> list[str]:
     """Says which labels are changed and which lines contribute no gradient, so that no line is lost silently.
 
     Args:
-        config: what the training set was read by.
         model: the network.
         lines: the training set.
         sampler: how it is batched; only a fixed canvas can be too narrow for a label.
@@ -62,7 +61,7 @@ def notes_on_lines(config: Config, model: Network, lines: Lines, sampler: Sample
         example = f"the first {first.text} ({first.location})"
         notes.append(
             f"took the quotes off {len(lines.quoted)} labels, {example}"
-            if config.Global.quoted_labels == "unquote"
+            if lines.unquoted
             else f"{len(lines.quoted)} labels stand in quotes, as pandas writes a label that holds a quote, {example}: "
             "they are learnt with these quotes; Global.quoted_labels=unquote takes them off"
         )

@@ -87,7 +87,7 @@ def train(config: Config, folder: str | Path, *, progress: bool = True) -> Train
     lines = training_lines(config, model, seed, progress and parallel.is_first())
     sampler = training_sampler(config, lines, seed, parallel.world_size())
     step_px = pixels_per_step(config, model)
-    line_notes = notes_on_lines(config, model, lines, sampler, step_px)
+    line_notes = notes_on_lines(model, lines, sampler, step_px)
 
     loss_of = build_loss(config)
     epochs, steps_per_epoch = config.Global.epoch_num, len(sampler.plan(0))

@@ -56,13 +56,13 @@ class GlobalSettings(Section):
         None, description="the dictionary, one character a line; without one 0-9a-z"
     )
     use_space_char: Flag = Field(False, description="whether a space follows the dictionary's characters")
-    unknown_characters: Annotated[str, one_of("error", "drop")] = Field(
-        "error",
-        description="(ours) characters of training labels that the dictionary lacks: error, or drop them as PaddleOCR",
-    )
     quoted_labels: Annotated[str, one_of("keep", "unquote")] = Field(
         "keep",
         description='(ours) labels that a CSV writer put in quotes, "5""x" for 5"x: keep them as PaddleOCR, or unquote',
+    )
+    unknown_characters: Annotated[str, one_of("error", "drop")] = Field(
+        "error",
+        description="(ours) characters of training labels that the dictionary lacks: error, or drop them as PaddleOCR",
     )
     max_text_length: Count = Field(25, description="training leaves out lines with more characters")
     use_gpu: Flag = Field(True, description="compute on a GPU where Paddle finds one")
