@@ -308,3 +308,16 @@ def test_without_the_converter_paddle_reads_and_onnx_runtime_says_what_is_missin
     assert engines.fastest_engine(folder) == "paddle"
     with pytest.raises(InputError, match="paddle2onnx is not installed"):
         engines.open_engine("onnxruntime", folder)
+
+
+def test_the_first_reading_says_that_the_folder_is_converted_and_the_second_does_not(
+    tmp_path, monkeypatch, capsys
+) -> None:
+    from scenetext.predict import onnx_conversion
+
+    folder = tiny_export("json", "auto")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(onnx_conversion, "convert_to_onnx", lambda folder, out: Path(out).write_bytes(b"onnx"))
+    path = onnx_conversion.cached_onnx(folder)
+    assert f"{folder} is converted to ONNX once, which takes some seconds; {path.parent}" in capsys.readouterr().err
+    assert onnx_conversion.cached_onnx(folder) == path and capsys.readouterr().err == ""
