@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from scenetext.config import load_config
-from scenetext.data import dataset as lines_module
+from scenetext.data import checking
 from scenetext.data.dataset import Lines
 from scenetext.data.pipeline import evaluation_lines
 from scenetext.data.sources.images import open_images
@@ -247,12 +247,12 @@ def test_what_is_no_lmdb_is_told(content, told, tmp_path):
 
 @pytest.mark.parametrize("progress", [False, True])
 def test_looking_up_many_widths_shows_a_bar(progress, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(lines_module, "BAR_AFTER_S", 0)
+    monkeypatch.setattr(checking, "BAR_AFTER_S", 0)
     cv2.imwrite(str(tmp_path / "1.png"), np.zeros((16, 40, 3), np.uint8))
     records = [Record("1.png", "a", "labels.txt:1")] * 3
     found = Lines(records, open_images(tmp_path), Charset(("a",)), 32, 320, progress=progress).widths_px()
     assert found.tolist() == [80, 80, 80]
-    assert ("widths of lines" in capsys.readouterr().err) == progress
+    assert ("checking pictures" in capsys.readouterr().err) == progress
 
 
 def test_a_folder_that_cannot_be_looked_into_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

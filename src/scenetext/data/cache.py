@@ -16,10 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import UnidentifiedImageError
 from tqdm.auto import tqdm
 
-from scenetext.data.image_size import image_size
+from scenetext.data.decoding import checked_size
 from scenetext.data.prefetch import ahead
 from scenetext.data.sources.images import ImageSource
 from scenetext.data.transforms import decode_image, resize_line, resized_width
@@ -215,12 +214,8 @@ def _estimated_bytes(images: ImageSource, names: Sequence[str], height_px: int, 
 
 
 def _header_shape(images: ImageSource, name: str) -> tuple[int, ...]:
-    """(H, W, ...) of the picture once decoded, by the file's header."""
-    data = images.read(name)
-    try:
-        return image_size(data)[::-1]
-    except UnidentifiedImageError:  # OpenCV may read it; else its error names the fault and the file
-        return decode_image(data, images.location(name)).shape
+    """(H, W) of the picture once decoded, by the file's header."""
+    return checked_size(images.read(name), images.location(name))[::-1]
 
 
 def _line(images: ImageSource, name: str, height_px: int, max_width_px: int) -> np.ndarray:
