@@ -54,7 +54,7 @@ def checked_size(data: bytes, location: str) -> tuple[int, int]:
         raise not_readable(data, location) from None
     if width * height > MOST_PIXELS:
         raise InputError(
-            f"{location} has {width} x {height} pixels, but a picture may have {MOST_PIXELS:,} at most: crop or shrink it."
+            f"{location} has {width} x {height} pixels; a picture may have {MOST_PIXELS:,} at most: crop or shrink it."
         )
     return width, height
 

@@ -8,10 +8,11 @@ from itertools import chain
 from pathlib import Path
 
 from scenetext.data.sources.names import Names
-from scenetext.data.sources.picture_files import Kind, PassedOver, is_junk_path, kind_of
+from scenetext.data.sources.picture_files import LARGEST_BYTES, Kind, PassedOver, is_junk_path, kind_of
 from scenetext.errors import InputError
 from scenetext.system.file_names import escaped_name, raw_names, shown_name, shown_path
 from scenetext.system.files import size_and_time
+from scenetext.system.regular_files import read_regular_file
 from scenetext.text.natural_order import KEY_END, natural_key
 
 
@@ -37,13 +38,11 @@ class Folder:
         return names
 
     def read(self, name: str) -> bytes:
+        path = self.file(name)
         try:
-            with open(self.file(name), "rb") as file:
-                return file.read()
-        except OSError as error:
-            raise InputError(f"{self.location(name)} cannot be read: {error.strerror}.") from None
-        except ValueError:
-            raise InputError(f"{self.location(name)} cannot be read: it is no name of a file.") from None
+            return read_regular_file(path, LARGEST_BYTES, name)
+        except InputError:  # asking for the location every time would take longer
+            return read_regular_file(path, LARGEST_BYTES, self.location(name))
 
     def location(self, name: str) -> str:
         return f"{shown_path(self.path)}/{name}"
@@ -79,10 +78,7 @@ class SingleFile:
         return Names([shown_name(self.path.name)])
 
     def read(self, name: str) -> bytes:
-        try:
-            return self.path.read_bytes()
-        except OSError as error:
-            raise InputError(f"{self.location(name)} cannot be read: {error.strerror}.") from None
+        return read_regular_file(self.path, LARGEST_BYTES, self.location(name))
 
     def location(self, name: str) -> str:
         return shown_path(self.path)
@@ -148,7 +144,7 @@ class FolderWalk:
                         folders.append(entry)
                         continue
                     kind = kind_of(entry.name)
-                    # a link that leads nowhere stays, so that reading names it; a pipe would be waited for
+                    # a link that leads nowhere stays, so that reading names it; a pipe is no picture
                     if kind is None and (entry.is_symlink() or entry.is_file()):
                         pictures.append(entry.name)
                     else:

@@ -12,6 +12,9 @@ from scenetext.text.natural_order import natural_key
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif")
 """The ends of picture files' names, in lower case."""
 
+LARGEST_BYTES = 1 << 28
+"""A larger file is no picture of text: 50 million pixels of four channels, not compressed, are 200 MB."""
+
 _MAC_FOLDER = "__MACOSX"
 _SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini"})
 

@@ -98,7 +98,11 @@ class Zips:
                 if kind is None:
                     position = number << _ZIP_SHIFT | at
                     name = entry.path.rpartition("/")[2] if self._is_bare else self._path(archive, entry)
-                    yield natural_key(name).encode("utf-8") + b"\0" + position.to_bytes(_POSITION_BYTES, "big")
+                    yield (
+                        natural_key(name).encode("utf-8", "surrogatepass")
+                        + b"\0"
+                        + position.to_bytes(_POSITION_BYTES, "big")
+                    )
                 elif not entry.path.endswith("/"):  # a folder's own entry
                     self.passed_over.add(kind, self._path(archive, entry))
 
