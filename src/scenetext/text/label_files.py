@@ -23,6 +23,7 @@ from scenetext.text.other_labels import are_angles, is_list_of_boxes, may_be_lis
 from scenetext.text.records import LONGEST_LABEL_BYTES, LONGEST_NAME_BYTES, Record, RecordTable, tabbed_table
 
 _CONTINUATION_LINES = 8  # the most further lines that a quoted label may cover
+_CONTROL_KINDS = {"\t": "tab in label", "\n": "newline in label", "\r": "newline in label"}
 _SHOWN = 80  # characters of a label or line in a message
 _SHOWN_LABELS = 5  # labels of one name in a message
 _ROW_START = re.compile(r"""[^",]+\.\w{2,4},""")  # a line that begins like "17.jpg," is a new row
@@ -294,20 +295,11 @@ def _tabbed_row(line: str, location: str) -> Record | Problem | None:
 
 def _checked(record: Record) -> Record | Problem:
     """The record, or what is wrong with it."""
-    if len(record.name) > LONGEST_NAME_BYTES:
-        detail = f"the name {_short(record.name)} has {len(record.name):,} characters, more than any file's"
-        return Problem(record.location, "no name", record.name[:LONGEST_NAME_BYTES], detail)
-    if len(record.text) > LONGEST_LABEL_BYTES or len(record.text.encode("utf-8")) > LONGEST_LABEL_BYTES:
-        detail = f"the label of {record.name} has {len(record.text):,} characters, more than a line of text has"
-        return Problem(record.location, "label too long", record.name, detail)
-    control = next((c for c in record.text if unicodedata.category(c) == "Cc"), None)
-    if not record.name:
-        kind, detail = "no name", "the row names no image"
-    elif is_list_of_boxes(record.text):
+    if is_list_of_boxes(record.text):
         kind = "label of another task"
         detail = (
-            f"the label of {record.name} is a list of boxes, as in a label file of text detection; name that of text "
-            "recognition, which PPOCRLabel writes as rec_gt.txt (File, Export Recognition Result)"
+            f"the label of {record.name[:_SHOWN]} is a list of boxes, as in a label file of text detection; name that "
+            "of text recognition, which PPOCRLabel writes as rec_gt.txt (File, Export Recognition Result)"
         )
     elif may_be_list_of_names(record.name):
         kind = "several names"
@@ -315,16 +307,26 @@ def _checked(record: Record) -> Record | Problem:
             f"{_short(record.name)} names several pictures of one text; write a line for each of them, which "
             "`scenetext prepare` does, too"
         )
+    elif not record.name:
+        kind, detail = "no name", "the row names no image"
+    elif len(record.name) > LONGEST_NAME_BYTES:
+        kind = "no name"
+        detail = f"the name {_short(record.name)} has {len(record.name):,} characters, more than any file's"
+    elif len(record.text) > LONGEST_LABEL_BYTES or len(record.text.encode("utf-8")) > LONGEST_LABEL_BYTES:
+        kind = "label too long"
+        detail = f"the label of {record.name} has {len(record.text):,} characters, more than a line of text has"
     elif not record.text.strip():
         kind, detail = "empty label", f"the label of {record.name} is empty"
-    elif control is not None:
-        kind = {"\t": "tab in label", "\n": "newline in label", "\r": "newline in label"}.get(
-            control, "control character"
-        )
+    elif (control := _control_character(record.text)) is not None:
+        kind = _CONTROL_KINDS.get(control, "control character")
         detail = f"the label of {record.name}, {_short(record.text)}, holds U+{ord(control):04X}"
     else:
         return record
-    return Problem(record.location, kind, record.name, detail)
+    return Problem(record.location, kind, record.name[:LONGEST_NAME_BYTES], detail)
+
+
+def _control_character(text: str) -> str | None:
+    return next((c for c in text if unicodedata.category(c) == "Cc"), None)
 
 
 def _short(text: str) -> str:
