@@ -101,8 +101,8 @@ def summary(report: dict[str, Any]) -> str:
     escaped = report["names_written_otherwise"]
     if escaped["count"]:
         lines.append(
-            f"{escaped['count']} names of pictures hold characters that label files cannot hold, and are written with "
-            f"\\xNN in their places, such as {escaped['first'][0]}."
+            f"The names of {escaped['count']} pictures hold characters that label files cannot hold; they are written "
+            f"as \\xNN, such as {escaped['first'][0]}."
         )
     vertical = [report["geometry"][part]["vertical"] for part in ("train", "test")]
     if any(vertical):
