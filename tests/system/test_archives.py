@@ -208,11 +208,13 @@ def test_a_tar_ends_where_its_end_mark_is(tmp_path):
     assert tar_names(path) == ["a"]
 
 
-@pytest.mark.parametrize("entry", [header(size=b"%011o" % 8**10)[:512], header(size=b"\x80" + bytes(5) + b"\1" + bytes(5))])
+@pytest.mark.parametrize(
+    "entry", [header(size=b"%011o" % 8**10)[:512], header(size=b"\x80" + bytes(5) + b"\1" + bytes(5))]
+)
 def test_a_bomb_is_refused_by_its_header(tmp_path, entry):
     path = tmp_path / "a.tar.gz"
     with gzip.open(path, "wb", 1) as file:
-        file.write(entry)
+        file.write(header(size=size))
         for _ in range(100):
             file.write(bytes(1_000_000))
     started = time.monotonic()
@@ -266,5 +268,3 @@ def test_damaged_archives_end_in_a_result_or_an_own_error(tmp_path, packed):
 def test_too_little_room_is_said_before_anything_is_written(tmp_path):
     with pytest.raises(RunError, match="needs .* MB below .* and the disk has .* MB free"):
         check_room(tmp_path / "new" / "folder", 10**18, "a.zip")
-
-

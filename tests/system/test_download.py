@@ -1,4 +1,4 @@
-"""Downloads from a server that breaks connections, stalls and lies: the file is whole and right, or absent, and soon."""
+"""Downloads from a server that breaks, stalls and lies: the file is whole and right, or absent, and soon."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import time
 import zipfile
 
 import pytest
-from local_server import DATA, FlakyServer, says, serving
+from local_server import DATA, says, serving
 
 from scenetext.errors import InputError
 from scenetext.system import download as downloads
@@ -159,7 +159,9 @@ def test_other_kinds_of_address_are_refused(tmp_path, url):
         download(url, tmp_path / "d")
 
 
-@pytest.mark.parametrize("url", ["http://", "http://a b/c", "http://[::bad/x", "http://h:port/x", "http://\u0130\u0130..x/y"])
+@pytest.mark.parametrize(
+    "url", ["http://", "http://a b/c", "http://[::bad/x", "http://h:port/x", "http://\u0130\u0130..x/y"]
+)
 def test_an_address_that_cannot_be_one_is_refused(tmp_path, url):
     with pytest.raises(InputError, match="is no http or https address"):
         download(url, tmp_path / "d")
@@ -195,8 +197,7 @@ def rest(*lines, body=DATA[HALF:]):
 @pytest.mark.parametrize(
     ("scripts", "options", "cause"),
     [
-        ([says("HTTP/1.1 206 Partial Content", "Content-Range: bytes 0-99/300000", "Content-Length: 100", body=DATA[:100])],
-         {}, "a part of the file, unasked"),
+        ([rest("Content-Range: bytes 0-99/300000", body=DATA[:100])], {}, "a part of the file, unasked"),
         ([PART, rest("Content-Range: bytes 512000-1023999/999999999")], {}, "unasked"),
         ([PART, rest("Content-Range: bytes 512001-1023999/1024000", body=DATA[HALF + 1:])], {}, "unasked"),
         ([PART, rest("Content-Range: bytes 512000-99/1024000")], {}, "a range that cannot be"),

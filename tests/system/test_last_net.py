@@ -132,9 +132,19 @@ def shell(code: str, redirection: str, folder: Path, unbuffered: str) -> subproc
     text = "import sys\nfrom scenetext.system.last_net import LastNet\nwith LastNet('verb') as net:\n"
     program.write_text(f"{text}    {code}\nsys.exit(net.status)\n", encoding="utf-8")
     command = f"set -o pipefail; {sys.executable} {program.name} {redirection}"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "LC_ALL": "C.UTF-8", "PYTHONUNBUFFERED": unbuffered}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "LC_ALL": "C.UTF-8",
+        "PYTHONUNBUFFERED": unbuffered,
+    }
     return subprocess.run(
-        ["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, timeout=60
+        ["bash", "-c", command],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
 
 
@@ -154,9 +164,7 @@ def shell(code: str, redirection: str, folder: Path, unbuffered: str) -> subproc
         ("print('\\udcff 招')", "", 0, ""),  # a file name that is not UTF-8
     ],
 )
-def test_an_output_that_cannot_be_written_is_no_traceback(
-    folder, code, redirection, status, told, unbuffered
-) -> None:
+def test_an_output_that_cannot_be_written_is_no_traceback(folder, code, redirection, status, told, unbuffered) -> None:
     done = shell(code, redirection, folder, unbuffered)
     assert done.returncode == status, done.stderr
     assert done.stderr.startswith(told) and bool(done.stderr) == bool(told) and done.stderr.count("\n") <= 1

@@ -66,7 +66,7 @@ def test_a_job_that_fails_is_told_in_its_own_words(job: str, told: str, worker: 
             process.run(tmp_path / "right")
 
 
-def test_the_traceback_of_an_unforeseen_error_is_in_the_file_that_the_message_names(worker: str, tmp_path: Path) -> None:
+def test_the_traceback_of_an_unforeseen_error_is_in_the_file_that_is_named(worker: str, tmp_path: Path) -> None:
     with JobProcess(worker, {"GIVEN": "x"}) as process, pytest.raises(RunError) as error:
         process.run(tmp_path / "wrong")
     (file,) = tmp_path.glob("scenetext-error-*.txt")
