@@ -208,10 +208,8 @@ def test_a_tar_ends_where_its_end_mark_is(tmp_path):
     assert tar_names(path) == ["a"]
 
 
-@pytest.mark.parametrize(
-    "entry", [header(size=b"%011o" % 8**10)[:512], header(size=b"\x80" + bytes(5) + b"\1" + bytes(5))]
-)
-def test_a_bomb_is_refused_by_its_header(tmp_path, entry):
+@pytest.mark.parametrize("size", [b"%011o" % 8**10, b"\x80" + bytes(5) + b"\1" + bytes(5)])
+def test_a_bomb_is_refused_by_its_header(tmp_path, size):
     path = tmp_path / "a.tar.gz"
     with gzip.open(path, "wb", 1) as file:
         file.write(header(size=size))
