@@ -179,6 +179,24 @@ def test_an_address_with_chinese_or_spaces_is_quoted_once(server, tmp_path, path
     assert download(server.url(path), tmp_path / "d.bin", progress=False).read_bytes() == DATA
 
 
+def test_an_address_with_a_password_is_refused_without_showing_it(tmp_path):
+    with pytest.raises(InputError, match="at a.example holds a user name") as error:
+        download("https://me:secret@a.example/x.zip", tmp_path / "d")
+    assert "secret" not in str(error.value)
+
+
+def test_a_folder_in_the_place_of_the_file_is_an_error_before_anything_is_fetched(server, tmp_path):
+    with pytest.raises(InputError, match="is a folder"):
+        fetch(server, tmp_path)
+    assert server.requests == [] and os.listdir(tmp_path) == []
+
+
+def test_the_proxy_of_the_environment_is_used(server, tmp_path, monkeypatch):
+    monkeypatch.setenv("http_proxy", server.url(""))
+    server.files["http://a.example/data.bin"] = DATA
+    assert download("http://a.example/data.bin", tmp_path / "d.bin", progress=False).read_bytes() == DATA
+
+
 OK = "HTTP/1.1 200 OK"
 LENGTH = f"Content-Length: {len(DATA)}"
 HALF = len(DATA) // 2

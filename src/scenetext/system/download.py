@@ -70,11 +70,13 @@ def download(
         `path`.
 
     Raises:
-        InputError: an address is neither http nor https.
+        InputError: an address is neither http nor https, or `path` is a folder.
         DownloadError: no address gave the complete, correct file; the message names each address and its cause.
         RunError: the disk is full.
     """
     path = Path(path)
+    if path.is_dir():
+        raise InputError(f"{path} is a folder, so {url} cannot be written there: name a file.")
     addresses = [checked_address(address) for address in (url, *mirrors)]
     expected = _Expected(sha256, size_bytes, check or (lambda file: check_archive(file, path.name)))
     deadline = time.monotonic() + deadline_s

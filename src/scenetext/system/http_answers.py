@@ -220,8 +220,9 @@ def checked_address(url: str) -> str:
         raise InputError(f"{url!r} is no http or https address ({error}).") from None
     if parts.scheme not in ("http", "https") or not host or not host.isprintable() or " " in host:
         raise InputError(f"{url!r} is no http or https address.")
-    user = f"{quote(parts.netloc.rpartition('@')[0], _KEPT_IN_ADDRESSES)}@" if "@" in parts.netloc else ""
-    place = f"{user}[{host}]{port}" if ":" in host else f"{user}{host}{port}"
+    if "@" in parts.netloc:
+        raise InputError(f"The address at {host} holds a user name, which is not sent: fetch the file by other means.")
+    place = f"[{host}]{port}" if ":" in host else f"{host}{port}"
     path, query = quote(parts.path, _KEPT_IN_ADDRESSES), quote(parts.query, _KEPT_IN_ADDRESSES)
     return urlunsplit((parts.scheme, place, path, query, ""))
 
