@@ -160,7 +160,7 @@ def test_other_kinds_of_address_are_refused(tmp_path, url):
 
 
 @pytest.mark.parametrize(
-    "url", ["http://", "http://a b/c", "http://[::bad/x", "http://h:port/x", "http://\u0130\u0130..x/y"]
+    "url", ["http://", "http://a b/c", "http://[::bad/x", "http://h:port/x", 5, None, "http://\u0130\u0130..x/y"]
 )
 def test_an_address_that_cannot_be_one_is_refused(tmp_path, url):
     with pytest.raises(InputError, match="is no http or https address"):

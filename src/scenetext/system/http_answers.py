@@ -212,6 +212,8 @@ def checked_address(url: str) -> str:
     Raises:
         InputError: it is no http or https address.
     """
+    if not isinstance(url, str):
+        raise InputError(f"{url!r} is no http or https address.")
     try:
         parts = urlsplit(url.strip())
         host = (parts.hostname or "").encode("ascii" if (parts.hostname or "").isascii() else "idna").decode()
