@@ -80,7 +80,7 @@ def download(
     addresses = [checked_address(address) for address in (url, *mirrors)]
     expected = _Expected(sha256, size_bytes, check or (lambda file: check_archive(file, path.name)))
     deadline = time.monotonic() + deadline_s
-    with one_process(path):
+    with _disk_errors(path), one_process(path):
         part = _Part(path, expected)
         if path.is_file() and not expected.fault(path):
             part.forget()
@@ -121,6 +121,10 @@ class _Expected(NamedTuple):
 
 def _fetch(url: str, part: _Part, tries: int, pause_s: float, deadline: float, progress: bool) -> str | None:
     """Downloads `url` into `part`; None when it is complete and correct, else what went wrong."""
+    if part.is_whole(url):  # the last call could not give it its name
+        if part.fault() is None:
+            return None
+        part.forget()
     left, most, pause, cause = tries, part.bytes, pause_s, "not tried"
     while left > 0:
         headers = part.request_headers(url)
@@ -179,6 +183,10 @@ class _Part:
                 self._total, self.bytes = note["total_bytes"], max(0, int(note["bytes"]))
         except (InputError, FileNotFoundError, KeyError, TypeError, ValueError):
             self.bytes = 0  # there is none, or it says too little
+
+    def is_whole(self, url: str) -> bool:
+        """Whether nothing is missing of the file at this address."""
+        return 0 < self.bytes == self._total and (self._url == url or self._expected.sha256 is not None)
 
     def request_headers(self, url: str) -> dict[str, str]:
         """The headers that ask for the rest; none if there is nothing yet or nothing says whether the rest will fit."""
@@ -247,7 +255,7 @@ class _Part:
             raise Refused("the server sends a part of the file, unasked")
         start, end, total = _content_range(answer)
         if answer.length not in (None, end - start + 1):
-            raise Refused(f"the server states {answer.length} bytes for the range from {start} to {end}")
+            raise Interrupted(f"{answer.length} bytes are stated for the range from {start} to {end}", restart=True)
         total = self._total if total is None else total
         same_file = url != self._url or _validator(answer) in (None, self._validator)
         if start > self.bytes or not same_file or total is None or total != (self._total or total):
@@ -307,7 +315,7 @@ def _content_range(answer: Answer) -> tuple[int, int, int | None]:
         total = None if found[3] == "*" else int(found[3])
         if start <= end and (total is None or end < total):
             return start, end, total
-    raise Refused(f"the server sends a range that cannot be ({shortened(stated)!r})")
+    raise Interrupted(f"the server sends a range that cannot be ({shortened(stated)!r})", restart=True)
 
 
 def _validator(answer: Answer) -> str | None:
