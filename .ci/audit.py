@@ -154,8 +154,9 @@ def vulnerability_faults(lock: Mapping[str, str], program: str | None = None) ->
     if not answers:
         yield "vulnerabilities were not seen: pip-audit answered about no package"
     unseen = [name for name, entry in answers.items() if "vulns" not in entry]
-    for name in unseen:
-        yield f"{name} {lock.get(name, '')} was not looked up: {answers[name].get('skip_reason', 'no reason given')}"
+    if unseen:  # pip-audit itself calls that a success
+        reason = str(answers[unseen[0]].get("skip_reason", "no reason given")).rstrip(".")
+        yield f"{len(unseen)} of {len(answers)} packages were not looked up; the first is {unseen[0]}: {reason}"
     for name, entry in answers.items():
         for advisory in entry.get("vulns", []):
             known = {advisory["id"], *advisory.get("aliases", [])}

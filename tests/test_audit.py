@@ -101,7 +101,10 @@ HOLE = {"id": "PYSEC-2026-1", "fix_versions": ["1.18.0"], "aliases": ["CVE-2026-
         ([WHOLE], []),
         ([{**WHOLE, "vulns": [HOLE]}], ["numpy 2.3.5 has PYSEC-2026-1, which is mended in 1.18.0"]),
         ([{**WHOLE, "vulns": [{"id": "X"}]}], ["numpy 2.3.5 has X, which is mended in no version"]),
-        ([WHOLE, {"name": "onnx", "skip_reason": "not on the index"}], ["onnx 1.17.0 was not looked up: not on the"]),
+        (
+            [WHOLE, {"name": "onnx", "skip_reason": "not on the index"}],
+            ["1 of 2 packages were not looked up; the first is onnx: not on the index"],
+        ),
         ([], ["answered about no package"]),
     ],
 )
