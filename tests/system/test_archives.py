@@ -182,6 +182,10 @@ FILE = b"x".ljust(512, b"\0")
         (header() + FILE + header() + FILE + END, "two files have the name 'a'"),
         (header(b"") + FILE + END, "'' leaves the folder"),
         (header(b"..\\evil") + FILE + END, "leaves the folder"),
+        (
+            header(size=b"%011o" % 301, kind=b"L") + (b"n" * 301).ljust(512, b"\0") + header() + FILE + END,
+            "no name that",
+        ),
         (header() + FILE, "is cut off"),
         (header(), "is cut off"),
         (b"", "is cut off"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import stat
 import zipfile
@@ -169,6 +170,10 @@ def _writing(folder: Path, name: str, location: str) -> Iterator[IO[bytes]]:
             f"{location}: the entry {name!r} has the name of another file or folder; the archive is refused."
         ) from None
     except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ):
+            raise InputError(
+                f"{location}: {name[:100]!r} is no name that this disk takes ({error.strerror})."
+            ) from None
         raise RunError(f"{location}: {name!r} cannot be written below {folder.parent} ({error.strerror}).") from None
 
 

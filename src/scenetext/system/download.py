@@ -15,7 +15,7 @@ from typing import IO, Any, NamedTuple
 from tqdm.auto import tqdm
 
 from scenetext.errors import InputError, RunError
-from scenetext.system.archives import REMEDY, check_archive
+from scenetext.system.archives import check_archive
 from scenetext.system.files import MEGABYTE, read_json, sha256_file, write_json
 from scenetext.system.http_answers import Answer, Interrupted, Pace, Refused, checked_address, get, shortened
 from scenetext.system.locks import one_process
@@ -115,7 +115,7 @@ class _Expected(NamedTuple):
             self.check(file)
         except InputError as error:
             told = str(error).replace(str(file), "what came").replace(file.name, "what came").rstrip(".")
-            return re.sub(rf"[;:] {REMEDY}$", "", told)
+            return re.sub("[;:] fetch (or copy )?it again$", "", told)
         return None
 
 
