@@ -183,8 +183,8 @@ FILE = b"x".ljust(512, b"\0")
         (header(b"") + FILE + END, "'' leaves the folder"),
         (header(b"..\\evil") + FILE + END, "leaves the folder"),
         (
-            header(size=b"%011o" % 301, kind=b"L") + (b"n" * 301).ljust(512, b"\0") + header() + FILE + END,
-            "no name that",
+            header(size=b"00000000454", kind=b"L") + b"n" * 300 + bytes(212) + header() + FILE + END,
+            "no name for a file",
         ),
         (header() + FILE, "is cut off"),
         (header(), "is cut off"),

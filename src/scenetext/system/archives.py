@@ -171,9 +171,7 @@ def _writing(folder: Path, name: str, location: str) -> Iterator[IO[bytes]]:
         ) from None
     except OSError as error:
         if error.errno in (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ):
-            raise InputError(
-                f"{location}: {name[:100]!r} is no name that this disk takes ({error.strerror})."
-            ) from None
+            raise InputError(f"{location}: {name[:100]!r} is no name for a file ({error.strerror}).") from None
         raise RunError(f"{location}: {name!r} cannot be written below {folder.parent} ({error.strerror}).") from None
 
 

@@ -25,7 +25,7 @@ _BLOCK = 512
 _CHUNK_BYTES = 1 << 20
 _MOST_EXPANSION, _SPARE_BYTES = 50, 100_000_000  # weights shrink by less than 2; a bomb by 1,000
 _LARGEST_HEADER = 1 << 16  # of a long name (a path has at most 4,096 bytes) or of attributes
-_MOST_HEADERS = 100_000
+_MOST_HEADERS = 10_000  # a tar of weights has some ten
 _KINDS = {b"0": FILE, b"\0": FILE, b"7": FILE, b"5": FOLDER}
 _LONG_NAME, _LONG_LINK, _ATTRIBUTES, _COMMON_ATTRIBUTES = b"L", b"K", b"x", b"g"
 _OCTAL = re.compile(rb"[ \0]*([0-7]*)[ \0]*")
@@ -73,6 +73,8 @@ class TarReader:
         at, name, size = 0, None, None  # of the next header, and what attributes have said about it
         for count in range(_MOST_HEADERS):
             self._place = f" (header {count + 1}, byte {at})"
+            if at > self._most_bytes:
+                raise self._too_much()
             header = self._header(at)
             if header is None:
                 self._check_end()
@@ -95,7 +97,7 @@ class TarReader:
             length = entry.size_bytes if entry.kind == FILE else 0
             at += _BLOCK
             if at + length > self._most_bytes:
-                raise self._broken(f"it is cut off, or would unpack to more than {self._most_bytes} bytes")
+                raise self._too_much()
             yield entry._replace(kind=FOLDER) if is_folder else entry
             at, name, size = at + _padded(length), None, None
         raise self._broken(f"it holds more than {_MOST_HEADERS} entries")
@@ -152,7 +154,7 @@ class TarReader:
                 if not self._source.read(_CHUNK_BYTES):
                     return
                 if self._source.tell() > self._most_bytes:
-                    raise self._broken(f"it would unpack to more than {self._most_bytes} bytes")
+                    raise self._too_much()
 
     def _read(self, size: int) -> bytes:
         with self._net():
@@ -163,6 +165,9 @@ class TarReader:
 
     def _net(self) -> contextlib.AbstractContextManager[None]:
         return reading(f"{self._path}{self._place}", "a whole tar file", REMEDY)
+
+    def _too_much(self) -> InputError:
+        return self._broken(f"it is cut off, or would unpack to more than {self._most_bytes} bytes")
 
     def _broken(self, cause: str) -> InputError:
         return InputError(f"{self._path}{self._place} is no whole tar file ({cause}): {REMEDY}.")
