@@ -137,7 +137,7 @@ def test_a_full_disk_is_an_error_that_keeps_what_came(server, tmp_path):
     run = [sys.executable, "-c", code, server.url(), str(tmp_path / "d.bin")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     printed = subprocess.run(run, capture_output=True, text=True, env=environment, timeout=60)
-    assert "cannot be written: File too large" in printed.stdout, printed.stderr
+    assert "could not be written (File too large)" in printed.stdout, printed.stderr
     assert not (tmp_path / "d.bin").exists()
     assert fetch(server, tmp_path / "d.bin").read_bytes() == DATA
     assert server.requests[-1] is not None  # went on from what had come
@@ -356,7 +356,10 @@ def test_a_part_that_was_whole_and_got_no_name_is_not_fetched_again(server, tmp_
             raise OSError(5, "Input/output error")
         real(old, new)
 
-    with monkeypatch.context() as patched, pytest.raises(RunError, match="d.bin cannot be written: Input/output"):
+    with (
+        monkeypatch.context() as patched,
+        pytest.raises(RunError, match="d.bin could not be written .Input/output error.: check the disk"),
+    ):
         patched.setattr(os, "replace", failing)
         fetch(server, tmp_path / "d.bin")
     assert fetch(server, tmp_path / "d.bin").read_bytes() == DATA
@@ -365,7 +368,7 @@ def test_a_part_that_was_whole_and_got_no_name_is_not_fetched_again(server, tmp_
 
 def test_a_folder_that_cannot_be_written_is_named(server, tmp_path):
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(RunError, match="file/d.bin cannot be written"):
+    with pytest.raises(RunError, match="file/d.bin could not be written"):
         fetch(server, tmp_path / "file" / "d.bin")
 
 
