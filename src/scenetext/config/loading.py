@@ -10,10 +10,13 @@ from typing import Any
 from scenetext.config.checking import check
 from scenetext.config.overriding import apply_overrides, merge
 from scenetext.config.schema import Config
-from scenetext.config.yaml_text import dump, parse
+from scenetext.config.yaml_text import dump, parse, read_text, shown
 from scenetext.errors import InputError
 from scenetext.system.files import write_text
 from scenetext.system.shipped import find_shipped
+from scenetext.system.untrusted import reading
+
+MAX_BASES = 20  # files that extend each other
 
 
 def load_config(source: str | Path | Mapping[str, Any] | Config, overrides: Sequence[str] = ()) -> Config:
@@ -49,26 +52,23 @@ def write_config(config: Config, path: str | Path) -> None:
 
 
 def _read(path: Path, extending: tuple[Path, ...]) -> tuple[dict[str, Any], dict[tuple[Any, ...], str]]:
-    resolved = path.resolve()
+    with reading(path, "a configuration", "give the name of another file"):  # a name may be too long, or hold a zero
+        resolved, exists = path.resolve(), path.exists()
     if resolved in extending:
         raise InputError(f"{extending[-1]}: `base` leads back to {path}, which would never end.")
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"The configuration {path} does not exist.") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: byte {error.start} is not UTF-8: save the file as UTF-8.") from None
-    except OSError as error:
-        raise InputError(f"The configuration {path} cannot be read: {error.strerror}.") from None
-    config, locations = parse(text, str(path))
+    if len(extending) > MAX_BASES:
+        raise InputError(f"{extending[-1]}: `base` leads on to {path} after {MAX_BASES} files, which is too many.")
+    if not exists:
+        raise InputError(f"The configuration {path} does not exist.")
+    config, locations = parse(read_text(path, f"The configuration {path}"), str(path))
     if not isinstance(config, dict):
         raise InputError(
-            f"{path}: a configuration is a mapping of sections (Global, Architecture, ...), not {config!r}."
+            f"{path}: a configuration is a mapping of sections (Global, Architecture, ...), not {shown(config)}."
         )
     base = config.pop("base", None)
     if base is None:
         return config, locations
     if not isinstance(base, str):
-        raise InputError(f"{locations[('base',)]}: base must be the name of a file, not {base!r}.")
+        raise InputError(f"{locations[('base',)]}: base must be the name of a file, not {shown(base)}.")
     lower, lower_locations = _read(path.parent / base, (*extending, resolved))
     return merge(lower, config), {**lower_locations, **locations}
