@@ -1,0 +1,384 @@
+"""Kills each job that writes a product at every file call, or lets the call fail, and looks at what is left.
+
+    python -m tests.campaigns.crash --scenario all --mode all [--points N]
+
+Each scenario (crash_jobs.py, crash_learning.py, crash_download.py) is a job that runs over an older product of other
+content. It runs undisturbed first. Then, for the n-th of its file calls:
+
+- `kill`: SIGKILL before the call; `torn`: SIGKILL when half of a write is done;
+- `eio`: the call fails with EIO; `enospc`: with ENOSPC, half of a write done, and the disk stays full.
+
+Afterwards the product must be the old or the new one, never a mixture. A command that ends by itself must not say 0
+unless the product is the new one, and must say one sentence that names a file, and that the former product is
+unchanged only where it is. Then the command is repeated undisturbed: its product must be the undisturbed one's, byte
+for byte (times left out), and nothing of the dead process may remain.
+
+Results are kept in a file, where a campaign that was stopped is resumed as long as the source code is the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import re
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parents[1] / "src")]
+
+from crash_jobs import Scenario  # noqa: E402
+from crash_points import DISTURBING, SOURCE, Bench, Outcome, unusable  # noqa: E402
+from crash_scenarios import SCENARIOS, SELF_TESTS  # noqa: E402
+
+RESULTS = HERE.parents[1] / "runs" / "campaigns" / "crash.jsonl"
+CLAIM = re.compile(r"unchanged|untouched|nothing was written|as it was")
+RANDOM_NAME = re.compile(r"(\.[0-9A-Za-z_-]*\d[0-9A-Za-z_-]*|\.[a-z0-9_]{8})(?=[/,.]|$)")  # of hidden files
+KILLED = -9
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was seen at one point.
+
+    Attributes:
+        scenario, mode, n: the point.
+        call: the disturbed file call.
+        status: the disturbed command's exit status.
+        state: the product afterwards: "old", "new" or what a reader says of it.
+        message: the disturbed command's last line.
+        faults: what was wrong, as sentences.
+    """
+
+    scenario: str
+    mode: str
+    n: int
+    call: str
+    status: int | None
+    state: str
+    message: str
+    faults: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """The old product, the new one, the files of the world after it, and the job's file calls."""
+
+    old: Mapping[str, str]
+    new: Mapping[str, str]
+    files: frozenset[str]
+    calls: Sequence[str]
+
+
+class Campaign:
+    """One scenario's points.
+
+    Args:
+        name: of the scenario.
+        folder: to work in.
+    """
+
+    def __init__(self, name: str, folder: Path):
+        self.name, self.folder = name, folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    @contextmanager
+    def opened(self) -> Iterator[Campaign]:
+        """Starts the warm process, makes inputs and the world to begin with, and runs the job undisturbed."""
+        folder = self.folder.resolve()
+        kind = (SCENARIOS | SELF_TESTS)[self.name]
+        with (
+            kind(folder / "inputs", folder / "world", {}).service() as parameters,
+            Bench(self.name, folder, parameters) as self.bench,
+        ):
+            self.scenario: Scenario = kind(self.bench.inputs, self.bench.world, parameters)
+            self.bench.set_world(None)
+            self.bench.must("make")
+            self.start = self._start()
+            self.undisturbed = self._undisturbed()
+            yield self
+
+    def _start(self) -> Path:
+        """The world to begin with: the older product, and the remains of a job that was killed half-way."""
+        bench, cut_short = self.bench, self.scenario.cut_short
+        bench.set_world(None)
+        bench.must("old")
+        kept = bench.keep_world("start")
+        if cut_short:
+            written = [k for k, call in enumerate(bench.must(cut_short).calls, 1) if call.startswith("write ")]
+            bench.set_world(kept)
+            bench.run(cut_short, "torn", written[len(written) // 2])
+            kept = bench.keep_world("start")
+        return kept
+
+    def _undisturbed(self) -> Undisturbed:
+        bench = self.bench
+        bench.set_world(self.start)
+        old = self.scenario.product()
+        runs = []
+        for _ in range(2):
+            bench.set_world(self.start)
+            calls = bench.must("command").calls
+            runs.append(Undisturbed(old, self.scenario.product(), _files(bench.world), calls))
+        differ = {name for name, _ in runs[0].new.items() ^ runs[1].new.items()} | (runs[0].files ^ runs[1].files)
+        if differ:
+            raise RuntimeError(f"{self.name}: two undisturbed runs differ in {', '.join(sorted(differ)[:5])}")
+        if runs[0].new == old:
+            raise RuntimeError(f"{self.name}: the old product is the new one, so a mixture would not be seen")
+        return runs[0]
+
+    def numbers(self, points: int | None) -> list[int]:
+        """All calls, or `points` of them, evenly spread, first and last among them."""
+        count = len(self.undisturbed.calls)
+        if points is None or points >= count:
+            return list(range(1, count + 1))
+        return sorted({1 + round(i * (count - 1) / max(1, points - 1)) for i in range(points)})
+
+    def applies(self, mode: str, n: int) -> bool:
+        """Whether a mode can disturb the n-th call: only a write can be torn."""
+        return mode != "torn" or self.undisturbed.calls[n - 1].startswith("write ")
+
+    def point(self, mode: str, n: int) -> Result | None:
+        """Tries one point; None if the job made fewer calls this time."""
+        bench, scenario = self.bench, self.scenario
+        bench.set_world(self.start)
+        outcome = bench.run("command", mode, n)
+        if not outcome.fired:
+            return None
+        state = self._state()
+        faults = [*status_faults(outcome, state, mode), *message_faults(outcome, state, scenario)]
+        if not state_allowed(state, scenario):
+            faults.append(f"the product is {state}")
+        again = bench.run("command_again")
+        faults += self._repeated_faults(again)
+        message = last_line(outcome.stderr)
+        call = outcome.calls[n - 1]
+        return Result(self.name, mode, n, call, outcome.status, state, message, tuple(faults))
+
+    def _state(self) -> str:
+        """Which product is there; a reader is asked where the files alone do not tell."""
+        state = None if self.scenario.read_always else self._state_of(self.scenario.product())
+        if state is not None:
+            return state
+        kept = self.bench.keep_world("kept")
+        outcome = self.bench.run("read")
+        self.bench.set_world(kept)
+        if outcome.status:
+            return f"unreadable: the reader ended with {outcome.status}: {last_line(outcome.stderr)}"
+        return outcome.value
+
+    def _state_of(self, product: Mapping[str, str]) -> str | None:
+        return state_of(product, self.undisturbed.old, self.undisturbed.new, self.scenario.late, self.scenario.absent)
+
+    def _repeated_faults(self, again: Outcome) -> list[str]:
+        if again.status:
+            return [f"repeated, it ends with {again.status}: {last_line(again.stderr)}"]
+        faults = []
+        product, wanted = self.scenario.product(), self.undisturbed.new
+        if product != wanted:
+            differ = sorted(name for name in product.keys() | wanted.keys() if product.get(name) != wanted.get(name))
+            faults.append(f"repeated, its product is not the undisturbed one's: {', '.join(differ[:5])}")
+        left = sorted(_files(self.bench.world) - self.undisturbed.files)
+        if left:
+            faults.append(f"repeated, it leaves {len(left)} remains: {', '.join(left[:3])}")
+        return faults
+
+
+def state_of(
+    product: Mapping[str, str],
+    old: Mapping[str, str],
+    new: Mapping[str, str],
+    late: Sequence[str],
+    absent: Sequence[str],
+) -> str | None:
+    """Whether a product is "old" or "new"; None if it is neither.
+
+    Args:
+        product, old, new: hashes by file name.
+        late: files that may be old or absent when the rest is new.
+        absent: files that may be absent, but not of the other product.
+    """
+    loose = {*late, *absent}
+
+    def core(files: Mapping[str, str]) -> dict[str, str]:
+        return {name: value for name, value in files.items() if name not in loose}
+
+    for state, wanted in (("new", new), ("old", old)):
+        allowed = {name: {None, wanted.get(name)} for name in absent}
+        allowed |= {name: {None, wanted.get(name), old.get(name)} for name in late}
+        if core(product) == core(wanted) and all(product.get(name) in values for name, values in allowed.items()):
+            return state
+    return None
+
+
+def state_allowed(state: str, scenario: Scenario) -> bool:
+    """Whether a product may be in that state after a crash."""
+    return state in ("old", "new") or (scenario.may_refuse and state.startswith("refused"))
+
+
+def status_faults(outcome: Outcome, state: str, mode: str) -> list[str]:
+    """What is wrong with the exit status."""
+    status = outcome.status
+    if status is None:
+        return ["it hangs"]
+    if status == 0:
+        return [] if state == "new" else [f"it ends with 0, but the product is {state}"]
+    if status < 0:
+        expected = status == KILLED and mode in ("kill", "torn")
+        return [] if expected else [f"it dies by signal {-status}"]
+    return [] if status == 1 else [f"it ends with {status}, and a failing disk is a failure of status 1"]
+
+
+def message_faults(outcome: Outcome, state: str, scenario: Scenario) -> list[str]:
+    """What is wrong with the last line of a command that failed by itself."""
+    if outcome.status is None or outcome.status <= 0:
+        return []
+    line = last_line(outcome.stderr)
+    if "Traceback (most recent call last)" in outcome.stderr:
+        return [f"it ends in a traceback: {line}"]
+    faults = []
+    if not line.startswith(f"scenetext {scenario.verb}: "):
+        faults.append(f"its last line is no sentence of its own: {line}")
+    if not any(place in line for place in scenario.places):
+        faults.append(f"its message names no file of the product: {line}")
+    if scenario.claims and CLAIM.search(line) and state != "old":
+        faults.append(f"its message says that the former one is there, but the product is {state}: {line}")
+    return faults
+
+
+def last_line(text: str) -> str:
+    """The last line that is not empty."""
+    lines = [line.strip() for line in re.split(r"[\r\n]", text) if line.strip()]
+    return lines[-1] if lines else ""
+
+
+def _files(folder: Path) -> frozenset[str]:
+    """All files and folders below a folder, hidden ones too."""
+    return frozenset(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def table(results: Iterable[Result]) -> str:
+    """One row for each scenario and mode."""
+    rows = ["| scenario | mode | points | old | new | refused | points with faults |", "|---|---|---|---|---|---|---|"]
+    groups: dict[tuple[str, str], list[Result]] = {}
+    for result in results:
+        groups.setdefault((result.scenario, result.mode), []).append(result)
+    for (scenario, mode), group in groups.items():
+        states = Counter(result.state.split(":")[0] for result in group)
+        cells = [states["old"], states["new"], states["refused"], sum(bool(result.faults) for result in group)]
+        rows.append(f"| {scenario} | {mode} | {len(group)} | {' | '.join(map(str, cells))} |")
+    return "\n".join(rows)
+
+
+def fault_lines(results: Iterable[Result]) -> list[str]:
+    """Each fault once, with the points that have it, as the options that try the first of them again."""
+    points: dict[tuple[str, str, str], list[int]] = {}
+    for result in results:
+        for fault in result.faults:
+            points.setdefault((result.scenario, result.mode, RANDOM_NAME.sub(".*", fault)), []).append(result.n)
+    return [
+        f"--scenario {scenario} --mode {mode} --only {numbers[0]}: {fault} (calls {_ranges(numbers)})"
+        for (scenario, mode, fault), numbers in points.items()
+    ]
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """[1, 2, 3, 7] → "1-3, 7"."""
+    spans: list[list[int]] = []
+    for n in sorted(numbers):
+        if spans and spans[-1][1] == n - 1:
+            spans[-1][1] = n
+        else:
+            spans.append([n, n])
+    return ", ".join(f"{first}-{last}" if last > first else str(first) for first, last in spans)
+
+
+def source_hash() -> str:
+    """What results depend on: the package's code and the campaign's."""
+    digest = hashlib.sha256()
+    for path in sorted([*SOURCE.rglob("*.py"), *HERE.glob("crash*")]):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+class Results:
+    """The results so far, in a file of JSON lines; those of other source code are left out.
+
+    Args:
+        path: the file.
+    """
+
+    def __init__(self, path: Path):
+        self.path, self.source = path, source_hash()
+        self.found: dict[tuple[str, str, int], Result] = {}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+        for line in lines:
+            row: dict[str, Any] = json.loads(line)
+            if row.pop("source") == self.source:
+                self._keep(Result(**{**row, "faults": tuple(row["faults"])}))
+        path.write_text("".join(self._line(result) for result in self.found.values()), encoding="utf-8")
+
+    def _keep(self, result: Result) -> None:
+        self.found[result.scenario, result.mode, result.n] = result
+
+    def _line(self, result: Result) -> str:
+        return json.dumps({"source": self.source, **asdict(result)}, ensure_ascii=False) + "\n"
+
+    def add(self, result: Result) -> None:
+        """Keeps a result, at once in the file."""
+        self._keep(result)
+        with open(self.path, "a", encoding="utf-8") as file:
+            file.write(self._line(result))
+
+
+def try_scenario(name: str, modes: Sequence[str], chosen: argparse.Namespace, results: Results) -> None:
+    """Tries the points of one scenario that have no result yet."""
+    folder = Path(tempfile.mkdtemp(prefix="crash-"))
+    try:
+        with Campaign(name, folder / name).opened() as campaign:
+            numbers = [chosen.only] if chosen.only else campaign.numbers(chosen.points)
+            print(f"{name}: {len(campaign.undisturbed.calls)} file calls, {len(numbers)} tried", flush=True)
+            for mode in modes:
+                for n in numbers:
+                    known = (name, mode, n) in results.found and not chosen.only
+                    result = None if known or not campaign.applies(mode, n) else campaign.point(mode, n)
+                    if result is not None:
+                        results.add(result)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the campaign; 1 if a fault was found."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--scenario", default="all", choices=("all", *SCENARIOS))
+    parser.add_argument("--mode", default="all", choices=("all", *DISTURBING))
+    parser.add_argument("--points", type=int, metavar="N", help="calls of each scenario (default: all)")
+    parser.add_argument("--only", type=int, metavar="N", help="only this call, again if it has a result")
+    parser.add_argument("--results", type=Path, default=RESULTS, help=f"default: {RESULTS}")
+    chosen = parser.parse_args(arguments)
+    if reason := unusable():
+        print(f"Nothing was tried: {reason}.", file=sys.stderr)
+        return 2
+    results = Results(chosen.results)
+    names = list(SCENARIOS) if chosen.scenario == "all" else [chosen.scenario]
+    modes = DISTURBING if chosen.mode == "all" else (chosen.mode,)
+    for name in names:
+        try_scenario(name, modes, chosen, results)
+    shown = [result for result in results.found.values() if result.scenario in names and result.mode in modes]
+    faults = fault_lines(shown)
+    print(table(shown), "", *faults, sep="\n")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
