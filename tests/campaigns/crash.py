@@ -19,53 +19,24 @@ Results are kept in a file, where a campaign that was stopped is resumed as long
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
-import re
 import shutil
 import sys
 import tempfile
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1] / "src")]
 
 from crash_jobs import Scenario  # noqa: E402
-from crash_points import DISTURBING, SOURCE, Bench, Outcome, unusable  # noqa: E402
+from crash_judging import last_line, message_faults, state_allowed, state_of, status_faults, unsynced  # noqa: E402
+from crash_points import DISTURBING, Bench, Outcome, unusable  # noqa: E402
+from crash_report import Result, Results, fault_lines, table  # noqa: E402
 from crash_scenarios import SCENARIOS, SELF_TESTS  # noqa: E402
 
 RESULTS = HERE.parents[1] / "runs" / "campaigns" / "crash.jsonl"
-CLAIM = re.compile(r"unchanged|untouched|nothing was written|as it was")
-RANDOM_NAME = re.compile(r"(\.[0-9A-Za-z_-]*\d[0-9A-Za-z_-]*|\.[a-z0-9_]{8})(?=[/,.]|$)")  # of hidden files
-KILLED = -9
-
-
-@dataclass(frozen=True)
-class Result:
-    """What was seen at one point.
-
-    Attributes:
-        scenario, mode, n: the point.
-        call: the disturbed file call.
-        status: the disturbed command's exit status.
-        state: the product afterwards: "old", "new" or what a reader says of it.
-        message: the disturbed command's last line.
-        faults: what was wrong, as sentences.
-    """
-
-    scenario: str
-    mode: str
-    n: int
-    call: str
-    status: int | None
-    state: str
-    message: str
-    faults: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -192,152 +163,9 @@ class Campaign:
         return faults
 
 
-def state_of(
-    product: Mapping[str, str],
-    old: Mapping[str, str],
-    new: Mapping[str, str],
-    late: Sequence[str],
-    absent: Sequence[str],
-) -> str | None:
-    """Whether a product is "old" or "new"; None if it is neither.
-
-    Args:
-        product, old, new: hashes by file name.
-        late: files that may be old or absent when the rest is new.
-        absent: files that may be absent, but not of the other product.
-    """
-    loose = {*late, *absent}
-
-    def core(files: Mapping[str, str]) -> dict[str, str]:
-        return {name: value for name, value in files.items() if name not in loose}
-
-    for state, wanted in (("new", new), ("old", old)):
-        allowed = {name: {None, wanted.get(name)} for name in absent}
-        allowed |= {name: {None, wanted.get(name), old.get(name)} for name in late}
-        if core(product) == core(wanted) and all(product.get(name) in values for name, values in allowed.items()):
-            return state
-    return None
-
-
-def state_allowed(state: str, scenario: Scenario) -> bool:
-    """Whether a product may be in that state after a crash."""
-    return state in ("old", "new") or (scenario.may_refuse and state.startswith("refused"))
-
-
-def status_faults(outcome: Outcome, state: str, mode: str) -> list[str]:
-    """What is wrong with the exit status."""
-    status = outcome.status
-    if status is None:
-        return ["it hangs"]
-    if status == 0:
-        return [] if state == "new" else [f"it ends with 0, but the product is {state}"]
-    if status < 0:
-        expected = status == KILLED and mode in ("kill", "torn")
-        return [] if expected else [f"it dies by signal {-status}"]
-    return [] if status == 1 else [f"it ends with {status}, and a failing disk is a failure of status 1"]
-
-
-def message_faults(outcome: Outcome, state: str, scenario: Scenario) -> list[str]:
-    """What is wrong with the last line of a command that failed by itself."""
-    if outcome.status is None or outcome.status <= 0:
-        return []
-    line = last_line(outcome.stderr)
-    if "Traceback (most recent call last)" in outcome.stderr:
-        return [f"it ends in a traceback: {line}"]
-    faults = []
-    if not line.startswith(f"scenetext {scenario.verb}: "):
-        faults.append(f"its last line is no sentence of its own: {line}")
-    if not any(place in line for place in scenario.places):
-        faults.append(f"its message names no file of the product: {line}")
-    if scenario.claims and CLAIM.search(line) and state != "old":
-        faults.append(f"its message says that the former one is there, but the product is {state}: {line}")
-    return faults
-
-
-def last_line(text: str) -> str:
-    """The last line that is not empty."""
-    lines = [line.strip() for line in re.split(r"[\r\n]", text) if line.strip()]
-    return lines[-1] if lines else ""
-
-
 def _files(folder: Path) -> frozenset[str]:
     """All files and folders below a folder, hidden ones too."""
     return frozenset(str(path.relative_to(folder)) for path in folder.rglob("*"))
-
-
-def table(results: Iterable[Result]) -> str:
-    """One row for each scenario and mode."""
-    rows = ["| scenario | mode | points | old | new | refused | points with faults |", "|---|---|---|---|---|---|---|"]
-    groups: dict[tuple[str, str], list[Result]] = {}
-    for result in results:
-        groups.setdefault((result.scenario, result.mode), []).append(result)
-    for (scenario, mode), group in groups.items():
-        states = Counter(result.state.split(":")[0] for result in group)
-        cells = [states["old"], states["new"], states["refused"], sum(bool(result.faults) for result in group)]
-        rows.append(f"| {scenario} | {mode} | {len(group)} | {' | '.join(map(str, cells))} |")
-    return "\n".join(rows)
-
-
-def fault_lines(results: Iterable[Result]) -> list[str]:
-    """Each fault once, with the points that have it, as the options that try the first of them again."""
-    points: dict[tuple[str, str, str], list[int]] = {}
-    for result in results:
-        for fault in result.faults:
-            points.setdefault((result.scenario, result.mode, RANDOM_NAME.sub(".*", fault)), []).append(result.n)
-    return [
-        f"--scenario {scenario} --mode {mode} --only {numbers[0]}: {fault} (calls {_ranges(numbers)})"
-        for (scenario, mode, fault), numbers in points.items()
-    ]
-
-
-def _ranges(numbers: Sequence[int]) -> str:
-    """[1, 2, 3, 7] → "1-3, 7"."""
-    spans: list[list[int]] = []
-    for n in sorted(numbers):
-        if spans and spans[-1][1] == n - 1:
-            spans[-1][1] = n
-        else:
-            spans.append([n, n])
-    return ", ".join(f"{first}-{last}" if last > first else str(first) for first, last in spans)
-
-
-def source_hash() -> str:
-    """What results depend on: the package's code and the campaign's."""
-    digest = hashlib.sha256()
-    for path in sorted([*SOURCE.rglob("*.py"), *HERE.glob("crash*")]):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-class Results:
-    """The results so far, in a file of JSON lines; those of other source code are left out.
-
-    Args:
-        path: the file.
-    """
-
-    def __init__(self, path: Path):
-        self.path, self.source = path, source_hash()
-        self.found: dict[tuple[str, str, int], Result] = {}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-        for line in lines:
-            row: dict[str, Any] = json.loads(line)
-            if row.pop("source") == self.source:
-                self._keep(Result(**{**row, "faults": tuple(row["faults"])}))
-        path.write_text("".join(self._line(result) for result in self.found.values()), encoding="utf-8")
-
-    def _keep(self, result: Result) -> None:
-        self.found[result.scenario, result.mode, result.n] = result
-
-    def _line(self, result: Result) -> str:
-        return json.dumps({"source": self.source, **asdict(result)}, ensure_ascii=False) + "\n"
-
-    def add(self, result: Result) -> None:
-        """Keeps a result, at once in the file."""
-        self._keep(result)
-        with open(self.path, "a", encoding="utf-8") as file:
-            file.write(self._line(result))
 
 
 def try_scenario(name: str, modes: Sequence[str], chosen: argparse.Namespace, results: Results) -> None:
@@ -346,7 +174,10 @@ def try_scenario(name: str, modes: Sequence[str], chosen: argparse.Namespace, re
     try:
         with Campaign(name, folder / name).opened() as campaign:
             numbers = [chosen.only] if chosen.only else campaign.numbers(chosen.points)
-            print(f"{name}: {len(campaign.undisturbed.calls)} file calls, {len(numbers)} tried", flush=True)
+            calls = campaign.undisturbed.calls
+            print(f"{name}: {len(calls)} file calls, {len(numbers)} tried", flush=True)
+            if paths := unsynced(calls):
+                print(f"{name}: named before they were synced: {', '.join(paths)}", flush=True)
             for mode in modes:
                 for n in numbers:
                     known = (name, mode, n) in results.found and not chosen.only

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -114,10 +115,13 @@ class Training(Scenario):
         return "old"  # what counts is that the resumed training ends like the undisturbed one
 
     def product(self) -> dict[str, str]:
-        """What a training is judged by: its weights, and what gives them their meaning."""
+        """What a training is judged by: its weights, what gives them their meaning, and which steps its history has."""
         names = ("latest.pdparams", "best_accuracy.pdparams", "charset.txt")
         files = (self.world / "out/run" / name for name in names)
-        return {p.name: hashlib.sha256(p.read_bytes()).hexdigest()[:16] for p in files if p.is_file()}
+        hashes = {p.name: hashlib.sha256(p.read_bytes()).hexdigest()[:16] for p in files if p.is_file()}
+        history = self.world / "out/run/history.jsonl"
+        rows = [json.loads(line) for line in history.read_text().splitlines()] if history.is_file() else []
+        return {**hashes, "history.jsonl": str([(row["kind"], row["step"]) for row in rows])}
 
 
 class Export(Scenario):

@@ -67,7 +67,7 @@ class Control:
         self._map[: HEADER.size] = HEADER.pack(0, n, MODES.index(mode), 0, os.fsencode(self.folder))
 
     def calls(self) -> list[str]:
-        """What was called since `reset`, as "write out/train.txt"."""
+        """What was called since `reset`, as "write a.txt" or "rename a.txt <- .a.txt.new"."""
         count = min(HEADER.unpack(self._map[: HEADER.size])[0], MOST_CALLS)
         starts = (HEADER.size + CALL_BYTES * i for i in range(count))
         entries = (self._map[start : start + CALL_BYTES] for start in starts)

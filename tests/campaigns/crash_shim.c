@@ -32,7 +32,7 @@ struct control { /* as HEADER in crash_points.py */
     int mode;
     int fired;   /* the process that was disturbed, 0 before */
     char folder[PATH_MAX];
-    char log[MOST_CALLS][CALL_BYTES]; /* "write out/train.txt" */
+    char log[MOST_CALLS][CALL_BYTES]; /* "write out/train.txt", "rename out/train.txt <- out/.train.txt.new" */
 };
 
 static struct control *control;
@@ -77,15 +77,25 @@ static void killed(void) {
     for (;;) pause();
 }
 
-/* Counts a call. Returns 0 if it is to be made, else the error it ends with; -1: a write of which half is made. */
-static int disturbed(const char *name, int dir, const char *path, int takes_space, int writes) {
-    char full[PATH_MAX];
-    int kept = errno, result = 0;
-    if (!control || !absolute(dir, path, full)) { errno = kept; return 0; }
+/* Where the path goes on below the folder that counts; NULL if it is elsewhere. */
+static const char *below(const char *full) {
     size_t length = strlen(control->folder);
-    if (strncmp(full, control->folder, length) || full[length] != '/') { errno = kept; return 0; }
+    return strncmp(full, control->folder, length) || full[length] != '/' ? NULL : full + length + 1;
+}
+
+/* Counts a call. Returns 0 if it is to be made, else the error it ends with; -1: a write of which half is made. */
+static int disturbed_from(const char *name, int dir, const char *path, int from_dir, const char *from,
+                          int takes_space, int writes) {
+    char full[PATH_MAX], full_from[PATH_MAX] = "";
+    int kept = errno, result = 0;
+    const char *shown = NULL, *shown_from = NULL;
+    if (control && absolute(dir, path, full)) shown = below(full);
+    if (!shown) { errno = kept; return 0; }
+    if (from && absolute(from_dir, from, full_from)) shown_from = below(full_from);
     int n = __atomic_add_fetch(&control->calls, 1, __ATOMIC_SEQ_CST);
-    if (n <= MOST_CALLS) snprintf(control->log[n - 1], CALL_BYTES, "%s %s", name, full + length + 1);
+    if (n <= MOST_CALLS)
+        snprintf(control->log[n - 1], CALL_BYTES, "%s %s%s%s", name, shown, shown_from ? " <- " : "",
+                 shown_from ? shown_from : "");
     if (n == control->target && (control->mode != TORN || writes) && control->mode != WATCH) {
         control->fired = getpid();
         if (control->mode == KILL) killed();
@@ -95,6 +105,10 @@ static int disturbed(const char *name, int dir, const char *path, int takes_spac
     }
     errno = kept;
     return result;
+}
+
+static int disturbed(const char *name, int dir, const char *path, int takes_space, int writes) {
+    return disturbed_from(name, dir, path, 0, NULL, takes_space, writes);
 }
 
 static void half_done(void) {
@@ -222,16 +236,23 @@ int fchmodat(int dir, const char *path, mode_t mode, int flags) {
 
 /* ---- names ---- */
 
+static int renamed(int from_dir, const char *from, int to_dir, const char *to, unsigned flags) {
+    return disturbed_from(flags & RENAME_EXCHANGE ? "exchange" : "rename", to_dir, to, from_dir, from, 0, 0);
+}
+
 int rename(const char *from, const char *to) {
-    FAIL_IF("rename", AT_FDCWD, to, 0);
+    int fault = renamed(AT_FDCWD, from, AT_FDCWD, to, 0);
+    if (fault) { errno = fault; return -1; }
     return REAL(rename)(from, to);
 }
 int renameat(int from_dir, const char *from, int to_dir, const char *to) {
-    FAIL_IF("rename", to_dir, to, 0);
+    int fault = renamed(from_dir, from, to_dir, to, 0);
+    if (fault) { errno = fault; return -1; }
     return REAL(renameat)(from_dir, from, to_dir, to);
 }
 int renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned flags) {
-    FAIL_IF(flags & RENAME_EXCHANGE ? "exchange" : "rename", to_dir, to, 0);
+    int fault = renamed(from_dir, from, to_dir, to, flags);
+    if (fault) { errno = fault; return -1; }
     return REAL(renameat2)(from_dir, from, to_dir, to, flags);
 }
 int link(const char *from, const char *to) {
@@ -269,7 +290,9 @@ long syscall(long number, ...) { /* Python code reaches renameat2 by it where th
     va_start(more, number);
     for (int i = 0; i < 6; i++) a[i] = va_arg(more, long);
     va_end(more);
-    if (number == SYS_renameat2)
-        FAIL_IF(a[4] & RENAME_EXCHANGE ? "exchange" : "rename", (int)a[2], (const char *)a[3], 0);
+    if (number == SYS_renameat2) {
+        int fault = renamed((int)a[0], (const char *)a[1], (int)a[2], (const char *)a[3], (unsigned)a[4]);
+        if (fault) { errno = fault; return -1; }
+    }
     return REAL(syscall)(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }

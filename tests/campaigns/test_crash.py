@@ -10,6 +10,7 @@ from pathlib import Path
 
 import crash
 import pytest
+from crash_judging import last_line, message_faults, state_of, status_faults, unsynced
 from crash_points import Control, Outcome, build_shim, unusable
 
 pytestmark = pytest.mark.skipif(unusable() is not None, reason=unusable() or "")
@@ -27,7 +28,7 @@ os.chdir(world)
 os.mkdir("c")
 os.unlink("b.txt")
 """
-CALLS = ["open-truncating a.txt", "write a.txt", "write a.txt", "rename b.txt", "mkdir c", "unlink b.txt"]
+CALLS = ["open-truncating a.txt", "write a.txt", "write a.txt", "rename b.txt <- a.txt", "mkdir c", "unlink b.txt"]
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +65,7 @@ def test_calls_that_change_the_chosen_folder_are_counted_and_no_others(shim, tmp
 def test_the_nth_call_is_disturbed(shim, tmp_path, mode, n, status, last_words, left):
     done, control = run(shim, tmp_path, mode, n)
     assert done.returncode == status
-    assert crash.last_line(done.stderr) == last_words
+    assert last_line(done.stderr) == last_words
     assert control.fired() == (status != 0)
     sizes = {path.name: None if path.is_dir() else path.stat().st_size for path in (tmp_path / "world").iterdir()}
     assert sizes == left
@@ -89,7 +90,7 @@ OLD, NEW = {"a": "1", "report": "1", "table": "1"}, {"a": "2", "report": "2", "t
     ],
 )
 def test_a_product_is_old_or_new_or_neither(product, state):
-    assert crash.state_of(product, OLD, NEW, late=("table",), absent=("report",)) == state
+    assert state_of(product, OLD, NEW, late=("table",), absent=("report",)) == state
 
 
 FULL = "scenetext careless: /w/out/pair/a.txt cannot be written: the disk is full; the former files are unchanged."
@@ -107,7 +108,7 @@ FULL = "scenetext careless: /w/out/pair/a.txt cannot be written: the disk is ful
 )
 def test_a_message_is_a_sentence_that_names_a_file_and_claims_what_is_true(stderr, state, fault):
     scenario = crash.SELF_TESTS["careless"](Path("/in"), Path("/w"), {})
-    faults = crash.message_faults(Outcome(1, stderr), state, scenario)
+    faults = message_faults(Outcome(1, stderr), state, scenario)
     assert [fault in found for found in faults] == ([True] if fault else [])
 
 
@@ -124,8 +125,17 @@ def test_a_message_is_a_sentence_that_names_a_file_and_claims_what_is_true(stder
     ],
 )
 def test_an_exit_status_says_what_happened(status, mode, state, fault):
-    faults = crash.status_faults(Outcome(status, ""), state, mode)
+    faults = status_faults(Outcome(status, ""), state, mode)
     assert [fault in found for found in faults] == ([True] if fault else [])
+
+
+def test_what_a_reset_may_leave_empty_is_told_from_the_calls():
+    written = ["open-truncating .a", "write .a", "fsync .a", "rename a <- .a", "write .b", "rename b <- .b"]
+    assert unsynced(
+        [*written, "fsync .c", "write .c", "rename c <- .c", "mkdir .d", "write .d/e", "rename d <- .d"]
+    ) == [
+        *("b", "c"),
+    ]
 
 
 def test_a_careless_job_is_seen_through(tmp_path):
@@ -148,6 +158,7 @@ SLICE = [("checkpoint", 7), ("prepare", 5), ("cache", 4), ("predict", 5), ("subm
 def test_no_crash_point_of_a_slice_leaves_a_fault(tmp_path, scenario, points):
     results = []
     with crash.Campaign(scenario, tmp_path).opened() as campaign:
+        assert unsynced(campaign.undisturbed.calls) == []
         for n in campaign.numbers(points):
             results += [campaign.point(mode, n) for mode in crash.DISTURBING if campaign.applies(mode, n)]
     found = [result for result in results if result is not None]
