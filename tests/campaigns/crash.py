@@ -6,7 +6,8 @@ Each scenario (crash_jobs.py, crash_learning.py, crash_download.py) is a job tha
 content. It runs undisturbed first. Then, for the n-th of its file calls:
 
 - `kill`: SIGKILL before the call; `torn`: SIGKILL when half of a write is done;
-- `eio`: the call fails with EIO; `enospc`: with ENOSPC, half of a write done, and the disk stays full.
+- `eio`: the call fails with EIO; `enospc`: with ENOSPC, half of a write done, and the disk stays full; `erofs`: it and
+  all after it fail with EROFS, as when the system mounts a faulty disk read-only.
 
 Afterwards the product must be the old or the new one, never a mixture. A command that ends by itself must not say 0
 unless the product is the new one, and must say one sentence that names a file, and that the former product is
@@ -79,14 +80,14 @@ class Campaign:
 
     def _start(self) -> Path:
         """The world to begin with: the older product, and the remains of a job that was killed half-way."""
-        bench, cut_short = self.bench, self.scenario.cut_short
+        bench, cut_short, cut_call = self.bench, self.scenario.cut_short, self.scenario.cut_call
         bench.set_world(None)
         bench.must("old")
         kept = bench.keep_world("start")
         if cut_short:
-            written = [k for k, call in enumerate(bench.must(cut_short).calls, 1) if call.startswith("write ")]
+            calls = [k for k, call in enumerate(bench.must(cut_short).calls, 1) if call.startswith(f"{cut_call} ")]
             bench.set_world(kept)
-            bench.run(cut_short, "torn", written[len(written) // 2])
+            bench.run(cut_short, "torn" if cut_call == "write" else "kill", calls[len(calls) // 2])
             kept = bench.keep_world("start")
         return kept
 

@@ -26,7 +26,8 @@ class Scenario:
     """A job that writes a product.
 
     A world begins with the act `old`, which leaves an older product of other content. Where `cut_short` names an act,
-    that act is then run and killed at half of its calls, so that a stopped job's remains lie there, too.
+    that act is then run and killed at the middle one of its calls of the kind `cut_call`, so that a stopped job's
+    remains lie there, too.
 
     Args:
         inputs: a folder for what the acts read.
@@ -50,6 +51,7 @@ class Scenario:
     absent: tuple[str, ...] = ()
     verb = ""
     cut_short: str | None = None
+    cut_call = "write"
     read_always = False
     claims = True
     may_refuse = False

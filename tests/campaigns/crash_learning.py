@@ -76,10 +76,19 @@ class Checkpoint(Scenario):
         weights = {float(tensor.flatten()[0]) for tensor in self.model.state_dict().values()}
         moments = {float(value.flatten()[0]) for key, value in self.optimiser.state_dict().items() if "moment" in key}
         found = {state.epoch} | weights | moments
-        names = {1: "old", 2: "new"}
+        names = {1: "old", 2: "new", 3: "old"}
         if len(found) == 1 and found <= set(names):
             return names[found.pop()]
         return f"mixed: states of save {state.epoch}, weights of {sorted(weights)}, moments of {sorted(moments)}"
+
+
+class CheckpointAgain(Checkpoint):
+    """The same after a save that was killed between its renames."""
+
+    name, cut_short, cut_call = "checkpoint-again", "command_cut", "rename"
+
+    def command_cut(self) -> int:
+        return self._save(3)
 
 
 class Training(Scenario):

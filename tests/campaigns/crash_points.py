@@ -20,7 +20,7 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 SOURCE = HERE.parents[1] / "src"
-MODES = ("watch", "kill", "torn", "eio", "enospc")  # as in crash_shim.c
+MODES = ("watch", "kill", "torn", "eio", "enospc", "erofs")  # as in crash_shim.c
 DISTURBING = MODES[1:]
 HEADER = struct.Struct("4i4096s")  # as in crash_shim.c: calls, target, mode, fired, folder
 CALL_BYTES, MOST_CALLS = 240, 20_000

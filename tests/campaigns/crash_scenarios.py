@@ -6,12 +6,12 @@ import sys
 
 from crash_download import Download
 from crash_jobs import Cache, Predict, PredictAgain, PredictPaddle, Prepare, Scenario, Submit
-from crash_learning import Checkpoint, Export, Training
+from crash_learning import Checkpoint, CheckpointAgain, Export, Training
 
 SCENARIOS: dict[str, type[Scenario]] = {
     kind.name: kind
     for kind in (
-        *(Checkpoint, Prepare, Cache, Export, Predict, PredictAgain, PredictPaddle),
+        *(Checkpoint, CheckpointAgain, Prepare, Cache, Export, Predict, PredictAgain, PredictPaddle),
         *(Submit, Download, Training),
     )
 }

@@ -23,7 +23,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { WATCH, KILL, TORN, EIO_ONCE, FULL }; /* as MODES in crash_points.py */
+enum { WATCH, KILL, TORN, EIO_ONCE, FULL, READ_ONLY }; /* as MODES in crash_points.py */
 enum { CALL_BYTES = 240, MOST_CALLS = 20000 };
 
 struct control { /* as HEADER in crash_points.py */
@@ -96,12 +96,15 @@ static int disturbed_from(const char *name, int dir, const char *path, int from_
     if (n <= MOST_CALLS)
         snprintf(control->log[n - 1], CALL_BYTES, "%s %s%s%s", name, shown, shown_from ? " <- " : "",
                  shown_from ? shown_from : "");
-    if (n == control->target && (control->mode != TORN || writes) && control->mode != WATCH) {
+    int mode = control->mode;
+    if (n == control->target && mode != WATCH && (mode != TORN || writes)) {
         control->fired = getpid();
-        if (control->mode == KILL) killed();
-        result = writes && control->mode != EIO_ONCE ? -1 : control->mode == EIO_ONCE ? EIO : ENOSPC;
-    } else if (control->fired && control->mode == FULL && takes_space) {
+        if (mode == KILL) killed();
+        result = mode == EIO_ONCE ? EIO : mode == READ_ONLY ? EROFS : writes ? -1 : ENOSPC;
+    } else if (control->fired && mode == FULL && takes_space) {
         result = ENOSPC; /* a full disk stays full */
+    } else if (control->fired && mode == READ_ONLY) {
+        result = EROFS;
     }
     errno = kept;
     return result;

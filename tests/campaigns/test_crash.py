@@ -59,6 +59,7 @@ def test_calls_that_change_the_chosen_folder_are_counted_and_no_others(shim, tmp
         ("eio", 4, 1, "OSError: [Errno 5] Input/output error: 'world/a.txt' -> 'world/b.txt'", {"a.txt": 20}),
         ("eio", 6, 1, "OSError: [Errno 5] Input/output error: 'b.txt'", {"b.txt": 20, "c": None}),
         ("enospc", 3, 1, "OSError: [Errno 28] No space left on device: 'c'", {"b.txt": 15}),  # and the disk stays full
+        ("erofs", 3, 1, "OSError: [Errno 30] Read-only file system", {"a.txt": 10}),
         ("enospc", 1, 1, "OSError: [Errno 28] No space left on device: 'world/a.txt'", {}),
     ],
 )
