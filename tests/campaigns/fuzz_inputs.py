@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -29,7 +30,7 @@ SPELT = (
 )
 VALUES = (None, True, False, 0, -1, 1, 2**31, 2**63, 10**30, 1e308, 1e-320, float("inf"), float("nan"), "", "a", "\0", "a" * 3000, [], {}, [[]],
           [0, 0], [-1, 5], [1.5, "x"], [[320, 32]], [[10**9, 10**9]], {"name": None}, {"name": [1]}, {"name": "x"}, {"": 1}, [{"a": 1, "b": 2}], [None],
-          [1] * 3000, "../../etc/passwd", "/dev/zero", "0x1f", "1e5", "5", "true")  # fmt: skip
+          [1] * 300, "../../etc/passwd", "/dev/zero", "0x1f", "1e5", "5", "true")  # fmt: skip
 _DIGITS = re.compile(rb"\d+")
 
 
@@ -100,11 +101,14 @@ def changed_settings(draw: st.DrawFn, texts: list[bytes]) -> bytes:
     content = yaml.safe_load(draw(st.sampled_from(texts)))
     for _ in range(draw(st.integers(1, 3))):
         parents = [(parent, key) for parent in _containers(content) for key in _keys(parent)]
-        parent, key = draw(st.sampled_from(parents))
+        if not parents:
+            break
+        parent, key = parents[draw(st.integers(0, len(parents) - 1))]
         if isinstance(parent, dict) and draw(st.integers(0, 5)) == 0:
             parent[draw(st.sampled_from(("name", "no_such_key", 5, "", "base")))] = parent.pop(key)
         else:
-            parent[key] = draw(st.sampled_from(VALUES) | st.integers() | st.floats() | st.text(max_size=5))
+            own = st.integers() | st.floats() | st.text(max_size=5)
+            parent[key] = copy.deepcopy(draw(st.sampled_from(VALUES))) if draw(st.booleans()) else draw(own)
     return yaml.safe_dump(content, allow_unicode=draw(st.booleans())).encode("utf-8", "surrogatepass")
 
 
