@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from scenetext.config.overriding import apply_overrides, merge
 from scenetext.config.schema import Config
 from scenetext.config.yaml_text import dump, parse, read_text, shown
 from scenetext.errors import InputError
+from scenetext.system.file_names import shown_path
 from scenetext.system.files import write_text
 from scenetext.system.shipped import find_shipped
 from scenetext.system.untrusted import reading
@@ -40,7 +42,9 @@ def load_config(source: str | Path | Mapping[str, Any] | Config, overrides: Sequ
         given = source.model_dump() if isinstance(source, Config) else dict(source)
         values, locations, fallback = copy.deepcopy(given), {}, "the given configuration"
     else:
-        values, locations = _read(find_shipped(Path(source)), ())
+        with _naming(source):
+            path = find_shipped(Path(source))
+        values, locations = _read(path, ())
         fallback = str(source)
     apply_overrides(values, overrides, locations)
     return check(values, locations, fallback)
@@ -51,8 +55,13 @@ def write_config(config: Config, path: str | Path) -> None:
     write_text(path, dump(config.model_dump()))
 
 
+def _naming(path: str | Path) -> AbstractContextManager[None]:
+    """The net around looking for a file: its name may be too long, or hold what no name can."""
+    return reading(shown_path(path), "a configuration", "give the name of another file")
+
+
 def _read(path: Path, extending: tuple[Path, ...]) -> tuple[dict[str, Any], dict[tuple[Any, ...], str]]:
-    with reading(path, "a configuration", "give the name of another file"):  # a name may be too long, or hold a zero
+    with _naming(path):
         resolved, exists = path.resolve(), path.exists()
     if resolved in extending:
         raise InputError(f"{extending[-1]}: `base` leads back to {path}, which would never end.")

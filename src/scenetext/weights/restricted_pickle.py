@@ -86,7 +86,7 @@ class _Machine:
                 return self.pop()
             step = _STEPS.get(name)
             if step is None:
-                raise NoWeights(f"the opcode {name or code!r} is not used by weights")
+                raise NoWeights(f"the opcode {name or repr(code)} is not used by weights")
             step(self)
         raise NoWeights(f"more than {MOST_OPCODES} steps, which no weights need")
 
