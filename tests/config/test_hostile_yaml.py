@@ -131,7 +131,9 @@ def test_files_that_extend_each_other_without_end_are_refused(tmp_path: Path) ->
         load_config(tmp_path / "0.yml")
 
 
-@pytest.mark.parametrize("override", ["Global.seed=" + "9" * 5000, "Global.save_model_dir=\udcb5", "Global={" * 999, "Global.infer_img=\x01"])
+@pytest.mark.parametrize(
+    "override", ["Global.seed=" + "9" * 5000, "Global.save_model_dir=\udcb5", "Global={" * 999, "Global.infer_img=\x01"]
+)
 def test_hostile_overrides_are_refused(override: str) -> None:
     with pytest.raises(InputError, match="^-o Global"):
         load_config({}, [override])

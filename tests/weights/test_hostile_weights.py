@@ -43,12 +43,30 @@ def test_what_the_reader_makes_equals_what_was_pickled(protocol: int) -> None:
         "none": np.zeros((0, 3)),
         "point": np.array(2.5),
         "truth": np.array([True, False]),
-        "plain": [1, -5, 300, 2**40, -(2**90), 1.5, None, True, False, "文字", b"bytes", b"", (), ("a",), {"b": {"c": []}}],
+        "plain": [
+            1,
+            -5,
+            300,
+            2**40,
+            -(2**90),
+            1.5,
+            None,
+            True,
+            False,
+            "文字",
+            b"bytes",
+            b"",
+            (),
+            ("a",),
+            {"b": {"c": []}},
+        ],
         "scalars": (np.float64(0.5), np.int64(-3)),
     }
     data = pickle.dumps(content, protocol)
     found = read_pickle(io.BytesIO(data), len(data))
-    assert list(found) == list(content) and found["plain"] == content["plain"] and found["scalars"] == content["scalars"]
+    assert (
+        list(found) == list(content) and found["plain"] == content["plain"] and found["scalars"] == content["scalars"]
+    )
     for key in list(content)[:7]:
         np.testing.assert_array_equal(found[key], content[key], strict=key != "swapped", err_msg=key)
     assert read_pickle(io.BytesIO(pickled := pickle.dumps(OrderedDict(a=1), protocol)), len(pickled)) == {"a": 1}
