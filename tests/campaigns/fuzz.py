@@ -34,7 +34,7 @@ ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE), str(ROOT / "src")]
 
 from fuzz_inputs import strategy  # noqa: E402
-from fuzz_readers import READERS  # noqa: E402
+from fuzz_readers import CARELESS, READERS  # noqa: E402
 from hypothesis import HealthCheck, Phase, given, settings  # noqa: E402
 from hypothesis import seed as seeded  # noqa: E402
 
@@ -44,6 +44,7 @@ MOST_SECONDS, MOST_WAITING = 10, 60  # of processor time; of waiting for somethi
 KINDS = ("result", "own", "nameless", "foreign", "hang", "memory", "crash", "code")
 GOOD = ("result", "own")
 KEPT = 20  # inputs of one kind that are kept for a reader
+IGNORED = list(HealthCheck)  # hypothesis need not be told that inputs are large
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -88,7 +89,7 @@ class Worker:
         """What came of one input: kind, message, seconds, bytes."""
         if self._process is None:
             self._start()
-        path = self.folder / f"input{READERS[self.reader].suffix}"
+        path = self.folder / f"input{READERS.get(self.reader, CARELESS).suffix}"
         path.write_bytes(data)
         self._process.stdin.write(f"{path}\n")
         self._process.stdin.flush()

@@ -28,9 +28,16 @@ SPELT = (
     b"NaN",
     b"true",
 )
-VALUES = (None, True, False, 0, -1, 1, 2**31, 2**63, 10**30, 1e308, 1e-320, float("inf"), float("nan"), "", "a", "\0", "a" * 3000, [], {}, [[]],
-          [0, 0], [-1, 5], [1.5, "x"], [[320, 32]], [[10**9, 10**9]], {"name": None}, {"name": [1]}, {"name": "x"}, {"": 1}, [{"a": 1, "b": 2}], [None],
-          [1] * 300, "../../etc/passwd", "/dev/zero", "0x1f", "1e5", "5", "true")  # fmt: skip
+VALUES = (
+    None, True, False, 0, -1, 1, 2**31, 2**63, 10**30, 1e308, 1e-320, float("inf"), float("nan"), "", "a", "\0",
+    "a" * 3000, [], {}, [[]], [0, 0], [-1, 5], [1.5, "x"], [[320, 32]], [[10**9, 10**9]], {"name": None},
+    {"name": [1]}, {"name": "x"}, {"": 1}, [{"a": 1, "b": 2}], [None], [1] * 300, "../../etc/passwd", "/dev/zero",
+    "0x1f", "1e5", "5", "true",
+)  # fmt: skip
+EDIT_KINDS = ("flip", "set", "cut", "truncate", "word", "bytes", "number", "nest", "repeat", "splice", "move")
+GRAPH_KINDS = ("dims", "type", "raw", "operator", "input", "output", "attribute", "remove", "repeat", "text")
+SAFE = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+SAFE_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _DIGITS = re.compile(rb"\d+")
 
 
@@ -47,11 +54,7 @@ def inputs(draw: st.DrawFn, reader: Reader) -> bytes:
 def _edited(draw: st.DrawFn, data: bytes, reader: Reader, bases: list[bytes]) -> bytes:
     at = draw(st.integers(0, len(data)))
     end = min(len(data), at + draw(st.sampled_from((1, 2, 4, 8, 40, 400, len(data)))))
-    kind = draw(
-        st.sampled_from(
-            ("flip", "set", "cut", "truncate", "word", "bytes", "number", "nest", "repeat", "splice", "move")
-        )
-    )
+    kind = draw(st.sampled_from(EDIT_KINDS))
     if kind == "flip" and at < len(data):
         return data[:at] + bytes([data[at] ^ 1 << draw(st.integers(0, 7))]) + data[at + 1 :]
     if kind == "set":
@@ -98,7 +101,7 @@ def _with_number(draw: st.DrawFn, data: bytes, at: int, is_text: bool) -> bytes:
 @st.composite
 def changed_settings(draw: st.DrawFn, texts: list[bytes]) -> bytes:
     """YAML that is well formed, with values of the wrong kind or beyond every range."""
-    content = yaml.safe_load(draw(st.sampled_from(texts)))
+    content = yaml.load(draw(st.sampled_from(texts)), Loader=SAFE)
     for _ in range(draw(st.integers(1, 3))):
         parents = [(parent, key) for parent in _containers(content) for key in _keys(parent)]
         if not parents:
@@ -109,7 +112,7 @@ def changed_settings(draw: st.DrawFn, texts: list[bytes]) -> bytes:
         else:
             own = st.integers() | st.floats() | st.text(max_size=5)
             parent[key] = copy.deepcopy(draw(st.sampled_from(VALUES))) if draw(st.booleans()) else draw(own)
-    return yaml.safe_dump(content, allow_unicode=draw(st.booleans())).encode("utf-8", "surrogatepass")
+    return yaml.dump(content, Dumper=SAFE_DUMPER, allow_unicode=draw(st.booleans())).encode("utf-8", "surrogatepass")
 
 
 def _containers(content: Any) -> Iterator[Any]:
@@ -139,9 +142,10 @@ def changed_graphs(draw: st.DrawFn) -> bytes:
     for _ in range(draw(st.integers(1, 4))):
         node = draw(st.sampled_from(list(graph.node))) if graph.node else graph.node.add()
         tensor = draw(st.sampled_from(list(graph.initializer))) if graph.initializer else graph.initializer.add()
-        kind = draw(st.sampled_from(("dims", "type", "raw", "operator", "input", "output", "attribute", "remove", "repeat", "text")))
+        kind = draw(st.sampled_from(GRAPH_KINDS))
         if kind == "dims":
-            tensor.dims.insert(draw(st.integers(0, len(tensor.dims))), draw(st.sampled_from((0, 1, -1, 7, 2**31, 2**62))))
+            at = draw(st.integers(0, len(tensor.dims)))
+            tensor.dims.insert(at, draw(st.sampled_from((0, 1, -1, 7, 2**31, 2**62))))
         elif kind == "type":
             tensor.data_type = draw(st.integers(0, 30))
         elif kind == "raw":
@@ -158,8 +162,9 @@ def changed_graphs(draw: st.DrawFn) -> bytes:
         elif kind == "repeat":
             graph.node.extend([node] * draw(st.sampled_from((1, 30, 3000))))
         else:
+            texts = ("", "\n\n", "a\na", "x" * 100_000, "\n" * 100_000)
             entry = model.metadata_props.add()
-            entry.key, entry.value = "character", draw(st.sampled_from(("", "\n\n", "a\na", "x" * 100_000, "\n" * 100_000)))
+            entry.key, entry.value = "character", draw(st.sampled_from(texts))
     return model.SerializeToString()
 
 

@@ -152,6 +152,45 @@ def _ngram() -> Read:
     return lambda path: NGramModel.load(path).score("中a")
 
 
+def _careless() -> Read:
+    """Does what its file says; the campaign's own test sees whether each is noticed."""
+    import os
+    import time
+
+    from scenetext.errors import InputError
+
+    def read(path: Path) -> None:
+        what = path.read_text(encoding="utf-8")
+        if what == "own":
+            raise InputError(f"{path.name} is wrong.")
+        if what == "nameless":
+            raise InputError("Something is wrong.")
+        if what == "foreign":
+            raise KeyError("x")
+        if what == "crash":
+            os.kill(os.getpid(), 11)
+        if what == "loop":
+            while True:
+                pass
+        if what == "wait":
+            time.sleep(1000)
+        if what == "memory":
+            bytearray(3_000_000_000)
+        if what == "hidden memory":
+            try:
+                bytearray(3_000_000_000)
+            except MemoryError as error:
+                raise InputError(f"{path.name} is wrong.") from error
+        if what == "command":
+            os.system("true")
+        if what == "file":
+            (path.parent.parent / "elsewhere").touch()
+        if what == "code":
+            exec(compile("1", str(path), "exec"))
+
+    return read
+
+
 READERS = {
     "csv": Reader(".csv", _csv, bases.csv, bases.TEXT_WORDS, is_text=True),
     "labels": Reader(".txt", _labels, bases.labels, bases.TEXT_WORDS, is_text=True),
@@ -166,3 +205,4 @@ READERS = {
     "onnx": Reader(".onnx", _onnx, bases.onnx, bases.ONNX_WORDS),
     "ngram": Reader(".txt", _ngram, bases.ngram, bases.NGRAM_WORDS, is_text=True),
 }
+CARELESS = Reader(".txt", _careless, list)

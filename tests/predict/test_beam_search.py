@@ -197,7 +197,7 @@ def test_file_that_is_no_model_is_an_error_with_its_line(tmp_path, content, mess
 def test_n_grams_that_would_fill_the_memory_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("scenetext.predict.ngram.MAX_CONTEXTS", 10)
     (tmp_path / "model.txt").write_bytes(HEADER + b"".join(b'1\t"ab%d"\n' % i for i in range(9)))
-    with pytest.raises(InputError, match="model.txt:5: the n-grams up to here have more than 10 contexts"):
+    with pytest.raises(InputError, match="model.txt:5: The n-grams up to here have more than 10 contexts"):
         NGramModel.load(tmp_path / "model.txt")
 
 

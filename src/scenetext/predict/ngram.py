@@ -109,27 +109,32 @@ class NGramModel:
                 lines = read_regular_file(path, MAX_BYTES, f"The n-gram model {path}").decode("utf-8").split("\n")
             except UnicodeDecodeError:
                 raise InputError(f"The n-gram model {path} is not UTF-8.") from None
-            number, contexts = 1, 0
-            try:
-                order, grams = _order(lines[0]), Counter()
-                for line in lines[1:]:
-                    number += 1
-                    if line:
-                        gram, count = _gram_and_count(line, order)
-                        grams[gram] += count
-                        contexts += len(gram)
-                        if contexts > MAX_CONTEXTS:
-                            raise InputError(
-                                f"{path}:{number}: the n-grams up to here have more than {MAX_CONTEXTS} contexts, too "
-                                "many for the memory: train on fewer texts, or with a smaller order."
-                            )
-            except InputError:
-                raise
-            except (ValueError, TypeError, KeyError):
-                raise InputError(f"{path}:{number} is no line of a character n-gram model that `save` wrote.") from None
-            if not grams:
-                raise InputError(f"{path} holds no n-grams: train it on texts.")
-            return cls(grams, order)
+            return cls(*_read_lines(lines, path))
+
+
+def _read_lines(lines: list[str], path: str | Path) -> tuple[Counter[str], int]:
+    """How often each n-gram was seen, and the order of the model."""
+    number, contexts, grams = 1, 0, Counter()
+    try:
+        order = _order(lines[0])
+        for line in lines[1:]:
+            number += 1
+            if line:
+                gram, count = _gram_and_count(line, order)
+                grams[gram] += count
+                contexts += len(gram)
+                if contexts > MAX_CONTEXTS:
+                    raise InputError(
+                        f"The n-grams up to here have more than {MAX_CONTEXTS} contexts, too many for the memory: train "
+                        "on fewer texts, or with a smaller order."
+                    )
+    except InputError as error:
+        raise InputError(f"{path}:{number}: {error}") from None
+    except (ValueError, TypeError, KeyError):
+        raise InputError(f"{path}:{number} is no line of a character n-gram model that `save` wrote.") from None
+    if not grams:
+        raise InputError(f"{path} holds no n-grams: train it on texts.")
+    return grams, order
 
 
 def _checked_order(order: int) -> int:
