@@ -12,7 +12,7 @@ from fuzz_inputs import strategy
 from fuzz_readers import READERS
 from hypothesis import HealthCheck, Phase, given, settings
 
-CASES = 30  # for each reader
+CASES = 50  # for each reader
 
 
 @pytest.fixture(scope="module")

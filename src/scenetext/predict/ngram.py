@@ -125,8 +125,8 @@ def _read_lines(lines: list[str], path: str | Path) -> tuple[Counter[str], int]:
                 contexts += len(gram)
                 if contexts > MAX_CONTEXTS:
                     raise InputError(
-                        f"The n-grams up to here have more than {MAX_CONTEXTS} contexts, too many for the memory: train "
-                        "on fewer texts, or with a smaller order."
+                        f"The n-grams up to here have more than {MAX_CONTEXTS} contexts, too many for the memory: "
+                        "train on fewer texts, or with a smaller order."
                     )
     except InputError as error:
         raise InputError(f"{path}:{number}: {error}") from None
