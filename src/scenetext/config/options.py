@@ -12,6 +12,7 @@ from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from scenetext.config.kinds import BOOL, FLOAT, INT, TEXT, Kind, optional
+from scenetext.config.yaml_text import shown
 from scenetext.errors import InputError
 
 
@@ -59,7 +60,7 @@ def checked(value: Any, annotation: Any, key: str) -> Any:
     try:
         return kind.convert(value)
     except (ValueError, TypeError, OverflowError):
-        raise OptionError(f"{key} must be {kind.name}, not {value!r}.") from None
+        raise OptionError(f"{key} must be {kind.name}, not {shown(value)}.") from None
 
 
 def kind_of(annotation: Any) -> Kind:
