@@ -17,6 +17,7 @@ from scenetext.train import trainer
 from scenetext.train.divergence import LARGEST_WEIGHT, check_weights
 from scenetext.train.optimiser import build_optimiser
 from scenetext.train.trainer import train
+from scenetext.weights.loading import load_weights
 from scenetext.weights.pdparams import read_pdparams
 
 
@@ -165,3 +166,5 @@ def test_a_training_too_short_for_its_first_evaluation_says_so_at_its_begin(data
     log = (tmp_path / "run" / "train.log").read_text(encoding="utf-8")
     assert "only latest: the first evaluation is due after step 2000 (Global.eval_batch_step), but there are" in log
     assert "Global.eval_batch_epoch=1" in log and (tmp_path / "run" / "latest.pdparams").is_file()
+    with pytest.raises(InputError, match=r"never evaluated \(Global\.eval_batch_step.*latest\.pdparams"):
+        load_weights(build_model(load_config(config)), tmp_path / "run" / "best_accuracy")

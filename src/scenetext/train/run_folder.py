@@ -106,6 +106,7 @@ class RunFolder:
         self.history = path / (NEW_HISTORY if self._has_former else HISTORY)
         if self.writes:
             path.mkdir(parents=True, exist_ok=True)
+            (path / NEW_HISTORY).unlink(missing_ok=True)  # of a training that ended before it had weights
             rows = _rows_up_to(resumed.prefix.parent / HISTORY, state) if resumed else []
             write_text(self.history, "".join(rows))
 
