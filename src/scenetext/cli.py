@@ -101,7 +101,10 @@ def _add_prepare(verbs: Verbs) -> None:
 
 
 def _add_train(verbs: Verbs) -> None:
-    _config_arguments(_add_verb(verbs, "train", _train, "train a network into a run folder"))
+    parser = _add_verb(verbs, "train", _train, "train a network into a run folder")
+    _config_arguments(parser)
+    changed = "resume (Global.checkpoints) although settings, dictionary or data differ from the checkpoint's"
+    parser.add_argument("--allow-changed", action="store_true", help=changed)
 
 
 def _add_evaluate(verbs: Verbs) -> None:
@@ -249,13 +252,14 @@ def _train(chosen: Arguments) -> None:
     from scenetext.train.trainer import train
 
     folder = configured_run_folder(config, chosen.config)
-    result = train(config, folder)
+    result = train(config, folder, allow_changed=chosen.allow_changed)
     if result.stopped == "interrupted":
         raise KeyboardInterrupt(f"resume with -o Global.checkpoints={result.latest}")
     if rank():
         return  # the first of several processes wrote the run, perhaps on another host
+    never = f"trained, but never evaluated (see Global.eval_batch_step); the weights are {result.latest}"
     best = f"best {config.Metric.main_indicator} {result.best_score:.4f}"
-    print(f"{result.folder}: {best if result.best_score >= 0 else 'trained, but never evaluated'}")
+    print(f"{result.folder}: {best if result.best_score >= 0 else never}")
 
 
 def _evaluate(chosen: Arguments) -> None:

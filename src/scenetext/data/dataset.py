@@ -8,19 +8,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from PIL import UnidentifiedImageError
-from tqdm.auto import tqdm
 
 from scenetext.data.augment import RecAug
 from scenetext.data.cache import LineCache, open_cache
-from scenetext.data.image_size import image_size
+from scenetext.data.checking import check_pictures
 from scenetext.data.sources.images import ImageSource
 from scenetext.data.transforms import decode_image, resize_line, resized_width
 from scenetext.errors import InputError
 from scenetext.text.charset import Charset
 from scenetext.text.records import Record, RecordTable
-
-BAR_AFTER_S = 2  # shorter waits need no bar
 
 
 @dataclass(frozen=True)
@@ -75,8 +71,9 @@ class Lines:
         too_long: the lines that were left out.
         augment, join: augmentations in training; None for none.
         seed: with the epoch and the line's number it determines every random draw.
-        progress: show a bar while the widths of many lines are read.
+        progress: show a bar while many pictures are checked.
         cache: the source of pictures in place of `images`, after `use_cache`.
+        sizes_px: (N, 2) int32, width and height of every picture, after `check_pictures`.
     """
 
     records: Sequence[Record]
@@ -95,9 +92,11 @@ class Lines:
     shortened: int = field(init=False, default=0)
     too_long: Sequence[Record] = field(init=False, default_factory=list)
     cache: LineCache | None = field(init=False, default=None)
+    sizes_px: np.ndarray | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.records = RecordTable.of(self.records)
+        given = len(self.records)
         if self.drops_unknown and self.charset.may_lack(self.records.characters()):
             self.records = RecordTable.of(list(self._without_unknown()))
         if self.longest_label is not None:
@@ -105,9 +104,23 @@ class Lines:
             self.too_long = self.records.take(np.flatnonzero(~fits))
             self.records = self.records.take(np.flatnonzero(fits))
         if not self.records:
-            raise InputError("There are no labelled lines to read: the label file is empty.")
+            raise InputError(self._nothing_left(given))
         if self.charset.may_lack(self.records.characters()):
             self._check_characters()
+
+    def _nothing_left(self, given: int) -> str:
+        """Why no line is left of so many."""
+        if not given:
+            return "There are no labelled lines to read."
+        reasons = []
+        if self.too_long:
+            reasons.append(f"{len(self.too_long)} labels are longer than {self.longest_label} characters")
+        if given > len(self.too_long):
+            reasons.append(f"the dictionary has no character of the other {given - len(self.too_long)}")
+        return (
+            f"None of the {given} lines is left to train on: {' and '.join(reasons)}. Raise Global.max_text_length, or "
+            "name the dictionary of these labels in Global.character_dict_path."
+        )
 
     def _label_lengths(self) -> np.ndarray:
         """(N,) int64: the number of characters of every label once the charset has folded its case."""
@@ -139,6 +152,14 @@ class Lines:
             for character in unknown:
                 lacking.setdefault(character, record.location)
         if lacking:
+            if " " in lacking and not self.charset.use_space_char:
+                others = len(lacking) - 1
+                more = f" It also lacks {others} other characters of the labels." if others else ""
+                raise InputError(
+                    f"The labels hold spaces ({lacking[' ']}) and the dictionary has none: set Global.use_space_char "
+                    "to true, which adds a class for the space, or remove them by `scenetext prepare --spaces remove`."
+                    f"{more}"
+                )
             some = ", ".join(f"{c!r} ({location})" for c, location in list(lacking.items())[:5])
             more = "…" if len(lacking) > 5 else ""
             raise InputError(
@@ -173,15 +194,20 @@ class Lines:
         """(N,) int64: width of every line at `height_px`, from the cache or from the image files' headers alone."""
         if self.cache is not None:
             return self.cache.widths_px
-        widths = np.empty(len(self), np.int64)
-        bar = tqdm(self.records, "widths of lines", unit="line", disable=not self.progress, delay=BAR_AFTER_S)
-        for index, record in enumerate(bar):
-            try:
-                width, height = image_size(self.images.read(record.name))
-            except UnidentifiedImageError:
-                raise InputError(f"{self.images.location(record.name)} ({record.location}) is no image.") from None
-            widths[index] = resized_width((height, width), self.height_px, self.max_width_px)
-        return widths
+        self.check_pictures()
+        widths, heights = self.sizes_px.astype(np.int64).T
+        return np.clip(np.ceil(self.height_px * widths / heights), 1, self.max_width_px).astype(np.int64)
+
+    def check_pictures(self) -> None:
+        """Checks once every picture that training will need, and keeps their sizes in `sizes_px`.
+
+        A cache has decoded all of them already.
+
+        Raises:
+            InputError: some cannot be read; see `checking.check_pictures`.
+        """
+        if self.cache is None and self.sizes_px is None:
+            self.sizes_px = check_pictures(self.images, self.records, "the training set", self.progress)
 
     def load(self, index: int, epoch: int = 0, height_px: int | None = None) -> tuple[np.ndarray, list[int]]:
         """Line `index` as (height_px, w, 3) uint8 and its classes; the same for the same seed, epoch and index."""
@@ -204,14 +230,15 @@ class Lines:
 
     def _joined(self, image: np.ndarray, ids: list[int], rng: np.random.Generator) -> tuple[np.ndarray, list[int]]:
         height = self.height_px
-        image = resize_line(image, height, resized_width(image.shape, height))
+        widest_px = height * self.join.max_ratio
+        # a wider line is squeezed to `max_width_px` later; a picture of one row of pixels would become gigabytes
+        image = resize_line(image, height, resized_width(image.shape, height, max(self.max_width_px, int(widest_px))))
         for other in rng.integers(0, len(self), self.join.ext_data_num):
             addition = self._decode(int(other))
-            addition = resize_line(addition, height, resized_width(addition.shape, height))
             longer = ids + self.ids[other]
-            width = image.shape[1] + addition.shape[1]
+            added_px = resized_width(addition.shape, height)
             too_long = self.longest_label is not None and len(longer) > self.longest_label
-            if too_long or width > height * self.join.max_ratio:
+            if too_long or image.shape[1] + added_px > widest_px:
                 break
-            image, ids = np.hstack([image, addition]), longer
+            image, ids = np.hstack([image, resize_line(addition, height, added_px)]), longer
         return image, ids

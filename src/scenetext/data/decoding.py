@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import io
+import struct
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
-from scenetext.data.image_size import JPEG, PNG, UPRIGHT, pillow_orientation, png_header
+from scenetext.data.image_size import (
+    JPEG,
+    MOST_PIXELS,
+    PNG,
+    UPRIGHT,
+    image_size,
+    pillow_orientation,
+    png_header,
+)
+from scenetext.errors import InputError
 
 _GIF = (b"GIF87a", b"GIF89a")
+_JPEG_2000 = (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")  # in its box and bare
+_BMP_START = struct.Struct("<2sI4xIIiiHHI")  # "BM", file, where the pixels begin, header, width, height, planes, bits
+_BMP_PLAIN = (0, 3)  # the compressions that leave pixels as they are
 _WITH_ALPHA = (4, 6)  # colour types in a PNG's header
+_PIXELS_AT_ONCE = 1 << 20  # blended together
 _FAINT = 224  # on white, pixels from this value on are no more to be seen
 
 
@@ -20,11 +34,56 @@ def decoded(data: bytes) -> np.ndarray | None:
     return _decode_by_pillow(data) if _needs_pillow(data) else _decode_by_opencv(data)
 
 
+def checked_size(data: bytes, location: str) -> tuple[int, int]:
+    """Width and height in pixels of a picture, after what can be checked without decoding: its header and its end.
+
+    Args:
+        data: the file's bytes.
+        location: the file's name in error messages.
+
+    Raises:
+        InputError: no bytes, no picture, a truncated one, or one of more than MOST_PIXELS pixels.
+    """
+    if not data:
+        raise InputError(f"{location} is empty (0 bytes).")
+    if is_truncated(data):
+        raise InputError(f"{location} is a truncated image ({len(data)} bytes).")
+    try:
+        width, height = image_size(data)
+    except UnidentifiedImageError:
+        raise not_readable(data, location) from None
+    if width * height > MOST_PIXELS:
+        raise InputError(
+            f"{location} has {width} x {height} pixels; a picture may have {MOST_PIXELS:,} at most: crop or shrink it."
+        )
+    return width, height
+
+
+def not_readable(data: bytes, location: str) -> InputError:
+    """The error for bytes that are no picture."""
+    return InputError(f"{location} is no image that can be read ({len(data)} bytes).")
+
+
+def is_known_by_its_end(data: bytes) -> bool:
+    """Whether `is_truncated` knows the format; of others only decoding tells whether they are whole."""
+    return data.startswith((JPEG, PNG, b"BM")) or _is_webp(data)
+
+
 def is_truncated(data: bytes) -> bool:
-    """Whether a JPEG or PNG file stops before its end; other formats are left to the decoder."""
+    """Whether a JPEG, PNG, WEBP or plain BMP file stops before its end; other formats are left to the decoder."""
     if data.startswith(PNG):
         return data.rfind(b"IEND") < 0
+    if _is_webp(data):
+        return len(data) < 8 + int.from_bytes(data[4:8], "little")
+    if data.startswith(b"BM") and len(data) >= _BMP_START.size + 4:
+        *_, start, _, width, height, _, bits, compression = _BMP_START.unpack_from(data)
+        row_bytes = (abs(width) * bits + 31) // 32 * 4
+        return compression in _BMP_PLAIN and len(data) < start + row_bytes * abs(height)
     return data.startswith(JPEG) and data.rfind(b"\xff\xd9", _scan_start(data)) < 0
+
+
+def _is_webp(data: bytes) -> bool:
+    return data.startswith(b"RIFF") and data[8:12] == b"WEBP"
 
 
 def _decode_by_opencv(data: bytes) -> np.ndarray | None:
@@ -55,12 +114,12 @@ def _decode_by_pillow(data: bytes) -> np.ndarray | None:
 
 
 def _needs_pillow(data: bytes) -> bool:
-    """Whether OpenCV cannot read the format, drops its transparency, or does not turn it."""
+    """Whether OpenCV cannot read the format, drops its transparency, does not turn it, or may crash on it."""
     if data.startswith(JPEG):
         return False
     if data.startswith(PNG):  # of transparency OpenCV knows a channel and a palette's, but no transparent colour
         return data[25:26] in (b"\0", b"\2") and b"tRNS" in data and data[24] <= 8
-    if data.startswith(_GIF):
+    if data.startswith((*_GIF, *_JPEG_2000)):  # OpenCV ends the process over a truncated JPEG 2000
         return True
     try:
         with Image.open(io.BytesIO(data)) as picture:
@@ -77,10 +136,26 @@ def _on_background(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
         image: (H, W, 3) uint8.
         alpha: (H, W) uint8 or uint16, the largest number where the picture is opaque.
     """
-    opacity = alpha[:, :, None].astype(np.float32) / np.iinfo(alpha.dtype).max  # (H, W, 1) in [0, 1]
-    laid = np.rint(image * opacity + 255.0 * (1.0 - opacity)).astype(np.uint8)
-    if laid.min() >= _FAINT and opacity.min() < 1 and opacity.max() > 0:
-        return np.rint(image * opacity).astype(np.uint8)
+    laid = _laid(image, alpha, 255.0)
+    opaque = np.iinfo(alpha.dtype).max
+    if laid.min() >= _FAINT and alpha.min() < opaque and alpha.max() > 0:
+        return _laid(image, alpha, 0.0)
+    return laid
+
+
+def _laid(image: np.ndarray, alpha: np.ndarray, background: float) -> np.ndarray:
+    """(H, W, 3) uint8 on a grey background, a few rows at a time: float32 of a whole picture would take 20 times more.
+
+    Args:
+        image, alpha: see `_on_background`.
+        background: 0.0 to 255.0.
+    """
+    laid = np.empty_like(image)
+    rows = max(1, _PIXELS_AT_ONCE // image.shape[1])
+    for at in range(0, len(image), rows):
+        part = slice(at, at + rows)
+        opacity = alpha[part, :, None].astype(np.float32) / np.iinfo(alpha.dtype).max  # (rows, W, 1) in [0, 1]
+        laid[part] = np.rint(image[part] * opacity + background * (1.0 - opacity))
     return laid
 
 

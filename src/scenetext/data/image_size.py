@@ -14,6 +14,9 @@ from PIL import Image, UnidentifiedImageError
 UPRIGHT = 1
 """The orientation of a picture that is shown as it is stored; from 5 to 8 width and height change places."""
 
+MOST_PIXELS = 50_000_000
+"""A picture of more pixels is refused by its header: a line has some thousands, a photo of the largest camera fewer."""
+
 _ORIENTATION = 0x0112
 PNG = b"\x89PNG\r\n\x1a\n"
 """The bytes with which a PNG begins."""
@@ -66,6 +69,9 @@ def _jpeg_header(data: bytes) -> tuple[int, int, int] | None:
     width, height, orientation, at, last = 0, 0, 0, 2, len(data) - 9
     while at <= last and data[at] == _MARKER:
         marker = data[at + 1]
+        if marker == _MARKER:  # a fill byte
+            at += 1
+            continue
         if marker in _FRAMES:
             height, width = struct.unpack_from(">HH", data, at + 5)
         elif marker not in _SEGMENTS:

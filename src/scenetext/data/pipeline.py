@@ -181,17 +181,34 @@ def _join(options: RecConAug, ratio: float) -> JoinLines:
 
 
 def _records_and_images(dataset: settings.DatasetSettings, section: str, seed: int) -> tuple[RecordTable, Any]:
+    """The lines of a section and where their pictures are; InputError where there is no line."""
     if isinstance(dataset, settings.LMDBDataSet):
         images = Lmdbs(Path(dataset.data_dir))
-        return RecordTable.joined([part.table() for part in images.parts]), images
+        records = RecordTable.joined([part.table() for part in images.parts])
+        if not records:
+            raise InputError(f"{section}.dataset.data_dir: {dataset.data_dir} holds no line: num-samples is 0.")
+        return records, images
     images = open_images(dataset.data_dir)
     tables: list[RecordTable] = []
+    lines = 0
     for number, (file, ratio) in enumerate(zip(dataset.label_files, dataset.ratios, strict=True)):
         if not Path(file).is_file():
             raise InputError(f"{section}.dataset.label_file_list: {file} does not exist; `scenetext prepare` makes it.")
         own = read_label_file(file)
+        lines += len(own)
         if ratio < 1.0:
             rng = np.random.default_rng((seed, number))
             own = own.take(np.sort(rng.permutation(len(own))[: round(len(own) * ratio)]))
         tables.append(own)
-    return RecordTable.joined(tables), images
+    records = RecordTable.joined(tables)
+    if not lines:
+        files = ", ".join(dataset.label_files) or "an empty list"
+        raise InputError(
+            f"{section}.dataset.label_file_list: {files} holds no line; `scenetext prepare --val 0` leaves val.txt "
+            "empty, and a larger --val fills it."
+        )
+    if not records:
+        raise InputError(
+            f"{section}.dataset.ratio_list is {dataset.ratio_list} and leaves none of the {lines} lines: raise it."
+        )
+    return records, images

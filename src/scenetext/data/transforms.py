@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from scenetext.data.decoding import decoded, is_truncated
-from scenetext.errors import InputError
+from scenetext.data.decoding import checked_size, decoded, not_readable
+from scenetext.system.untrusted import reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +44,13 @@ def decode_image(data: bytes, location: str) -> np.ndarray:
         (H, W, 3) uint8, blue first.
 
     Raises:
-        InputError: no bytes, no image, or a truncated one.
+        InputError: no bytes, no image, a truncated one, or one of more than 50 million pixels.
     """
-    if not data:
-        raise InputError(f"{location} is empty (0 bytes).")
-    if is_truncated(data):
-        raise InputError(f"{location} is a truncated image ({len(data)} bytes).")
-    image = decoded(data)
+    with reading(location, "a picture", "put a whole one there"):
+        checked_size(data, location)
+        image = decoded(data)
     if image is None:
-        raise InputError(f"{location} is no image that can be read ({len(data)} bytes).")
+        raise not_readable(data, location)
     return image
 
 

@@ -71,7 +71,7 @@ def zip_entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
         known = entries.setdefault(name, info)
         if (known.CRC, known.file_size) != (info.CRC, info.file_size):
             raise InputError(f"{location}: two different files have the name {name!r}; remove or rename one.")
-    _check_expansion(location, (info.file_size for info in archive.infolist()), Path(str(archive.filename)))
+    check_expansion(location, (info.file_size for info in archive.infolist()), Path(str(archive.filename)))
     return entries
 
 
@@ -104,7 +104,7 @@ def safe_untar(path: str | Path, folder: str | Path, progress: bool = True) -> P
                 if not member.isfile():
                     raise InputError(f"{path.name}: the entry {member.name!r} is a link or device; it is refused.")
             sizes = [member.size for member in members]
-            _check_expansion(path.name, sizes, path)
+            check_expansion(path.name, sizes, path)
             check_room(folder, sum(sizes), path.name)
             with replacing_folder(folder) as made:
                 for member in tqdm(members, f"unpacking {path.name}", unit="file", disable=not progress):
@@ -146,7 +146,8 @@ def _checked_name(name: str, location: str) -> str:
     return "/".join(parts)
 
 
-def _check_expansion(location: str, sizes: Iterable[int], path: Path) -> None:
+def check_expansion(location: str, sizes: Iterable[int], path: Path) -> None:
+    """Raises InputError if the entries of an archive unpack to more than pictures or weights of its size can."""
     total, packed = sum(sizes), path.stat().st_size
     if total > _MOST_EXPANSION * packed + _SPARE_BYTES:
         raise InputError(

@@ -72,6 +72,7 @@ def silence_noise() -> None:
         "When training, we now always track",  # Paddle, at every batch normalisation layer
     ):
         warnings.filterwarnings("ignore", message=message)
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # about broken pictures, which our errors name with their files
 
 
 class _PaddleWithoutThreadsMessage:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable
 
 _DIGITS = re.compile(r"[0-9]+")
@@ -34,4 +35,4 @@ def natural_order(names: Iterable[str]) -> list[str]:
 
 def _counted(run: re.Match[str]) -> str:
     digits = run[0].lstrip("0")
-    return f"\0{chr(len(digits) + 1)}{digits}"
+    return f"\0{chr(min(len(digits) + 1, sys.maxunicode))}{digits}"

@@ -8,10 +8,18 @@ from itertools import chain
 from pathlib import Path
 
 from scenetext.data.sources.names import Names
-from scenetext.data.sources.picture_files import Kind, PassedOver, is_junk_path, kind_of
+from scenetext.data.sources.picture_files import (
+    LARGEST_BYTES,
+    Kind,
+    PassedOver,
+    is_junk_path,
+    kind_of,
+    with_forward_slashes,
+)
 from scenetext.errors import InputError
 from scenetext.system.file_names import escaped_name, raw_names, shown_name, shown_path
 from scenetext.system.files import size_and_time
+from scenetext.system.regular_files import read_regular_file
 from scenetext.text.natural_order import KEY_END, natural_key
 
 
@@ -37,13 +45,11 @@ class Folder:
         return names
 
     def read(self, name: str) -> bytes:
+        path = self.file(name)
         try:
-            with open(self.file(name), "rb") as file:
-                return file.read()
-        except OSError as error:
-            raise InputError(f"{self.location(name)} cannot be read: {error.strerror}.") from None
-        except ValueError:
-            raise InputError(f"{self.location(name)} cannot be read: it is no name of a file.") from None
+            return read_regular_file(path, LARGEST_BYTES, name)
+        except InputError:  # asking for the location every time would take longer
+            return read_regular_file(path, LARGEST_BYTES, self.location(name))
 
     def location(self, name: str) -> str:
         return f"{shown_path(self.path)}/{name}"
@@ -54,8 +60,13 @@ class Folder:
     def file(self, name: str) -> str:
         """The path of a file by its shown name; the file need not be there."""
         path = os.path.join(self.path, name)  # joining Paths would double the time
-        if (name.isascii() and "\\x" not in name) or os.path.lexists(path):
+        if (name.isascii() and "\\" not in name) or os.path.lexists(path):
             return path
+        found = map(self._raw_path, with_forward_slashes(name))
+        return next(filter(os.path.lexists, found), path)
+
+    def _raw_path(self, name: str) -> str:
+        """The path of a file whose parts may have other names on the disk than the shown ones."""
         at = os.fspath(self.path)
         for part in name.split("/"):
             candidates = (os.path.join(at, raw) for raw in raw_names(part))
@@ -79,10 +90,7 @@ class SingleFile:
         return Names([shown_name(self.path.name)])
 
     def read(self, name: str) -> bytes:
-        try:
-            return self.path.read_bytes()
-        except OSError as error:
-            raise InputError(f"{self.location(name)} cannot be read: {error.strerror}.") from None
+        return read_regular_file(self.path, LARGEST_BYTES, self.location(name))
 
     def location(self, name: str) -> str:
         return shown_path(self.path)
@@ -148,7 +156,7 @@ class FolderWalk:
                         folders.append(entry)
                         continue
                     kind = kind_of(entry.name)
-                    # a link that leads nowhere stays, so that reading names it; a pipe would be waited for
+                    # a link that leads nowhere stays, so that reading names it; a pipe is no picture
                     if kind is None and (entry.is_symlink() or entry.is_file()):
                         pictures.append(entry.name)
                     else:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-from weakref import WeakValueDictionary
 
 from scenetext.data.sources.folder import FolderWalk
+from scenetext.data.sources.lmdb_file import LmdbFile
 from scenetext.data.sources.names import Names
-from scenetext.data.sources.picture_files import PassedOver
+from scenetext.data.sources.picture_files import LARGEST_BYTES, PassedOver
 from scenetext.errors import InputError
 from scenetext.system.file_names import shown_path
 from scenetext.system.files import size_and_time
@@ -19,7 +17,8 @@ from scenetext.text.records import RecordTable
 DATA_FILE = "data.mdb"
 """The file that makes a folder an LMDB."""
 
-_OPEN: WeakValueDictionary[tuple[int, int], Any] = WeakValueDictionary()  # environments by device and inode
+_MOST_DIGITS = 18  # of num-samples
+_LARGEST_LABEL_BYTES = 1 << 16
 
 
 class Lmdb:
@@ -37,18 +36,22 @@ class Lmdb:
 
     def __init__(self, path: Path, prefix: str):
         self.path, self.prefix = path, prefix
-        self._environment = _environment(path)
-        count = self.get("num-samples") or b""
-        if not count.isdigit():
+        self._file = LmdbFile(path / DATA_FILE)
+        count = self._file.get(b"num-samples", LARGEST_BYTES) or b""
+        if not count.isdigit() or len(count) > _MOST_DIGITS:
             raise InputError(
                 f"{shown_path(path)} is an LMDB whose key num-samples holds no number, so not one of text lines."
             )
         self.count = int(count)
+        if self.count >= self._file.entries:
+            raise InputError(
+                f"{shown_path(path)} holds {self._file.entries} entries, but its num-samples is {self.count}: copy it "
+                "again, or correct num-samples."
+            )
 
-    def get(self, key: str) -> bytes | None:
-        """The value of a key."""
-        with self._environment.begin() as transaction:
-            return transaction.get(key.encode())
+    def image(self, number: str) -> bytes | None:
+        """The bytes of a picture; None without one of this number."""
+        return self._file.get(f"image-{number}".encode("utf-8", "replace"), LARGEST_BYTES)
 
     def names(self) -> Iterator[str]:
         """The name of every line, in order."""
@@ -60,19 +63,20 @@ class Lmdb:
 
     def _labels(self) -> Iterator[str]:
         """Labels in order, which is the keys' order: no key is looked up."""
-        with self._environment.begin() as transaction, transaction.cursor() as cursor:
-            cursor.set_range(b"label-")
-            for number in range(1, self.count + 1):
-                key = b"label-%09d" % number
-                if cursor.key() != key and not cursor.set_key(key):
-                    raise InputError(
-                        f"{shown_path(self.path)} holds no {key.decode()}, but num-samples is {self.count}."
-                    )
-                try:
-                    yield cursor.value().decode("utf-8")
-                except UnicodeDecodeError:
-                    raise InputError(f"{shown_path(self.path)}: {key.decode()} is not UTF-8.") from None
-                cursor.next()
+        found = self._file.items(b"label-", _LARGEST_LABEL_BYTES)
+        for number in range(1, self.count + 1):
+            wanted = b"label-%09d" % number
+            key, value = next(found, (b"", b""))
+            while key < wanted and key:  # an entry that no line has
+                key, value = next(found, (b"", b""))
+            if key != wanted:
+                raise InputError(
+                    f"{shown_path(self.path)} holds no {wanted.decode()}, but num-samples is {self.count}."
+                )
+            try:
+                yield value.decode("utf-8")
+            except UnicodeDecodeError:
+                raise InputError(f"{shown_path(self.path)}: {wanted.decode()} is not UTF-8.") from None
 
     def _place(self, _name: str, number: int) -> str:
         return f"{shown_path(self.path)}:image-{number:09d}"
@@ -109,7 +113,7 @@ class Lmdbs:
 
     def read(self, name: str) -> bytes:
         part, number = self._find(name)
-        data = part.get(f"image-{number}") if part else None
+        data = part.image(number) if part else None
         if data is None:
             raise InputError(f"{shown_path(part.path if part else self.path)} holds no image-{number}.")
         return data
@@ -128,19 +132,3 @@ class Lmdbs:
         folder, slash, number = name.rpartition("/")
         part = self._by_prefix.get(folder + slash)
         return part, number if part else name
-
-
-def _environment(path: Path) -> Any:
-    """The opened LMDB. One process may open it once only, so those that are open are shared."""
-    import lmdb
-
-    status = os.stat(path / DATA_FILE)
-    key = (status.st_dev, status.st_ino)
-    environment = _OPEN.get(key)
-    if environment is None:
-        try:
-            environment = lmdb.open(str(path), readonly=True, lock=False, readahead=False, meminit=False)
-        except lmdb.Error as error:
-            raise InputError(f"{shown_path(path / DATA_FILE)} is no LMDB that can be read ({error}).") from None
-        _OPEN[key] = environment
-    return environment

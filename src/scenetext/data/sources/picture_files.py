@@ -12,6 +12,9 @@ from scenetext.text.natural_order import natural_key
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif")
 """The ends of picture files' names, in lower case."""
 
+LARGEST_BYTES = 1 << 28
+"""A larger file is no picture of text: 50 million pixels of four channels, not compressed, are 200 MB."""
+
 _MAC_FOLDER = "__MACOSX"
 _SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini"})
 
@@ -40,6 +43,11 @@ def kind_of(path: str) -> Kind | None:
     if is_junk_path(path) or lower.rpartition("/")[2] in _SYSTEM_FILES:
         return Kind.JUNK
     return None if lower.endswith(IMAGE_SUFFIXES) else Kind.NO_PICTURE
+
+
+def with_forward_slashes(name: str) -> list[str]:
+    """What a label's name may mean: itself, and if Windows wrote it with backslashes, the same with forward ones."""
+    return [name, name.replace("\\", "/")] if "\\" in name else [name]
 
 
 def is_junk_path(path: str) -> bool:

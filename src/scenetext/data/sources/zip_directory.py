@@ -6,18 +6,18 @@ bytes, 4.5.3 numbers beyond 32 bits.
 
 from __future__ import annotations
 
-import os
 import struct
-import threading
-import weakref
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from scenetext.data.sources.picture_files import LARGEST_BYTES
+from scenetext.data.sources.positioned_file import PositionedFile
 from scenetext.errors import InputError
-from scenetext.system.archives import ENCRYPTED, entry_name
+from scenetext.system.archives import ENCRYPTED, check_expansion, entry_name
 from scenetext.system.file_names import shown_name, shown_path
+from scenetext.system.regular_files import check_bytes
 
 _ENTRY, _LOCAL, _END = struct.Struct("<4s6H3L5H2L"), struct.Struct("<4s5H3L2H"), struct.Struct("<4s4H2LH")
 _END64, _LOCATOR64 = struct.Struct("<4sQ2H2L4Q"), struct.Struct("<4sLQL")
@@ -27,7 +27,6 @@ _LONGEST_ENTRY = _ENTRY.size + 3 * 0xFFFF
 _BLOCK_BYTES = 1 << 20  # of the directory read at once
 _IN_EXTRA = 0xFFFFFFFF  # the number is in the extra field of kind 1
 _STORED, _DEFLATED = 0, 8
-_LARGEST_BYTES = 1 << 30  # no picture unpacks to more
 
 
 class ZipEntry(NamedTuple):
@@ -56,12 +55,13 @@ class ZipDirectory:
 
     def __init__(self, path: Path):
         self.path = path
-        self._file = open(path, "rb", buffering=0)  # noqa: SIM115
-        weakref.finalize(self, self._file.close)
-        self._lock = threading.Lock()
-        self._size = os.fstat(self._file.fileno()).st_size
-        tail_at = max(0, self._size - _LOCATOR64.size - _END.size - _LONGEST_COMMENT)
-        tail = self._read(tail_at, self._size - tail_at)
+        try:
+            self._file = PositionedFile(path)
+        except OSError as error:
+            raise InputError(f"{shown_path(path)} cannot be read: {error.strerror}.") from None
+        size = self._file.size_bytes
+        tail_at = max(0, size - _LOCATOR64.size - _END.size - _LONGEST_COMMENT)
+        tail = self._read(tail_at, size - tail_at)
         found = tail.rfind(b"PK\5\6", 0, len(tail) - _END.size + 4)
         if found < 0:
             raise self._broken()
@@ -82,17 +82,23 @@ class ZipDirectory:
             raise self._broken()
 
     def entries(self) -> Iterator[tuple[int, ZipEntry]]:
-        """The position of every entry and the entry, in the directory's order."""
+        """The position of every entry and the entry, in the directory's order.
+
+        Raises:
+            InputError: the directory is broken, or all entries unpack to more than pictures can; found at the end.
+        """
         with open(self.path, "rb") as file:
             file.seek(self._start)
             at, block, offset, is_whole = self._start, b"", 0, False
+            total = 0
             while at < self._end:
                 if len(block) - offset < _LONGEST_ENTRY and not is_whole:
                     more = file.read(_BLOCK_BYTES)
                     block, offset, is_whole = block[offset:] + more, 0, not more
                 entry, size = self._entry(block, offset)
                 yield at, entry
-                at, offset = at + size, offset + size
+                at, offset, total = at + size, offset + size, total + entry.size_bytes
+        check_expansion(shown_path(self.path), [total], self.path)
 
     def entry(self, at: int) -> ZipEntry:
         """The entry at a position."""
@@ -113,11 +119,12 @@ class ZipDirectory:
             raise InputError(
                 f"{location} is {how}; pack it without a password, stored or deflated, as zip does by itself."
             )
+        check_bytes(entry.size_bytes, LARGEST_BYTES, location)
         local = self._unpack(_LOCAL, entry.at)
         data = self._read(entry.at + _LOCAL.size + local[-2] + local[-1], entry.packed_bytes)
         try:
             if entry.method == _DEFLATED:
-                data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, min(entry.size_bytes or 1, _LARGEST_BYTES))
+                data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, entry.size_bytes or 1)
         except zlib.error as error:
             raise InputError(f"{location} is broken in the zip ({error}).") from None
         if local[0] != b"PK\3\4" or len(data) != entry.size_bytes or zlib.crc32(data) != entry.crc:
@@ -168,17 +175,10 @@ class ZipDirectory:
 
     def _read(self, at: int, count: int) -> bytes:
         """`count` bytes; InputError where the file has not so many there."""
-        if at < 0 or at + count > self._size:
-            raise self._broken()
-        if hasattr(os, "pread"):
-            data = os.pread(self._file.fileno(), count, at)
-        else:  # Windows has one position for all threads
-            with self._lock:
-                self._file.seek(at)
-                data = self._file.read(count)
-        if len(data) < count:  # it has become shorter
-            raise self._broken()
-        return data
+        try:
+            return self._file.read(at, count)
+        except EOFError:
+            raise self._broken() from None
 
     def _broken(self) -> InputError:
         return InputError(f"{shown_path(self.path)} is no whole zip file: fetch it again.")
