@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import threading
@@ -13,7 +14,9 @@ from test_prepare import TEXTS, make_raw, names, picture, run, tree, unpack
 from scenetext.errors import InputError, RunError
 from scenetext.prepare import preparation
 from scenetext.prepare.preparation import summary
+from scenetext.system import files
 from scenetext.system.locks import only_writer
+from scenetext.text.charset import Charset
 from scenetext.text.label_files import read_label_file
 
 PRODUCTS = ["charset.txt", "images", "report.json", "test.txt", "train.txt", "val.txt"]
@@ -29,52 +32,63 @@ def other_pictures(folder, count=20):
     return make_raw(folder, texts, {f"train_images/{i}.png": picture(5000 + i) for i in range(count)})
 
 
+def is_other(out: Path) -> bool:
+    """Whether the labels are those of `other_pictures`."""
+    return "另" in (out / "train.txt").read_text(encoding="utf-8")
+
+
 def is_whole(out: Path) -> bool:
     """Whether every label stands on its own picture, in either data set."""
-    start = 5000 if "另" in (out / "train.txt").read_text(encoding="utf-8") else 0
+    start = 5000 if is_other(out) else 0
     records = [*read_label_file(out / "train.txt"), *read_label_file(out / "val.txt")]
     fits = [(out / "images" / r.name).read_bytes() == picture(start + int(r.name[6:-4])) for r in records]
     return len(fits) == 20 and all(fits)
 
 
-@pytest.mark.parametrize("step", ["check_and_copy", "write_label_file", "write_text", "write_json"])
+@pytest.mark.parametrize(
+    "step", ["preparation.check_and_copy", "preparation.label_lines", "Charset.lines", "json.dumps"]
+)
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), Killed()])
 def test_a_prepare_that_ends_early_leaves_the_former_data_set(step, error, tmp_path, monkeypatch):
     out = tmp_path / "out"
     run(make_raw(tmp_path / "raw", TEXTS), out)
     before = tree(out)
     other_pictures(tmp_path / "other")
-    real = getattr(preparation, step)
+    holder, step = (
+        {"preparation": preparation, "Charset": Charset, "json": json}[step.split(".")[0]],
+        step.split(".")[1],
+    )
+    real = getattr(holder, step)
 
     def stop(*values, **options):
         real(*values, **options)
         raise error
 
-    monkeypatch.setattr(preparation, step, stop)
-    with pytest.raises(type(error)):
+    monkeypatch.setattr(holder, step, stop)
+    told = "^$" if isinstance(error, Killed) else rf"{out} could not be written \(No space left"
+    with pytest.raises((Killed, RunError), match=told):
         run(tmp_path / "other", out)
     assert tree(out) == before and is_whole(out)
     monkeypatch.undo()
     run(tmp_path / "other", out)
     assert is_whole(out) and sorted(os.listdir(out)) == PRODUCTS
-    assert "另" in (out / "train.txt").read_text(encoding="utf-8")
+    assert is_other(out)
 
 
-def test_every_moment_at_which_a_folder_changes_its_name_leaves_a_whole_data_set(tmp_path, monkeypatch):
-    run(make_raw(tmp_path / "raw", TEXTS), tmp_path / "out")
+def test_the_former_data_set_is_whole_until_the_new_one_has_its_name(tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    run(make_raw(tmp_path / "raw", TEXTS), out)
     other_pictures(tmp_path / "other")
-    seen = []
-    for name in ("replace", "rename"):
-        real = getattr(os, name)
+    seen, exchange = [], files.exchange
 
-        def renamed(source, target, *values, real=real, **options):
-            real(source, target, *values, **options)
-            if (tmp_path / "out").is_dir():
-                seen.append(is_whole(tmp_path / "out"))
+    def exchanged(new, old):
+        seen.append((is_whole(out), sorted(os.listdir(new)), is_other(out)))
+        exchange(new, old)
+        seen.append((is_whole(out), sorted(os.listdir(out)), is_other(out)))
 
-        monkeypatch.setattr(os, name, renamed)
-    run(tmp_path / "other", tmp_path / "out")
-    assert seen and all(seen)
+    monkeypatch.setattr(files, "exchange", exchanged)
+    run(tmp_path / "other", out)
+    assert seen == [(True, PRODUCTS, False), (True, PRODUCTS, True)]
 
 
 def test_files_of_others_in_the_folder_stay_the_same_files(tmp_path):

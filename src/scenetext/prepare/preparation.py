@@ -8,6 +8,7 @@ for it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,9 +23,8 @@ from scenetext.prepare.raw_pictures import RawPictures, shared_label_folders
 from scenetext.prepare.report import Competition, PreparedData
 from scenetext.system.archives import check_room
 from scenetext.system.file_names import shown_path
-from scenetext.system.files import write_json, write_text
 from scenetext.text.charset import Charset, named_characters
-from scenetext.text.label_files import LabelTable, Problem, read_label_table, split, without_repeats, write_label_file
+from scenetext.text.label_files import LabelTable, Problem, label_lines, read_label_table, split, without_repeats
 from scenetext.text.normalise import check_choices, normalise
 
 _SUMMARY_PROBLEMS = 5
@@ -172,10 +172,14 @@ def _matched(table: LabelTable, competition: Competition, facts: Mapping[str, Im
     return without_repeats(matched)
 
 
-def _write(data: PreparedData, report: Mapping[str, Any], out: Path) -> None:
-    """Writes the label files, the dictionary and the report."""
-    for name, part in (("train", data.train), ("val", data.validation)):
-        write_label_file(out / f"{name}.txt", (replace(record, name=f"train/{record.name}") for record in part))
-    write_text(out / "test.txt", "".join(f"test/{name}\n" for name in data.test_facts))
-    data.charset.write(out / "charset.txt")
-    write_json(out / "report.json", report)
+def _write(data: PreparedData, report: Mapping[str, Any], folder: Path) -> None:
+    """Writes the label files, the dictionary and the report into a folder that nobody else knows yet."""
+    parts = {"train.txt": data.train, "val.txt": data.validation}
+    texts = {
+        **{name: label_lines(replace(r, name=f"train/{r.name}") for r in part) for name, part in parts.items()},
+        "test.txt": "".join(f"test/{name}\n" for name in data.test_facts),
+        "charset.txt": data.charset.lines(),
+        "report.json": json.dumps(report, ensure_ascii=False, indent=2) + "\n",
+    }
+    for name, text in texts.items():
+        (folder / name).write_bytes(text.encode("utf-8"))

@@ -260,13 +260,17 @@ class Charset:
         return [BLANK, *rows]
 
     def write(self, path: str | Path) -> None:
-        """Writes the dictionary file: one character a line, UTF-8, LF, without the space of `use_space_char`.
+        """Writes the dictionary file: `lines` in UTF-8 with LF.
 
         Args:
             path: of the file.
         """
-        lines = self.characters[:-1] if self.use_space_char else self.characters
-        write_text(path, "".join(character + "\n" for character in lines))
+        write_text(path, self.lines())
+
+    def lines(self) -> str:
+        """The dictionary file's text: one character a line, without the space of `use_space_char`."""
+        characters = self.characters[:-1] if self.use_space_char else self.characters
+        return "".join(character + "\n" for character in characters)
 
 
 def _warn_of_odd_lines(path: Path, lines: Sequence[str]) -> None:

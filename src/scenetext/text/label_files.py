@@ -156,7 +156,12 @@ def write_label_file(path: str | Path, records: Iterable[Record]) -> None:
         path: the file.
         records: their names and texts are written.
     """
-    write_text(path, "".join(f"{record.name}\t{record.text}\n" for record in records))
+    write_text(path, label_lines(records))
+
+
+def label_lines(records: Iterable[Record]) -> str:
+    """Records as PaddleOCR's `name<TAB>text` lines."""
+    return "".join(f"{record.name}\t{record.text}\n" for record in records)
 
 
 def split(
