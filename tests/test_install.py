@@ -85,6 +85,16 @@ def test_the_lock_is_read_as_entries_with_their_hashes(installer) -> None:
             "cannot be reached",
         ),
         ("ERROR: No matching distribution found for paddle2onnx==2.1.0", "has no paddle2onnx==2.1.0 for this Python"),
+        (
+            "ERROR: Could not find a version that satisfies the requirement big==1.0 (from versions: none)\n"
+            "ERROR: No matching distribution found for big==1.0",  # pip's words for a server error or a login page, too
+            "or does not answer as an index",
+        ),
+        (
+            "ERROR: HTTP error 404 while getting http://m/f/big-1.0-py3-none-any.whl (from http://m/simple/big/)\n"
+            "ERROR: Could not install requirement big==1.0 from http://m/f/big-1.0-py3-none-any.whl",
+            "the package index answers 404 for big-1.0-py3-none-any.whl: try again later",
+        ),
         ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.", "differs from the one in"),
         ("ERROR: [Errno 13] Permission denied: '/usr/lib/x'", "may not be written"),
         ("/x/bin/python: No module named pip\n", ".venv/bin/python -m ensurepip"),  # as uv makes environments

@@ -48,6 +48,7 @@ FIGURES = {
     "bits_by_layer of nothing": lambda: plots.bits_by_layer([], [], []),
     "accuracy_by_size without budgets": lambda: plots.accuracy_by_size([]),
     "accuracy_by_size": lambda: plots.accuracy_by_size(CURVE, 2_900_000),
+    "accuracy_by_size of equal budgets": lambda: plots.accuracy_by_size(CURVE[:1] * 3, CURVE[0]["size_bytes"]),
     "confidence": lambda: plots.confidence([0.2, 0.99], [0.9], [0.1]),
     "confidence without labels": lambda: plots.confidence([0.2, 0.99]),
 }
