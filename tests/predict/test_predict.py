@@ -355,9 +355,7 @@ def test_a_second_job_into_one_file_is_refused_and_the_first_ends_well(
         ("pictures.zip", r"pictures\.zip holds the pictures to read"),
     ],
 )
-def test_a_place_that_cannot_be_written_is_refused_before_anything_is_read(
-    out: str, told: str, tmp_path: Path
-) -> None:
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is_read(out: str, told: str, tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     (tmp_path / "file").write_text("mine")
     with zipfile.ZipFile(tmp_path / "pictures.zip", "w") as archive:
@@ -432,6 +430,8 @@ def test_the_first_reading_says_that_the_folder_is_converted_and_the_second_does
     path = onnx_conversion.cached_onnx(folder)
     assert f"{folder} is converted to ONNX once, which takes some seconds; {path.parent}" in capsys.readouterr().err
     assert onnx_conversion.cached_onnx(folder) == path and capsys.readouterr().err == ""
+
+
 def test_a_dictionary_with_an_empty_or_breaking_entry_is_read_by_both_engines(tmp_path: Path) -> None:
     skip_without_converter()
     copy = shutil.copytree(tiny_export("json", "float32"), tmp_path / "model")
