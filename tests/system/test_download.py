@@ -320,6 +320,20 @@ def test_a_server_that_trickles_or_is_silent_is_given_up(server, tmp_path, monke
     assert not (tmp_path / "d.bin").exists()
 
 
+def test_a_server_that_does_not_greet_is_given_up(tmp_path, monkeypatch):
+    """The greeting of TLS is read by the handle that TLS has taken over; the watch has to end that one, too."""
+    monkeypatch.setattr(http_answers, "WINDOW_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"https://127.0.0.1:{silent.getsockname()[1]}/x.bin"
+        with pytest.raises(DownloadError, match="too slow|no answer within"):
+            download(address, tmp_path / "d.bin", pause_s=0.0, progress=False)
+
+
+def test_a_server_that_speaks_no_tls_is_told(server, tmp_path):
+    with pytest.raises(DownloadError, match="SSL"):
+        download(server.url().replace("http", "https"), tmp_path / "d.bin", pause_s=0.0, progress=False)
+
+
 def test_a_download_ends_at_its_deadline_and_is_resumed_by_the_next_call(server, tmp_path):
     server.scripts = [says(OK, LENGTH, 'ETag: "1"', body=DATA[:5000]), lambda handler: handler.server.stopped.wait(60)]
     started = time.monotonic()
