@@ -94,7 +94,10 @@ def download(
             causes.append(f"{address}: {cause}")
         if not any(map(part.request_headers, addresses)):
             part.forget()  # no later call could resume it
-    raise DownloadError(f"{path.name} could not be fetched. {'; '.join(causes)}.")
+    raise DownloadError(
+        f"{path.name} could not be fetched. {'; '.join(causes)}. Try again later, or fetch it by other means and save "
+        f"it as {path}."
+    )
 
 
 class _Expected(NamedTuple):
