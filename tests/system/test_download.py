@@ -320,6 +320,20 @@ def test_a_server_that_trickles_or_is_silent_is_given_up(server, tmp_path, monke
     assert not (tmp_path / "d.bin").exists()
 
 
+def test_a_server_that_does_not_greet_is_given_up(tmp_path, monkeypatch):
+    """The greeting of TLS is read by the handle that TLS has taken over; the watch has to end that one, too."""
+    monkeypatch.setattr(http_answers, "WINDOW_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"https://127.0.0.1:{silent.getsockname()[1]}/x.bin"
+        with pytest.raises(DownloadError, match="too slow|no answer within"):
+            download(address, tmp_path / "d.bin", pause_s=0.0, progress=False)
+
+
+def test_a_server_that_speaks_no_tls_is_told(server, tmp_path):
+    with pytest.raises(DownloadError, match="SSL"):
+        download(server.url().replace("http", "https"), tmp_path / "d.bin", pause_s=0.0, progress=False)
+
+
 def test_a_download_ends_at_its_deadline_and_is_resumed_by_the_next_call(server, tmp_path):
     server.scripts = [says(OK, LENGTH, 'ETag: "1"', body=DATA[:5000]), lambda handler: handler.server.stopped.wait(60)]
     started = time.monotonic()
@@ -346,6 +360,37 @@ def test_a_connection_that_begins_anew_all_the_time_is_given_up(server, tmp_path
         fetch(server, tmp_path / "d.bin", tries=3)
     assert len(server.requests) == 4  # the first one, which brought something, gives all three back
     assert os.listdir(tmp_path) == []
+
+
+def test_a_file_that_changed_without_a_sign_is_found_out_by_its_checksum_and_fetched_anew(server, tmp_path):
+    server.etag, server.break_after = None, [300_000]
+    changed = DATA[::-1]
+    options = {"sha256": hashlib.sha256(changed).hexdigest()}
+    with pytest.raises(DownloadError):
+        fetch(server, tmp_path / "d.bin", tries=1, **options)
+    server.files["/data.bin"] = changed
+    assert fetch(server, tmp_path / "d.bin", **options).read_bytes() == changed
+    assert server.requests == [None, "bytes=300000-", None]
+
+
+DATE = "Mon, 01 Jan 2024 00:00:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("headers", "sent"),
+    [
+        (['ETag: "1"', f"Last-Modified: {DATE}"], '"1"'),
+        (['ETag: W/"1"', f"Last-Modified: {DATE}"], DATE),  # a weak tag does not promise equal bytes
+        ([f"Last-Modified: {DATE}"], DATE),
+        (['ETag: W/"1"'], None),
+        (["ETag: \xff"], None),
+    ],
+)
+def test_a_resumed_download_asks_on_the_condition_that_the_file_is_the_same(server, tmp_path, headers, sent):
+    server.scripts = [says(OK, LENGTH, *headers, body=DATA[:HALF]), says(OK, LENGTH, body=DATA)]
+    assert fetch(server, tmp_path / "d.bin").read_bytes() == DATA
+    assert server.if_range == [None, sent]
+    assert server.requests == [None, f"bytes={HALF}-" if sent else None]
 
 
 def test_a_part_that_was_whole_and_got_no_name_is_not_fetched_again(server, tmp_path, monkeypatch):

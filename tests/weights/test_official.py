@@ -137,6 +137,14 @@ def test_a_tar_may_be_removed_once_its_weights_are_there(server, tmp_path) -> No
     assert fetch(server, "/rec_train.tar", tmp_path) == 2 and len(server.requests) == 1
 
 
+def test_a_file_that_was_fetched_by_other_means_and_saved_where_the_message_says_is_taken(server, tmp_path) -> None:
+    server.failures = [404]
+    with pytest.raises(DownloadError) as error:
+        fetch(server, "/rec_train.tar", tmp_path)
+    Path(str(error.value).rpartition(" as ")[2].rstrip(".")).write_bytes(TRAINING)
+    assert fetch(server, "/rec_train.tar", tmp_path) == 2 and len(server.requests) == 1
+
+
 def test_two_at_once_fetch_and_unpack_once(server, tmp_path) -> None:
     code = (
         "import sys; from scenetext.weights.official import fetch_official;"

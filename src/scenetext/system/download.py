@@ -86,15 +86,20 @@ def download(
             part.forget()
             return path
         causes = []
-        for address in addresses:
-            cause = _fetch(address, part, tries, pause_s, deadline, progress)
-            if cause is None:
-                part.finish()
-                return path
-            causes.append(f"{address}: {cause}")
-        if not any(map(part.request_headers, addresses)):
-            part.forget()  # no later call could resume it
-    raise DownloadError(f"{path.name} could not be fetched. {'; '.join(causes)}.")
+        try:
+            for address in addresses:
+                cause = _fetch(address, part, tries, pause_s, deadline, progress)
+                if cause is None:
+                    part.finish()
+                    return path
+                causes.append(f"{address}: {cause}")
+        finally:  # at Ctrl-C, too
+            if not any(map(part.request_headers, addresses)):
+                part.forget()  # no later call could resume it
+    raise DownloadError(
+        f"{path.name} could not be fetched. {'; '.join(causes)}. Try again later, or fetch it by other means and save "
+        f"it as {path}."
+    )
 
 
 class _Expected(NamedTuple):
