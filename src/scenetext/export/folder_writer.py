@@ -54,7 +54,7 @@ class FolderWriter:
         job = Path(tempfile.mkdtemp(prefix="trace-", dir=self.scratch))
         files = self.tracer.trace(self.model, self.config, quantised, job, self.canvas)
         for path in self.folder.iterdir():
-            if path.name != FILE_NAME:
+            if path.is_file() and path.name != FILE_NAME:
                 path.unlink()
         if self.format == "onnx":
             shutil.copy(self.folder / FILE_NAME, job)
@@ -62,4 +62,5 @@ class FolderWriter:
             return (self.folder / ONNX).stat().st_size
         for path in files:
             shutil.move(path, self.folder)
+        shutil.rmtree(job)
         return sum((self.folder / path.name).stat().st_size for path in files)

@@ -7,7 +7,7 @@ recognition knows are written; the character list holds neither the blank nor th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from scenetext.config.kinds import IMAGE_SHAPE
 from scenetext.config.yaml_text import parse, read_text, shown
 from scenetext.data.transforms import Canvas
 from scenetext.errors import InputError
+from scenetext.predict.model_files import CHECKSUMS_KEY, read_checksums
 from scenetext.system.files import write_text
 from scenetext.text.charset import SPACE, Charset
 
@@ -53,12 +54,14 @@ class InferenceSettings:
             PaddleX does not know that operator and refuses the folder instead of reading it wrongly.
         charset: the characters of the classes.
         decoding: "ctc" or "attention".
+        checksums: the SHA-256 of the program and its parameters, by file name; empty where they are not known.
     """
 
     model_name: str
     canvas: Canvas
     charset: Charset
     decoding: str = "ctc"
+    checksums: Mapping[str, str] = field(default_factory=dict)
 
     def write(self, folder: str | Path) -> None:
         """Writes `inference.yml` into a folder."""
@@ -75,6 +78,8 @@ class InferenceSettings:
             },
             "PostProcess": {"name": DECODERS[self.decoding], "character_dict": list(characters)},
         }
+        if self.checksums:
+            value[CHECKSUMS_KEY] = dict(self.checksums)
         write_text(Path(folder) / FILE_NAME, yaml.dump(value, Dumper=_DUMPER, allow_unicode=True, sort_keys=False))
 
     def _resize(self) -> dict[str, dict[str, Any]]:
@@ -114,9 +119,8 @@ def read_inference_yml(folder: str | Path) -> InferenceSettings:
     longest = max(characters, key=len, default="")
     if len(longest) > MAX_CHARACTER:
         raise InputError(f"{path}: PostProcess.character_dict holds {shown(longest)}, which is no character.")
-    return InferenceSettings(
-        _model_name(value, path), canvas, Charset((*characters, SPACE), use_space_char=True), decoding
-    )
+    charset = Charset((*characters, SPACE), use_space_char=True)
+    return InferenceSettings(_model_name(value, path), canvas, charset, decoding, read_checksums(value, path))
 
 
 def _model_name(value: Mapping[str, Any], path: Path) -> str:

@@ -2,19 +2,45 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import shutil
-import tempfile
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from scenetext.errors import InputError
+from scenetext.errors import InputError, RunError
+from scenetext.system.exchange import exchange, flush_file_system
+from scenetext.system.file_names import shown_path
+from scenetext.system.temporaries import is_temporary_of, let_go, new_file, new_folder
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 MEGABYTE = 1_000_000  # bytes, as in the competition's rule
+
+
+@contextmanager
+def writing(path: str | Path) -> Iterator[None]:
+    """Turns a failure of the disk while `path` is written into a RunError that names `path`.
+
+    Failures that name another file, such as an input that cannot be read, pass unchanged.
+
+    Raises:
+        RunError: the disk is full, broken or read-only, or the folder may not be written.
+    """
+    path = Path(path)
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None and not _concerns(error.filename, path):
+            raise
+        remedy = "make room there" if error.errno in _FULL else "check the disk and the folder's permissions"
+        raise RunError(
+            f"{shown_path(path)} could not be written ({error.strerror or error}): {remedy}, or name another place."
+        ) from error
 
 
 @contextmanager
@@ -22,7 +48,8 @@ def replacing(path: str | Path, mode: str = "wb") -> Iterator[IO[Any]]:
     """Opens a temporary file that becomes `path` when the block ends well.
 
     Text modes write UTF-8 with LF line ends. When the block raises, a disk that fills up included, the temporary
-    file is removed and what stood at `path` before is untouched.
+    file is removed and what stood at `path` before is unchanged. Temporaries of killed processes in that folder are
+    removed, too.
 
     Args:
         path: the file to write; its folder is made when missing.
@@ -30,43 +57,53 @@ def replacing(path: str | Path, mode: str = "wb") -> Iterator[IO[Any]]:
 
     Yields:
         The open temporary file.
+
+    Raises:
+        RunError: see `writing`.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
-    # closed by the `with` below; it is opened outside of it so that any failure removes the file
-    handle = tempfile.NamedTemporaryFile(mode, dir=path.parent, prefix=f".{path.name}.", delete=False, **text)  # noqa: SIM115
-    try:
-        with handle:
-            yield handle
-            handle.flush()
-            os.fsync(handle.fileno())
-        os.chmod(handle.name, 0o666 & ~_umask())
-        os.replace(handle.name, path)
-    except BaseException:
-        Path(handle.name).unlink(missing_ok=True)
-        raise
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        held, temporary = new_file(path)
+        try:
+            with open(temporary, mode, **text) as handle:
+                yield handle
+            _flush(temporary)
+            os.chmod(temporary, 0o666 & ~_umask())
+            os.replace(temporary, path)
+            _flush(path.parent)
+        except BaseException:
+            with suppress(OSError):  # the failure that is on its way says more
+                temporary.unlink(missing_ok=True)
+            raise
+        finally:
+            let_go(held)
 
 
 @contextmanager
 def replacing_folder(path: str | Path) -> Iterator[Path]:
-    """Yields an empty folder beside `path` that takes its place when the block ends well, else is removed."""
+    """Yields an empty folder beside `path` that takes its place in one step when the block ends well, else is removed.
+
+    Raises:
+        RunError: see `writing`.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-    os.chmod(made, 0o777 & ~_umask())
-    try:
-        yield made
-        if path.exists():
-            old = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.old."))
-            os.replace(path, old / path.name)
-            os.replace(made, path)
-            shutil.rmtree(old)
-        else:
-            os.replace(made, path)
-    except BaseException:
-        shutil.rmtree(made, ignore_errors=True)
-        raise
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        held, made = new_folder(path)
+        try:
+            os.chmod(made, 0o777 & ~_umask())
+            yield made
+            flush_file_system(made)
+            if path.exists():
+                exchange(made, path)
+            else:
+                os.replace(made, path)
+            _flush(path.parent)
+        finally:  # what has the temporary name now: the new folder after a failure, the former one otherwise
+            shutil.rmtree(made, ignore_errors=True)
+            let_go(held)
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -115,6 +152,28 @@ def size_and_time(path: str | Path) -> tuple[int, int]:
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from None
     return status.st_size, status.st_mtime_ns
+
+
+def _concerns(name: str | bytes, path: Path) -> bool:
+    """Whether a failure at `name` is one of writing `path`: of itself, of what lies beside it, or of its folders."""
+    failed = Path(os.fsdecode(name))
+    if failed in path.parents or failed in path.absolute().parents or is_temporary_of(failed, path):
+        return True
+    return failed.parent == path.parent and failed.name.startswith((path.name, f".{path.name}"))
+
+
+def _flush(path: Path) -> None:
+    """Waits until a file's content, or the names in a folder, are on the disk."""
+    if sys.platform == "win32" and path.is_dir():  # which cannot open folders
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems cannot flush a folder
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def _umask() -> int:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from scenetext.errors import RunError
+from scenetext.system.files import writing
 
 
 @contextmanager
@@ -38,23 +39,26 @@ def only_writer(path: str | Path) -> Iterator[None]:
     Raises:
         RunError: another process writes it now.
     """
-    path = Path(path)
-    try:
-        with _locked(path, wait=False):
-            yield
-    except Timeout:
-        raise RunError(
-            f"Another process is writing {path} now: wait until it has ended, or name another place."
-        ) from None
+    with _locked(Path(path), wait=False):
+        yield
 
 
 @contextmanager
 def _locked(path: Path, wait: bool) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = path.with_name(f".{path.name}.lock")
-    with FileLock(lock, timeout=-1 if wait else 0):
+    name = path.with_name(f".{path.name}.lock")
+    lock = FileLock(name, timeout=-1 if wait else 0)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            yield
-        finally:
-            if sys.platform != "win32":
-                lock.unlink(missing_ok=True)
+            lock.acquire()
+        except Timeout:
+            raise RunError(
+                f"Another process is writing {path} now: wait until it has ended, or name another place."
+            ) from None
+    try:
+        yield
+    finally:
+        if sys.platform != "win32":
+            with suppress(OSError):  # the next one who takes the lock removes the file
+                name.unlink(missing_ok=True)
+        lock.release()

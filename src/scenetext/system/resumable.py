@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from scenetext.system.files import read_json, write_json
+from scenetext.errors import InputError
+from scenetext.system.files import read_json, write_json, writing
 
 FLUSHED_EVERY = 1000  # lines
 
@@ -45,39 +47,66 @@ class ResumableLines:
 
         Returns:
             How many lines are kept.
+
+        Raises:
+            RunError: the disk is full, broken or read-only.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        end = 0
-        if self.part.is_file() and self.note.is_file() and read_json(self.note) == self.origin:
-            with open(self.part, "rb") as old:
-                for line in old:
-                    if not line.endswith(b"\n") or not fits(self.kept, line[:-1].decode("utf-8", "replace")):
-                        break
-                    self.kept += 1
-                    end += len(line)
-        write_json(self.note, self.origin)
-        self._file = open(self.part, "ab")  # noqa: SIM115  closed by finish or close
-        self._file.truncate(end)
+        with writing(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            end = self._keep(fits) if self.part.is_file() and self._is_of_same_origin() else 0
+            if not end:  # before the note says that what the part holds has the new origin
+                self.part.unlink(missing_ok=True)
+            write_json(self.note, self.origin)
+            self._file = open(self.part, "ab")  # noqa: SIM115  closed by finish or close
+            self._file.truncate(end)
         return self.kept
 
+    def _is_of_same_origin(self) -> bool:
+        try:
+            return read_json(self.note) == self.origin
+        except InputError:  # missing or damaged: it is not known what the part holds
+            return False
+
+    def _keep(self, fits: Callable[[int, str], bool]) -> int:
+        """Counts the lines to keep; returns where they end, in bytes."""
+        end = 0
+        with open(self.part, "rb") as old:
+            for line in old:
+                if not line.endswith(b"\n") or not fits(self.kept, line[:-1].decode("utf-8", "replace")):
+                    break
+                self.kept += 1
+                end += len(line)
+        return end
+
     def write(self, line: str) -> None:
-        """Appends a line; `line` has no line end."""
-        self._file.write(f"{line}\n".encode())
-        self._written += 1
-        if self._written % FLUSHED_EVERY == 0:
-            self._file.flush()
+        """Appends a line; `line` has no line end.
+
+        Raises:
+            RunError: the disk is full or broken.
+        """
+        with writing(self.path):
+            self._file.write(f"{line}\n".encode())
+            self._written += 1
+            if self._written % FLUSHED_EVERY == 0:
+                self._file.flush()
 
     def finish(self) -> None:
-        """Gives the part the file's name."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
-        os.replace(self.part, self.path)
-        self.note.unlink()
+        """Gives the part the file's name.
+
+        Raises:
+            RunError: the disk is full or broken.
+        """
+        with writing(self.path):
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+            os.replace(self.part, self.path)
+            self.note.unlink()
 
     def close(self) -> None:
         """Keeps the part for a later job, unless it is empty."""
-        self._file.close()
+        with suppress(OSError):  # `write` and `finish` have raised it; lines that are lost are made again
+            self._file.close()
         if self.part.is_file() and not self.part.stat().st_size:
             self.part.unlink()
-            self.note.unlink()
+            self.note.unlink(missing_ok=True)
