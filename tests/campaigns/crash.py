@@ -108,11 +108,9 @@ class Campaign:
         return runs[0]
 
     def numbers(self, points: int | None) -> list[int]:
-        """All calls, or `points` of them, evenly spread, first and last among them."""
-        count = len(self.undisturbed.calls)
-        if points is None or points >= count:
-            return list(range(1, count + 1))
-        return sorted({1 + round(i * (count - 1) / max(1, points - 1)) for i in range(points)})
+        """All calls, or `points` of them, first and last among them; see `spread`."""
+        calls = self.undisturbed.calls
+        return list(range(1, len(calls) + 1)) if points is None else spread(calls, points)
 
     def applies(self, mode: str, n: int) -> bool:
         """Whether a mode can disturb the n-th call: only a write can be torn."""
@@ -162,6 +160,18 @@ class Campaign:
         if left:
             faults.append(f"repeated, it leaves {len(left)} remains: {', '.join(left[:3])}")
         return faults
+
+
+def spread(calls: Sequence[str], points: int) -> list[int]:
+    """The numbers of `points` calls, evenly spread over those that begin or end a row of equal ones.
+
+    A file of arrays is hundreds of writes in a row, which would take the points from the renames.
+    """
+    last = len(calls)
+    edges = [n for n in range(1, last + 1) if n in (1, last) or not calls[n - 2] == calls[n - 1] == calls[n]]
+    if points >= len(edges):
+        return edges
+    return sorted({edges[round(i * (len(edges) - 1) / max(1, points - 1))] for i in range(points)})
 
 
 def _files(folder: Path) -> frozenset[str]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from crash_points import HERE, SOURCE
 
-RANDOM_NAME = re.compile(r"\.[\w-]*\d[\w-]*(?=[/,.]|$)|\.[a-z_]{8}(?=[/,]|$)")  # in hidden files' names
+RANDOM_NAME = re.compile(r"\.[\w-]*\d[\w-]*|\.[a-z_]{8}(?![\w.-])|crash-\w{8}")  # in hidden files' names
 
 
 @dataclass(frozen=True)

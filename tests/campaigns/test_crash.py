@@ -139,6 +139,13 @@ def test_what_a_reset_may_leave_empty_is_told_from_the_calls():
     ]
 
 
+def test_points_are_spread_over_the_changes_in_a_row_of_calls():
+    calls = ["open a", *["write a"] * 50, "fsync a", "rename b <- a"]
+    assert crash.spread(calls, 10) == [1, 2, 51, 52, 53]
+    assert crash.spread(calls, 3) == [1, 51, 53]
+    assert crash.spread(calls, 1) == [1]
+
+
 def test_a_careless_job_is_seen_through(tmp_path):
     """Its calls: mkdir, then for each of two files open, write, open, write, unlink."""
     with crash.Campaign("careless", tmp_path).opened() as campaign:

@@ -28,7 +28,7 @@ from scenetext.data.dataset import JoinLines, Lines
 from scenetext.data.pipeline import training_lines, training_sampler
 from scenetext.data.sources.images import ImageSource, open_images
 from scenetext.data.transforms import decode_image, resize_line, resized_width
-from scenetext.errors import InputError
+from scenetext.errors import InputError, RunError
 from scenetext.text.charset import Charset
 from scenetext.text.label_files import read_label_file
 from scenetext.weights.pdparams import read_pdparams
@@ -269,7 +269,7 @@ def test_an_interrupted_build_leaves_nothing_and_the_next_one_works(stop, pictur
             raise stop
         return (pictures / name).read_bytes()
 
-    with monkeypatch.context() as patch, pytest.raises(stop):
+    with monkeypatch.context() as patch, pytest.raises((stop, RunError)):
         patch.setattr(images, "read", interrupted)
         opened(images)
     assert caches(tmp_path) == []
@@ -456,3 +456,44 @@ def test_fingerprints_are_told_without_reading_a_picture(kind, pictures, monkeyp
     monkeypatch.setattr(images, "read", None)
     for name in images.names():
         assert [type(number) for number in images.fingerprint(name)] == [int, int]
+
+
+def index_of(tmp_path: Path) -> Path:
+    return next((tmp_path / "cache").glob("*.widths"))
+
+
+def swapped_widths(index: bytes) -> bytes:
+    return index[8:12] + index[4:8] + index[:4] + index[12:]
+
+
+def test_damaged_pixels_are_named_when_their_line_is_loaded(pictures, tmp_path, opened):
+    images = open_images(pictures)
+    whole = opened(images)
+    at = int(whole.starts[2]) + 100
+    with open(next((tmp_path / "cache").glob("*.pixels")), "r+b") as file:
+        file.seek(at)
+        file.write(bytes(1000))
+    cache = opened(images)
+    assert np.array_equal(cache.load(0), line(images, images.names()[0]))
+    for _ in range(2):
+        with pytest.raises(RunError, match=r"^The cache .*\.pixels is damaged at byte \d+: delete it, and the next"):
+            cache.load(2)
+
+
+@pytest.mark.parametrize(
+    "damage", [swapped_widths, lambda data: data[:-1] + bytes([data[-1] ^ 1]), lambda data: bytes(len(data))]
+)
+def test_a_damaged_index_makes_the_cache_anew(damage, pictures, tmp_path, opened, told):
+    images = open_images(pictures)
+    opened(images)
+    index_of(tmp_path).write_bytes(damage(index_of(tmp_path).read_bytes()))
+    cache = opened(images)
+    assert len(told) == 2
+    assert all(np.array_equal(cache.load(i), line(images, name)) for i, name in enumerate(images.names()))
+
+
+def test_a_line_is_compared_with_its_checksum_once(pictures, opened, monkeypatch):
+    cache = opened(open_images(pictures))
+    first = [cache.load(index).copy() for index in range(len(cache))]
+    monkeypatch.setattr("scenetext.data.cache.zlib.crc32", lambda data: pytest.fail("compared again"))
+    assert all(np.array_equal(cache.load(index), own) for index, own in enumerate(first))

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import random
 import struct
+import zlib
 
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
-from scenetext.data.image_size import image_size
+from scenetext.data import decoding
+from scenetext.data.image_size import MOST_PIXELS, image_size
 from scenetext.data.transforms import decode_image
 from scenetext.errors import InputError
 
@@ -191,3 +195,112 @@ def with_thumbnail() -> bytes:
 def test_what_is_no_whole_picture_is_an_error_that_names_it(data, message):
     with pytest.raises(InputError, match=message):
         decode_image(data, "a.jpg")
+
+
+def noise(form: str, mode="RGB", **options) -> bytes:
+    pixels = np.random.default_rng(0).integers(0, 255, (40, 90, 3), np.uint8)
+    return encoded(Image.fromarray(pixels).convert(mode), form, **options)
+
+
+WHOLE = {
+    **{form: noise(form) for form in ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")},
+    "grey JPEG": noise("JPEG", "L"),
+    "CMYK JPEG": noise("JPEG", "CMYK"),
+    "palette PNG": noise("PNG", "P"),
+    "palette BMP": noise("BMP", "P"),
+    "1-bit BMP": noise("BMP", "1"),
+    "packed TIFF": noise("TIFF", compression="tiff_lzw"),
+    "lossless WEBP": noise("WEBP", lossless=True),
+    "animated WEBP": encoded(
+        Image.new("RGB", (9, 9)), "WEBP", save_all=True, append_images=[Image.new("RGB", (9, 9), 9)]
+    ),
+    "animated GIF": encoded(
+        Image.new("RGB", (9, 9)), "GIF", save_all=True, append_images=[Image.new("RGB", (9, 9), 9)]
+    ),
+    "JPEG 2000": noise("JPEG2000"),
+    "bare JPEG 2000": noise("JPEG2000", no_jp2=True),
+}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")  # Pillow's, which a command does not show
+@pytest.mark.parametrize("kind", WHOLE)
+def test_a_file_cut_anywhere_is_an_error_or_the_same_picture(kind):
+    """In the main thread, where OpenCV ends the process over a truncated JPEG 2000."""
+    data = WHOLE[kind]
+    whole = decode_image(data, "a.jpg")
+    assert whole.shape == (9, 9, 3) if "animated" in kind else whole.shape == (40, 90, 3)
+    for size in [*range(0, 300, 3), *range(300, len(data), max(1, len(data) // 40)), len(data) - 2, len(data) - 1]:
+        try:
+            image = decode_image(data[:size], "a.jpg")
+        except InputError as error:
+            assert str(error).startswith("a.jpg is ")
+        else:
+            assert kind in ("GIF", "TIFF", "animated GIF", "packed TIFF", "animated WEBP") and np.array_equal(
+                image, whole
+            )
+
+
+def with_size(form: str, width: int, height: int) -> bytes:
+    """A small picture whose header says another size."""
+    data = bytearray(noise(form, "P" if form == "GIF" else "RGB"))
+    at, layout = {
+        "PNG": (16, ">II"),
+        "GIF": (6, "<HH"),
+        "WEBP": (26, "<HH"),
+        "PPM": (3, None),
+        "JPEG": (data.find(b"\xff\xc0") + 5, ">HH"),
+    }[form]
+    if form == "PPM":
+        return bytes(data).replace(b"90 40", f"{width} {height}".encode(), 1)
+    if form == "GIF":  # the frame, too
+        struct.pack_into("<HH", data, data.index(b"\x2c\0\0\0\0\x5a\0\x28\0") + 5, width, height)
+    struct.pack_into(layout, data, at, *((height, width) if form == "JPEG" else (width, height)))
+    if form == "PNG":
+        struct.pack_into(">I", data, 29, zlib.crc32(data[12:29]))
+    return bytes(data)
+
+
+BEYOND = [
+    ("PNG", 32_000, 32_000), ("PNG", 2**31 - 1, 2**31 - 1), ("PNG", 50_000_001, 1), ("PNG", 1, 50_000_001),
+    ("JPEG", 65_535, 65_535), ("GIF", 65_535, 65_535), ("WEBP", 16_383, 16_383), ("PPM", 30_000, 30_000),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("form", "width", "height"), BEYOND)
+def test_a_picture_of_too_many_pixels_is_refused_by_its_header(form, width, height, monkeypatch):
+    monkeypatch.setattr(decoding, "_decode_by_opencv", lambda data: pytest.fail("it was decoded"))
+    monkeypatch.setattr(decoding, "_decode_by_pillow", lambda data: pytest.fail("it was decoded"))
+    told = f"a.jpg (has {width} x {height} pixels; a picture may have {MOST_PIXELS:,} at most|is no image)"
+    with pytest.raises(InputError, match=told):
+        decode_image(with_size(form, width, height), "a.jpg")
+
+
+def test_the_largest_picture_is_read_without_much_more_memory_than_its_pixels(monkeypatch):
+    sizes = []
+    real = np.rint
+    monkeypatch.setattr(np, "rint", lambda part: sizes.append(part.nbytes) or real(part))
+    rgba = np.zeros((1000, 5000, 4), np.uint8)
+    rgba[::2, :, 3] = 200
+    image = decode_image(encoded(Image.fromarray(rgba), "PNG", compress_level=1), "x")
+    assert max(sizes) <= 13_000_000 and image[1, 0].tolist() == [255] * 3 and image[0, 0].tolist() == [55] * 3
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")
+@pytest.mark.parametrize("kind", WHOLE)
+def test_damage_gives_a_picture_or_one_of_our_errors(kind):
+    chance = random.Random(kind)
+    for _ in range(150):
+        data = bytearray(WHOLE[kind])
+        for _ in range(chance.randrange(1, 6)):
+            data[chance.randrange(min(len(data), chance.choice((100, 10_000))))] = chance.randrange(256)
+        with contextlib.suppress(InputError):
+            assert decode_image(bytes(data), "a.jpg").ndim == 3
+
+
+def test_what_nobody_foresaw_is_one_of_our_errors(monkeypatch):
+    def fails(data):
+        raise MemoryError("no more")
+
+    monkeypatch.setattr("scenetext.data.transforms.decoded", fails)
+    with pytest.raises(InputError, match=r"a.jpg is not a picture that can be read \(MemoryError: no more\)"):
+        decode_image(noise("PNG"), "a.jpg")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import random
+import struct
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,6 +21,7 @@ from scenetext.data.dataset import Lines
 from scenetext.data.pipeline import evaluation_lines
 from scenetext.data.sources.images import open_images
 from scenetext.data.sources.names import Names
+from scenetext.data.sources.zip_directory import ZipDirectory
 from scenetext.errors import InputError
 from scenetext.text.charset import Charset
 from scenetext.text.records import Record
@@ -144,6 +146,74 @@ def test_damaged_zips_give_no_other_error(tmp_path):
         except InputError:
             told += 1
     assert told > 90
+
+
+def test_a_zip_that_unpacks_to_more_than_pictures_can_is_refused(tmp_path):
+    path = packed(tmp_path / "zeros.zip", {"0.jpg": bytes(150_000_000)}, zipfile.ZIP_DEFLATED)
+    with pytest.raises(InputError, match=r"zeros.zip: \d+ bytes would unpack to 150000000"):
+        open_images(path)
+
+
+def test_a_zip_of_overlapping_entries_is_refused(tmp_path):
+    path = packed(tmp_path / "overlap.zip", {"0.jpg": random.Random(0).randbytes(300_000)})
+    data = path.read_bytes()
+    start, end = data.index(b"PK\1\2"), data.index(b"PK\5\6")
+    entry, count = bytearray(data[start:end]), 3000
+    struct.pack_into("<H", entry, 28, 8)  # the length of the names
+    names = b"".join(bytes(entry[:46]) + b"%04d.jpg" % number for number in range(count))
+    tail = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, count, count, len(names), start, 0)
+    path.write_bytes(data[:start] + names + tail)
+    with pytest.raises(InputError, match=r"overlap.zip: \d+ bytes would unpack to 900000000"):
+        open_images(path)
+
+
+@pytest.mark.parametrize("digits", [5000, 56_000, 65_000])
+def test_a_name_of_very_many_digits_is_sorted_and_read(digits, tmp_path):
+    name = "7" * digits + ".jpg"
+    source = open_images(packed(tmp_path / "a.zip", {name: b"1", "8.jpg": b"2"}))
+    assert list(source.names()) == ["8.jpg", name] and source.read(name) == b"1"
+
+
+def test_an_entry_larger_than_any_picture_is_not_unpacked(tmp_path):
+    path = packed(tmp_path / "a.zip", {"0.jpg": b"a picture" * 9})
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<L", data, data.index(b"PK\1\2") + 24, 100_000_000)
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=r"a.zip:0.jpg is broken in the zip"):
+        open_images(path).read("0.jpg")
+    struct.pack_into("<L", data, data.index(b"PK\1\2") + 24, 300_000_000)
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="would unpack to 300000000"):
+        open_images(path)
+    with pytest.raises(
+        InputError, match=r"a.zip:0.jpg has 300,000,000 bytes; such a file may have 268,435,456 at most"
+    ):
+        archive = ZipDirectory(path)
+        archive.read(archive.entry(archive._start))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+@pytest.mark.parametrize("name", ["pipe", "/dev/zero", "linked"])
+def test_a_label_that_names_a_pipe_or_device_is_an_error(name, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "linked").symlink_to("/dev/zero")
+    with pytest.raises(InputError, match=f"{name} cannot be read: it is a pipe or a device"):
+        open_images(tmp_path).read(name)
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip", "zip of paths"])
+def test_names_that_windows_wrote_with_backslashes_are_found(kind, tmp_path):
+    files = {"train/0.jpg": b"0", "train/1.jpg": b"1"} | ({"val/0.jpg": b"2"} if kind == "zip of paths" else {})
+    if kind == "folder":
+        for name, data in files.items():
+            (tmp_path / "set" / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "set" / name).write_bytes(data)
+    source = open_images(tmp_path / "set" if kind == "folder" else packed(tmp_path / "set.zip", files))
+    assert source.read("train\\1.jpg") == source.read("train/1.jpg") == b"1"
+    assert source.fingerprint("train\\0.jpg") == source.fingerprint("train/0.jpg")
+    for name in ("train\\2.jpg", "val\\1.jpg"):
+        with pytest.raises(InputError):
+            source.read(name)
 
 
 def test_a_folder_of_zips_is_read_as_one(tmp_path):

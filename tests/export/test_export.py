@@ -171,6 +171,10 @@ def test_curve_reads_better_or_as_well_with_more_bytes_and_ends_with_the_float32
     sizes, losses = ([row[name] for row in report.curve] for name in ("size_bytes", "expected_loss"))
     assert sizes == sorted(sizes) and losses == sorted(losses, reverse=True) and losses[-1] == 0
     assert [row["fits"] for row in report.curve] == [False, True, True, True]
+    for row in report.curve:
+        bits, numbers = row["bits_by_weight"], {plan["key"]: np.prod(plan["shape"]) for plan in report.plan}
+        assert row["bits"] == pytest.approx(np.average([*bits.values()], weights=[numbers[key] for key in bits]))
+    assert set(report.curve[-1]["bits_by_weight"].values()) == {32.0}
     trained = report.accuracy["trained"]
     assert {name: report.curve[-1][name] for name in ("raw", "normalised")} == {
         name: trained[name]["value"] for name in ("raw", "normalised")

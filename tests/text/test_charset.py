@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scenetext.errors import InputError
-from scenetext.text.charset import BLANK, Charset, charset_path, gb2312_characters, named_characters
+from scenetext.text.charset import BLANK, BUNDLED, Charset, charset_path, gb2312_characters, named_characters
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,7 @@ from scenetext.text.charset import BLANK, Charset, charset_path, gb2312_characte
         (b"a\nb\n", True, ("a", "b", " ")),  # the space comes last
     ],
 )
+@pytest.mark.filterwarnings("ignore:The dictionary .* has odd lines")
 def test_dictionary_is_read_by_paddleocrs_rule(tmp_path, data, space, characters):
     (tmp_path / "d.txt").write_bytes(data)
     charset = Charset.from_file(tmp_path / "d.txt", use_space_char=space)
@@ -30,13 +31,44 @@ def test_dictionary_is_read_by_paddleocrs_rule(tmp_path, data, space, characters
 
 @pytest.mark.parametrize(
     ("data", "message"),
-    [(b"", "is empty"), ("a\n中\n".encode("gb2312"), "d.txt:2 is not UTF-8"), (None, "cannot be read")],
+    [
+        (b"", "is empty"),
+        ("a\n中\n".encode("gb2312"), "d.txt:2 is not UTF-8"),
+        (None, "The dictionary .*d.txt cannot be read: No such file"),
+        (b"a\n" * 4_000_001, "The dictionary .*d.txt has 8,000,002 bytes; such a file may have 8,000,000 at most"),
+    ],
 )
 def test_bad_dictionary_is_an_error_with_its_location(tmp_path, data, message):
     if data is not None:
         (tmp_path / "d.txt").write_bytes(data)
     with pytest.raises(InputError, match=message):
         Charset.from_file(tmp_path / "d.txt")
+
+
+ODD = [  # a dictionary's text, and what the warning says of it
+    ("a\nb\n中\n \n\u3000\n", None),
+    ("a\n\nb\n", "1 blank (line 2)"),
+    ("a\nb\n\n\n", "2 blank (line 3)"),
+    ("a \nb\n\tc\n", "2 with white space beside a character (line 1)"),
+    ("a\nb\na\na\n", "2 repeated further down (line 1)"),
+    ("A B C\n", "1 of several characters (line 1)"),
+    ("ab\n\nb\nb\n", "1 of several characters (line 1), 1 blank (line 2), 1 repeated further down (line 3)"),
+]
+
+
+@pytest.mark.parametrize(("text", "told"), ODD)
+def test_odd_lines_of_a_dictionary_are_named_and_stay_classes(text, told, tmp_path, recwarn):
+    (tmp_path / "d.txt").write_text(text, encoding="utf-8")
+    charset = Charset.from_file(tmp_path / "d.txt")
+    assert len(charset.characters) == text.count("\n")
+    warned = [str(each.message) for each in recwarn.list]
+    assert len(warned) == bool(told) and all(f"d.txt has odd lines: {told}. Each stays a class" in w for w in warned)
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_bundled_dictionaries_give_no_warning(name, recwarn):
+    Charset.from_file(charset_path(name))
+    assert not recwarn.list
 
 
 @pytest.mark.parametrize(
@@ -92,6 +124,8 @@ def test_an_unknown_character_is_named():
     assert charset.unknown("xaxy") == ["x", "x", "y"]
     with pytest.raises(InputError, match=r"'中' \(U\+4E2D\) of the label 'a中'"):
         charset.encode("a中")
+    with pytest.raises(InputError, match="'a a' holds a space .* set Global.use_space_char to true"):
+        charset.encode("a a")
 
 
 @pytest.mark.parametrize("ids", [[3], [-1]])

@@ -1,8 +1,9 @@
 """A memory-mapped cache of decoded lines: a training decodes every picture once, not once an epoch.
 
 Two files make a cache. `<key>.pixels` holds the lines one after the other, each (height_px, w, 3) uint8 BGR, in the
-order in which their names first occur in the list; `<key>.widths` holds their widths, int32, little-endian. It is
-written last, so pixels without widths are not used. The key is a hash of the pictures, their order and their size, so a
+order in which their names first occur in the list; `<key>.widths` holds the width and the CRC-32 of each, and a CRC-32
+of all of these, little-endian. It is written last, so pixels without widths are not used. A line's checksum is compared
+when the line is loaded first. The key is a hash of the pictures, their order and their size, so a
 changed picture or setting makes another cache and the old one stays. The folder may be deleted at any time when no
 training reads from it.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,16 +24,18 @@ from scenetext.data.decoding import checked_size
 from scenetext.data.prefetch import ahead
 from scenetext.data.sources.images import ImageSource
 from scenetext.data.transforms import decode_image, resize_line, resized_width
-from scenetext.errors import InputError
+from scenetext.errors import InputError, RunError
+from scenetext.system.file_names import shown_path
 from scenetext.system.files import replacing
 from scenetext.system.locks import one_process
 from scenetext.system.process import usable_cores
 
-FORMAT = 2  # part of every key: raise it when the same picture would be cached as other pixels
+FORMAT = 3  # part of every key: raise it when the same picture would be cached as other pixels
 CHANNELS = 3
 SAMPLE = 1000  # pictures whose headers give the estimate of the size
 AHEAD_PER_THREAD = 16  # lines decoded ahead of their writing; bounds the memory
-WIDTH = np.dtype("<i4")
+ENTRY = np.dtype([("width", "<i4"), ("crc", "<u4")])
+CRC_BYTES = 4
 FINGERPRINT = np.dtype((np.int64, 2))
 UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 
@@ -40,21 +44,25 @@ UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 class LineCache:
     """Decoded lines by the number of their name in the list that the cache was opened with.
 
-    N names, M of them distinct; 4 N + 12 M bytes of memory, the pixels stay on the disk.
+    N names, M of them distinct; 4 N + 17 M bytes of memory, the pixels stay on the disk.
 
     Attributes:
         height_px: height of every line.
         rows: (N,) int32, the line of each name among the M lines.
-        widths: (M,) int32, pixels.
+        entries: (M,) of ENTRY, widths in pixels and checksums.
         starts: (M,) int64, where in `pixels` a line begins.
         pixels: the mapped file, flat, uint8, read-only.
+        path: of this file.
+        is_checked: (M,) bool, whether a line was found to be as it was written.
     """
 
     height_px: int
     rows: np.ndarray
-    widths: np.ndarray
+    entries: np.ndarray
     starts: np.ndarray
     pixels: np.ndarray
+    path: Path
+    is_checked: np.ndarray
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -62,14 +70,25 @@ class LineCache:
     @property
     def widths_px(self) -> np.ndarray:
         """(N,) int64: the widths of the names' lines."""
-        return self.widths[self.rows].astype(np.int64)
+        return self.entries["width"][self.rows].astype(np.int64)
 
     def load(self, index: int) -> np.ndarray:
-        """The line of name `index`, (height_px, w, 3) uint8 BGR: a read-only view of the mapped file."""
+        """The line of name `index`, (height_px, w, 3) uint8 BGR: a read-only view of the mapped file.
+
+        Raises:
+            RunError: its pixels are not those that were written.
+        """
         row = self.rows[index]
-        start, width = int(self.starts[row]), int(self.widths[row])
-        end = start + self.height_px * width * CHANNELS
-        return self.pixels[start:end].reshape(self.height_px, width, CHANNELS)
+        start, (width, crc) = int(self.starts[row]), self.entries[row].item()
+        line = self.pixels[start : start + self.height_px * width * CHANNELS]
+        if not self.is_checked[row]:
+            if zlib.crc32(line) != crc:
+                raise RunError(
+                    f"The cache {shown_path(self.path)} is damaged at byte {start}: delete it, and the next training "
+                    "builds it again."
+                )
+            self.is_checked[row] = True
+        return line.reshape(self.height_px, width, CHANNELS)
 
 
 def open_cache(
@@ -105,16 +124,18 @@ def open_cache(
     first, rows = _distinct(digests)
     distinct = names if len(first) == len(names) else [names[i] for i in first.tolist()]
     key = _key(images, distinct, digests[first], height_px, max_width_px)
-    widths = _finished(folder, key, height_px, len(distinct))
-    if widths is None:
+    entries = _finished(folder, key, height_px, len(distinct))
+    if entries is None:
         with one_process(folder / key):
-            widths = _finished(folder, key, height_px, len(distinct))  # another process may have built it by now
-            if widths is None:
-                widths = _build(folder, key, images, distinct, height_px, max_width_px, progress, say)
-    sizes = widths.astype(np.int64) * (height_px * CHANNELS)
+            entries = _finished(folder, key, height_px, len(distinct))  # another process may have built it by now
+            if entries is None:
+                entries = _build(folder, key, images, distinct, height_px, max_width_px, progress, say)
+    sizes = entries["width"].astype(np.int64) * (height_px * CHANNELS)
+    path = _pixels(folder, key)
     # A plain array over the map: slices of np.memmap itself cost several times as much.
-    pixels = np.asarray(np.memmap(_pixels(folder, key), np.uint8, "r"))
-    return LineCache(height_px, rows, widths, np.cumsum(sizes) - sizes, pixels)
+    pixels = np.asarray(np.memmap(path, np.uint8, "r"))
+    is_checked = np.zeros(len(entries), bool)
+    return LineCache(height_px, rows, entries, np.cumsum(sizes) - sizes, pixels, path, is_checked)
 
 
 def _digest(name: str) -> bytes:
@@ -147,13 +168,16 @@ def _widths(folder: Path, key: str) -> Path:
 
 
 def _finished(folder: Path, key: str, height_px: int, count: int) -> np.ndarray | None:
-    """(M,) int32 widths of a complete cache; None when it is missing, or one of its files is cut short."""
+    """(M,) ENTRY of a complete cache; None when it is missing, or one of its files is cut short or damaged."""
     pixels, index = _pixels(folder, key), _widths(folder, key)
-    if not index.is_file() or not pixels.is_file():
+    if not index.is_file() or not pixels.is_file() or index.stat().st_size != count * ENTRY.itemsize + CRC_BYTES:
         return None
-    widths = np.fromfile(index, WIDTH)
-    whole = len(widths) == count and pixels.stat().st_size == int(widths.sum(dtype=np.int64)) * height_px * CHANNELS
-    return widths if whole else None
+    data = index.read_bytes()
+    entries = np.frombuffer(data, ENTRY, count)
+    if zlib.crc32(entries) != int.from_bytes(data[-CRC_BYTES:], "little"):
+        return None
+    size_bytes = int(entries["width"].sum(dtype=np.int64)) * height_px * CHANNELS
+    return entries if pixels.stat().st_size == size_bytes else None
 
 
 def _build(
@@ -171,7 +195,7 @@ def _build(
         for left_over in (path, *folder.glob(f".{path.name}.*")):
             left_over.unlink(missing_ok=True)
     _check_room(folder, _estimated_bytes(images, names, height_px, max_width_px), len(names), height_px, say)
-    widths = np.empty(len(names), WIDTH)
+    entries = np.empty(len(names), ENTRY)
     with replacing(pixels) as file:
         threads = usable_cores()
 
@@ -182,10 +206,11 @@ def _build(
         bar = tqdm(lines, "caching lines", len(names), unit="line", disable=not progress)
         for row, pixels_of_line in enumerate(bar):
             file.write(pixels_of_line)
-            widths[row] = pixels_of_line.shape[1]
+            entries[row] = pixels_of_line.shape[1], zlib.crc32(pixels_of_line)
     with replacing(index) as file:
-        file.write(widths)
-    return widths
+        file.write(entries)
+        file.write(zlib.crc32(entries).to_bytes(CRC_BYTES, "little"))
+    return entries
 
 
 def _check_room(folder: Path, needed_bytes: int, count: int, height_px: int, say: Callable[[str], None]) -> None:

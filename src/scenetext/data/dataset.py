@@ -69,6 +69,8 @@ class Lines:
             out.
         longest_label: lines with more characters are left out, and no joined label has more; None = no limit.
         too_long: the lines that were left out.
+        quoted: the lines whose label a CSV writer put in quotes, as they stand in the file.
+        unquoted: whether these quotes have been taken off.
         augment, join: augmentations in training; None for none.
         seed: with the epoch and the line's number it determines every random draw.
         progress: show a bar while many pictures are checked.
@@ -84,6 +86,8 @@ class Lines:
     stretched: bool = False
     longest_label: int | None = None
     drops_unknown: bool = False
+    quoted: Sequence[Record] = ()
+    unquoted: bool = False
     augment: RecAug | None = None
     join: JoinLines | None = None
     seed: int = 0
@@ -152,6 +156,14 @@ class Lines:
             for character in unknown:
                 lacking.setdefault(character, record.location)
         if lacking:
+            if " " in lacking and not self.charset.use_space_char:
+                others = len(lacking) - 1
+                more = f" It also lacks {others} other characters of the labels." if others else ""
+                raise InputError(
+                    f"The labels hold spaces ({lacking[' ']}) and the dictionary has none: set Global.use_space_char "
+                    "to true, which adds a class for the space, or remove them by `scenetext prepare --spaces remove`."
+                    f"{more}"
+                )
             some = ", ".join(f"{c!r} ({location})" for c, location in list(lacking.items())[:5])
             more = "…" if len(lacking) > 5 else ""
             raise InputError(
@@ -187,7 +199,7 @@ class Lines:
         if self.cache is not None:
             return self.cache.widths_px
         self.check_pictures()
-        widths, heights = self.sizes_px[:, 0], self.sizes_px[:, 1]
+        widths, heights = self.sizes_px.astype(np.int64).T
         return np.clip(np.ceil(self.height_px * widths / heights), 1, self.max_width_px).astype(np.int64)
 
     def check_pictures(self) -> None:
@@ -222,14 +234,15 @@ class Lines:
 
     def _joined(self, image: np.ndarray, ids: list[int], rng: np.random.Generator) -> tuple[np.ndarray, list[int]]:
         height = self.height_px
-        image = resize_line(image, height, resized_width(image.shape, height))
+        widest_px = height * self.join.max_ratio
+        # a wider line is squeezed to `max_width_px` later; a picture of one row of pixels would become gigabytes
+        image = resize_line(image, height, resized_width(image.shape, height, max(self.max_width_px, int(widest_px))))
         for other in rng.integers(0, len(self), self.join.ext_data_num):
             addition = self._decode(int(other))
-            addition = resize_line(addition, height, resized_width(addition.shape, height))
             longer = ids + self.ids[other]
-            width = image.shape[1] + addition.shape[1]
+            added_px = resized_width(addition.shape, height)
             too_long = self.longest_label is not None and len(longer) > self.longest_label
-            if too_long or width > height * self.join.max_ratio:
+            if too_long or image.shape[1] + added_px > widest_px:
                 break
-            image, ids = np.hstack([image, addition]), longer
+            image, ids = np.hstack([image, resize_line(addition, height, added_px)]), longer
         return image, ids

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from scenetext.data.decoding import checked_size, decoded, not_readable
+from scenetext.system.untrusted import reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,9 @@ def decode_image(data: bytes, location: str) -> np.ndarray:
     Raises:
         InputError: no bytes, no image, a truncated one, or one of more than 50 million pixels.
     """
-    checked_size(data, location)
-    image = decoded(data)
+    with reading(location, "a picture", "put a whole one there"):
+        checked_size(data, location)
+        image = decoded(data)
     if image is None:
         raise not_readable(data, location)
     return image

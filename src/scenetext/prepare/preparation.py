@@ -1,12 +1,14 @@
 """From a competition's zips and labels to a data set: pictures, label files, a charset and a report.
 
-Nothing is repaired. A row or picture that cannot be used is named in the report with its location and left out
-of the training and validation files; every test picture stays in `test.txt`, since a submission needs a row for it.
+The folder is made beside the one that it replaces and takes its place in one step, so that pictures and labels always
+belong together. Nothing is repaired. A row or picture that cannot be used is named in the report with its location and
+left out of the training and validation files; every test picture stays in `test.txt`, since a submission needs a row
+for it.
 """
 
 from __future__ import annotations
 
-import os
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,14 +17,14 @@ from typing import Any
 from scenetext.data.sources.picture_files import passed_over_sentence
 from scenetext.errors import InputError
 from scenetext.prepare.image_check import ImageFacts, check_and_copy
-from scenetext.prepare.raw_files import RawFiles, find_raw_files
+from scenetext.prepare.prepared_folder import check_prepared_folder, replacing_prepared_folder
+from scenetext.prepare.raw_files import find_raw_files
 from scenetext.prepare.raw_pictures import RawPictures, shared_label_folders
 from scenetext.prepare.report import Competition, PreparedData
 from scenetext.system.archives import check_room
 from scenetext.system.file_names import shown_path
-from scenetext.system.files import replacing_folder, write_json, write_text
 from scenetext.text.charset import Charset, named_characters
-from scenetext.text.label_files import LabelTable, Problem, read_label_table, split, without_repeats, write_label_file
+from scenetext.text.label_files import LabelTable, Problem, label_lines, read_label_table, split, without_repeats
 from scenetext.text.normalise import check_choices, normalise
 
 _SUMMARY_PROBLEMS = 5
@@ -44,7 +46,8 @@ def prepare(
     """Prepares a data set; the same input and settings give the same bytes.
 
     Writes into `out`: `images/train` and `images/test`; `train.txt` and `val.txt` with lines `train/NAME<TAB>text`,
-    `test.txt` with lines `test/NAME` (all relative to `images`); `charset.txt`; `report.json`, last.
+    `test.txt` with lines `test/NAME` (all relative to `images`); `charset.txt`; `report.json`. They take the place of
+    an earlier data set all at once; other files in `out` stay.
 
     The normalisation choices rewrite the training labels and so the charset. `val.txt` keeps the original labels,
     because scores are measured against them.
@@ -65,7 +68,7 @@ def prepare(
 
     Raises:
         InputError: files are missing, broken or unsafe, no row can be used, or a setting does not exist.
-        RunError: the disk has no room.
+        RunError: the disk has no room, or another process prepares into `out` now.
     """
     raw, out = Path(raw), Path(out)
     choices = {"width": width, "case": case, "spaces": spaces, "traditional": traditional}
@@ -74,11 +77,10 @@ def prepare(
     extra = [character for name in names for character in named_characters(name)]
     settings = {"val": val, "seed": seed, **choices, "extra_characters": [Path(name).name for name in names]}
     competition = _open(raw, out)
-    with replacing_folder(out / "images") as folder:
-        data = _prepared(competition, folder, choices, extra, val, seed, progress)
+    with replacing_prepared_folder(out) as folder:
+        data = _prepared(competition, folder / "images", choices, extra, val, seed, progress)
         report = {"settings": settings, **data.report()}
-        (out / "report.json").unlink(missing_ok=True)  # a report must describe the pictures beside it
-    _write(data, report, out)
+        _write(data, report, folder)
     return report
 
 
@@ -96,6 +98,18 @@ def summary(report: dict[str, Any]) -> str:
         lines.append(f"Left out or unreadable: {kinds}; all are listed in report.json, the first of them:")
         lines += [f"  {problem['location']}: {problem['detail']}" for problem in report["problems"][:_SUMMARY_PROBLEMS]]
     lines += [f"{name}: {passed_over_sentence(entries)}." for name, entries in report["passed_over"].items()]
+    escaped = report["names_written_otherwise"]
+    if escaped["count"]:
+        lines.append(
+            f"The names of {escaped['count']} pictures hold characters that label files cannot hold; they are written "
+            f"as \\xNN, such as {escaped['first'][0]}."
+        )
+    vertical = [report["geometry"][part]["vertical"] for part in ("train", "test")]
+    if any(vertical):
+        lines.append(
+            f"{vertical[0]} training and {vertical[1]} test pictures are at least 1.5 times as high as wide; networks "
+            "for horizontal lines read such pictures badly."
+        )
     unlabelled = report["images_without_label"]["count"]
     if unlabelled:
         lines.append(f"{unlabelled} training pictures have no label.")
@@ -105,7 +119,7 @@ def summary(report: dict[str, Any]) -> str:
 def _open(raw: Path, out: Path) -> Competition:
     """Opens the raw files, after checking that they exist and that nobody else's files would be overwritten."""
     files = find_raw_files(raw, out)
-    _check_out(raw, out, files)
+    check_prepared_folder(out, raw, [path for path in (files.train_images, files.test_images) if path])
     train_images = RawPictures(files.train_images)
     test_images = RawPictures(files.test_images) if files.test_images else None
     tables = [read_label_table(path) for path in (files.train_labels, files.val_labels) if path]
@@ -158,24 +172,14 @@ def _matched(table: LabelTable, competition: Competition, facts: Mapping[str, Im
     return without_repeats(matched)
 
 
-def _write(data: PreparedData, report: Mapping[str, Any], out: Path) -> None:
-    """Writes the label files, the dictionary and, last, the report."""
-    for name, part in (("train", data.train), ("val", data.validation)):
-        write_label_file(out / f"{name}.txt", (replace(record, name=f"train/{record.name}") for record in part))
-    write_text(out / "test.txt", "".join(f"test/{name}\n" for name in data.test_facts))
-    data.charset.write(out / "charset.txt")
-    write_json(out / "report.json", report)
-
-
-def _check_out(raw: Path, out: Path, files: RawFiles) -> None:
-    """Raises InputError where writing to `out` would touch raw files or somebody else's pictures."""
-    images = out / "images"
-    in_raw = any(
-        path and out.resolve().is_relative_to(path.resolve()) for path in (files.train_images, files.test_images)
-    )
-    if in_raw or out.resolve() == raw.resolve() or raw.resolve().is_relative_to(images.resolve()):
-        raise InputError(f"{out} holds the raw files; name another folder, since raw files are never changed.")
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file; name a folder.")
-    if images.exists() and not (images.is_dir() and set(os.listdir(images)) <= {"train", "test"}):
-        raise InputError(f"{images} was not written by prepare; name another folder or move it away.")
+def _write(data: PreparedData, report: Mapping[str, Any], folder: Path) -> None:
+    """Writes the label files, the dictionary and the report into a folder that nobody else knows yet."""
+    parts = {"train.txt": data.train, "val.txt": data.validation}
+    texts = {
+        **{name: label_lines(replace(r, name=f"train/{r.name}") for r in part) for name, part in parts.items()},
+        "test.txt": "".join(f"test/{name}\n" for name in data.test_facts),
+        "charset.txt": data.charset.lines(),
+        "report.json": json.dumps(report, ensure_ascii=False, indent=2) + "\n",
+    }
+    for name, text in texts.items():
+        (folder / name).write_bytes(text.encode("utf-8"))

@@ -70,7 +70,7 @@ class RawPictures:
         """
         if "\\" in name and name in self._known:  # as names are shown that hold bytes beyond UTF-8
             return name
-        parts = _parts(name)
+        parts = tuple(map(shown_name, _parts(name)))  # as the pictures' names are shown
         most = min(len(self._top), len(parts) - 1)
         # labels that all begin with the pictures' own folders are whole paths
         left_out = range(most, -1, -1) if shared[: len(self._top)] == self._top else range(most + 1)

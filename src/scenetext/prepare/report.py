@@ -10,6 +10,7 @@ from scenetext.prepare import statistics
 from scenetext.prepare.image_check import ImageFacts
 from scenetext.prepare.raw_files import RawFiles, describe_file
 from scenetext.prepare.raw_pictures import RawPictures
+from scenetext.system.file_names import ESCAPED_CHARACTER
 from scenetext.text.charset import Charset
 from scenetext.text.label_files import LabelTable, Problem
 from scenetext.text.records import Record
@@ -88,6 +89,7 @@ class PreparedData:
             "images_without_label": statistics.listed(self._unlabelled()),
             "duplicates": statistics.duplicates(self.facts, records),
             "split": self._split(),
+            "names_written_otherwise": statistics.listed(self._escaped_names()),
             "geometry": {
                 "train": statistics.geometry(self.facts.values()),
                 "test": statistics.geometry(self.test_facts.values()),
@@ -121,6 +123,11 @@ class PreparedData:
                 if fact.fault and not (images is self.competition.train_images and fact.name in named):
                     problems.append(Problem(images.location(fact.name), "unreadable image", fact.name, fact.fault))
         return problems
+
+    def _escaped_names(self) -> list[str]:
+        """Names with characters that a label file cannot hold, such as a tab, as `system.file_names` writes them."""
+        sets = (images for images, _ in self._image_sets())
+        return [name for images in sets for name in images.names if ESCAPED_CHARACTER.search(name)]
 
     def _unlabelled(self) -> list[str]:
         """Training pictures that no row names, a row left out included."""

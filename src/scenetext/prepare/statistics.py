@@ -20,6 +20,7 @@ PERCENTILES = (1, 5, 25, 50, 75, 90, 95, 99)
 _LISTED = 100  # the largest number of names or characters in a list of the report
 _EXAMPLES = 3
 _LINE_HEIGHT_PX = 48  # the input height of recent networks
+_VERTICAL = 1.5  # height to width from which PaddleOCR turns a line by 90 degrees
 
 
 def percentiles(values: Sequence[float]) -> dict[str, float]:
@@ -32,11 +33,14 @@ def percentiles(values: Sequence[float]) -> dict[str, float]:
 
 
 def geometry(facts: Iterable[ImageFacts]) -> dict[str, Any]:
-    """Widths and heights of the readable pictures, and the widths they have when scaled to a height of 48 pixels."""
+    """Widths and heights of the readable pictures, the widths they have when scaled to a height of 48 pixels, and the
+    number of those that are much higher than wide.
+    """
     good = [fact for fact in facts if fact.fault is None]
     scaled = [round(fact.width_px * _LINE_HEIGHT_PX / fact.height_px, 1) for fact in good]
     return {
         "images": len(good),
+        "vertical": sum(fact.height_px >= _VERTICAL * fact.width_px for fact in good),
         "height_px": percentiles([fact.height_px for fact in good]),
         "width_px": percentiles([fact.width_px for fact in good]),
         "width_at_height_48_px": percentiles(scaled),

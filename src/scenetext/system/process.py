@@ -19,6 +19,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+_RUN_ALL_S = 1.0  # within which JupyterLab has sent all cells of "Run All"
 _M_ARENA_MAX = -8  # glibc's malloc.h
 MKL_KIND = {"avx512f": "9", "avx2": "5"}  # values of MKL_DEBUG_CPU_TYPE
 
@@ -44,6 +45,17 @@ def share_one_heap() -> None:
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
+def let_an_error_end_run_all() -> None:
+    """In a Jupyter kernel, lets an error cancel all further cells of "Run All", also those that arrive a moment later.
+
+    Without it, a cell that JupyterLab sends after a quick error runs, and fails for want of what was not computed.
+    """
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    kernel = getattr(shell, "kernel", None)
+    if kernel is not None:
+        kernel.stop_on_error_timeout = _RUN_ALL_S
+
+
 def _cpu_description() -> str:
     path = Path("/proc/cpuinfo")
     return path.read_text(errors="replace") if path.is_file() else ""
@@ -60,8 +72,10 @@ def _mkl_kind(description: str) -> str | None:
 def silence_noise() -> None:
     """Suppresses messages that appear in every run and that a user can do nothing about.
 
-    Must run before Paddle and OpenCV are imported.
+    This package's own warnings are shown as sentences, without a line of code. Must run before Paddle and OpenCV are
+    imported.
     """
+    warnings.formatwarning = _sentence
     # OpenCV reads it when it is loaded. Pictures that it cannot decode are named in reports, with their files.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "FATAL")
     if not any(isinstance(finder, _PaddleWithoutThreadsMessage) for finder in sys.meta_path):
@@ -72,6 +86,18 @@ def silence_noise() -> None:
         "When training, we now always track",  # Paddle, at every batch normalisation layer
     ):
         warnings.filterwarnings("ignore", message=message)
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # about broken pictures, which our errors name with their files
+
+
+_formatted_with_code = warnings.formatwarning
+
+
+def _sentence(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    """A warning of this package for a user, and any other one as Python shows it."""
+    own = category is UserWarning and Path(filename).is_relative_to(Path(__file__).parents[1])
+    return f"note: {message}\n" if own else _formatted_with_code(message, category, filename, lineno, line)
 
 
 class _PaddleWithoutThreadsMessage:

@@ -54,6 +54,5 @@ def check_bytes(size_bytes: int, most_bytes: int, location: str) -> None:
     """Raises InputError if a file of that size is too large to be what it should be."""
     if size_bytes > most_bytes:
         raise InputError(
-            f"{location} has {size_bytes:,} bytes, more than the {most_bytes:,} that such a file may have: give another "
-            "file."
+            f"{location} has {size_bytes:,} bytes; such a file may have {most_bytes:,} at most: give another one."
         )

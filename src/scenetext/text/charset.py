@@ -17,6 +17,7 @@ from pathlib import Path
 
 from scenetext.errors import InputError
 from scenetext.system.files import write_text
+from scenetext.system.regular_files import read_regular_file
 
 BLANK = 0
 """The class of the CTC blank."""
@@ -54,6 +55,7 @@ BUNDLED = {
 }
 """The files of the bundled dictionaries, by the names that configs may give them."""
 
+_LARGEST_BYTES = 8_000_000  # of a dictionary: all characters of Unicode take 6 million
 CHARSETS = Path(__file__).parent / "charsets"  # the folder of these files, package data
 
 GB2312_LEVELS = {"gb2312-1": 1, "gb2312": 2}
@@ -107,20 +109,18 @@ class Charset:
         """Reads a dictionary by PaddleOCR's rule.
 
         The file has one character a line. Only CR and LF are stripped, so U+3000 and a line that holds a space are
-        kept. Empty and repeated lines keep their class, because official weights count them.
+        kept. Blank and repeated lines and lines of several characters keep their class, because official weights count
+        them; a warning names those of a dictionary that is not bundled.
 
         Args:
             path: a UTF-8 file.
             use_space_char: append the space as the last class.
 
         Raises:
-            InputError: the file is missing, empty or not UTF-8.
+            InputError: the file is missing, empty, too large or not UTF-8.
         """
         path = Path(path)
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise InputError(f"The dictionary {path} cannot be read: {error.strerror}.") from None
+        data = read_regular_file(path, _LARGEST_BYTES, f"The dictionary {path}")
         lines = data.removeprefix(b"\xef\xbb\xbf").split(b"\n")
         if lines[-1] == b"":
             lines.pop()
@@ -132,6 +132,8 @@ class Charset:
                 characters.append(line.decode("utf-8").strip("\r\n"))
             except UnicodeDecodeError:
                 raise InputError(f"{path}:{number} is not UTF-8; save the dictionary as UTF-8.") from None
+        if path.parent != CHARSETS:
+            _warn_of_odd_lines(path, characters)
         return cls._of(characters, use_space_char)
 
     @classmethod
@@ -180,6 +182,10 @@ class Charset:
         try:
             return [self._ids[character] for character in self.folded(text)]
         except KeyError as error:
+            if error.args[0] == SPACE and not self.use_space_char:
+                raise InputError(
+                    f"The label {text!r} holds a space and the dictionary has none; set Global.use_space_char to true."
+                ) from None
             name = f"{error.args[0]!r} (U+{ord(error.args[0]):04X})"
             raise InputError(
                 f"The character {name} of the label {text!r} is not in the dictionary of {len(self.characters)} "
@@ -254,13 +260,41 @@ class Charset:
         return [BLANK, *rows]
 
     def write(self, path: str | Path) -> None:
-        """Writes the dictionary file: one character a line, UTF-8, LF, without the space of `use_space_char`.
+        """Writes the dictionary file: `lines` in UTF-8 with LF.
 
         Args:
             path: of the file.
         """
-        lines = self.characters[:-1] if self.use_space_char else self.characters
-        write_text(path, "".join(character + "\n" for character in lines))
+        write_text(path, self.lines())
+
+    def lines(self) -> str:
+        """The dictionary file's text: one character a line, without the space of `use_space_char`."""
+        characters = self.characters[:-1] if self.use_space_char else self.characters
+        return "".join(character + "\n" for character in characters)
+
+
+def _warn_of_odd_lines(path: Path, lines: Sequence[str]) -> None:
+    """Says which lines of a dictionary are no class that a label can use: usually slips of whoever wrote it."""
+    last = {line: number for number, line in enumerate(lines, 1)}
+    if len(last) == len(lines) and all(len(line) == 1 for line in lines):
+        return
+    found: dict[str, list[int]] = {}
+    for number, line in enumerate(lines, 1):
+        if not line:
+            kind = "blank"
+        elif len(line) > 1:
+            kind = "with white space beside a character" if len(line.strip()) <= 1 else "of several characters"
+        elif last[line] != number:
+            kind = "repeated further down"
+        else:
+            continue
+        found.setdefault(kind, []).append(number)
+    told = ", ".join(f"{len(numbers)} {kind} (line {numbers[0]})" for kind, numbers in found.items())
+    warnings.warn(
+        f"The dictionary {path} has odd lines: {told}. Each stays a class, as in PaddleOCR, which no label uses; write "
+        "one character a line, unless weights were trained with these lines.",
+        stacklevel=1,
+    )
 
 
 def charset_path(name_or_path: str | Path, base: str | Path | None = None) -> Path:

@@ -7,9 +7,11 @@ a byte order mark. A file is read in one encoding or not at all.
 from __future__ import annotations
 
 import codecs
+import sys
 from pathlib import Path
 
 from scenetext.errors import InputError
+from scenetext.system.regular_files import read_regular_file
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -38,10 +40,7 @@ def read_text(path: str | Path, prefer: str = "gb2312") -> tuple[str, str]:
         InputError: the file is missing or binary, a byte is valid in no encoding, or lines have different encodings.
     """
     path = Path(path)
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.") from None
+    data = read_regular_file(path, sys.maxsize)
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return _decode_marked(path, data, encoding), encoding

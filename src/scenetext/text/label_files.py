@@ -11,6 +11,7 @@ import csv
 import random
 import re
 import unicodedata
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,9 +19,13 @@ from pathlib import Path
 from scenetext.errors import InputError
 from scenetext.system.files import write_text
 from scenetext.text.encodings import read_text
-from scenetext.text.records import Record, RecordTable, tabbed_table
+from scenetext.text.other_labels import are_angles, is_list_of_boxes, may_be_list_of_names, names_in, unquoted
+from scenetext.text.records import LONGEST_LABEL_BYTES, LONGEST_NAME_BYTES, Record, RecordTable, tabbed_table
 
 _CONTINUATION_LINES = 8  # the most further lines that a quoted label may cover
+_CONTROL_KINDS = {"\t": "tab in label", "\n": "newline in label", "\r": "newline in label"}
+_SHOWN = 80  # characters of a label or line in a message
+_SHOWN_LABELS = 5  # labels of one name in a message
 _ROW_START = re.compile(r"""[^",]+\.\w{2,4},""")  # a line that begins like "17.jpg," is a new row
 
 
@@ -102,12 +107,12 @@ def read_label_table(path: str | Path) -> LabelTable:
         Its rows.
 
     Raises:
-        InputError: the file cannot be read as text, or no line of it has a tab.
+        InputError: the file cannot be read as text, no line of it has a tab, or it is one of another task.
     """
     path = Path(path)
-    if path.suffix.lower() == ".csv":
-        return read_csv(path)
-    return without_repeats(_read_tabbed(path))
+    table = read_csv(path) if path.suffix.lower() == ".csv" else without_repeats(_read_tabbed(path))
+    _check_task(path, table.records)
+    return table
 
 
 def read_label_file(path: str | Path) -> RecordTable:
@@ -122,7 +127,8 @@ def read_label_file(path: str | Path) -> RecordTable:
         Its rows, those of blank lines left out.
 
     Raises:
-        InputError: the file cannot be read as text, or a line has no tab, more than one, or no label.
+        InputError: the file cannot be read as text, is one of another task, or a line has no tab, more than one, or no
+            label.
     """
     path = Path(path)
     firsts: dict[str, Problem] = {}  # the first problem of each kind, because a large file may hold millions
@@ -139,6 +145,7 @@ def read_label_file(path: str | Path) -> RecordTable:
         if not len(table) and "no tab" in firsts:
             raise _no_label_file(path, first)
         raise InputError(f"{first.location}: {first.detail}.")
+    _check_task(path, table)
     return table
 
 
@@ -149,7 +156,12 @@ def write_label_file(path: str | Path, records: Iterable[Record]) -> None:
         path: the file.
         records: their names and texts are written.
     """
-    write_text(path, "".join(f"{record.name}\t{record.text}\n" for record in records))
+    write_text(path, label_lines(records))
+
+
+def label_lines(records: Iterable[Record]) -> str:
+    """Records as PaddleOCR's `name<TAB>text` lines."""
+    return "".join(f"{record.name}\t{record.text}\n" for record in records)
 
 
 def split(
@@ -219,7 +231,9 @@ def _csv_rows(lines: list[str], file_name: str, problems: list[Problem]) -> Iter
         if row:
             yield location, row
         else:
-            detail = f'the quotes of {line!r} do not balance; a label that holds " needs quotes around it and "" for "'
+            detail = (
+                f'the quotes of {_short(line)} do not balance; a label that holds " needs quotes around it and "" for "'
+            )
             problems.append(Problem(location, "quotes do not balance", line.split(",")[0].strip(), detail))
 
 
@@ -232,14 +246,38 @@ def _quoted_row(line: str) -> list[str] | None:
 
 
 def _read_utf8(path: Path) -> bytes:
-    return read_text(path, prefer="utf-8")[0].encode("utf-8")  # bytes, because a str takes more memory
+    return _without_quotes(path, read_text(path, prefer="utf-8")[0].encode("utf-8"))  # a str takes more memory
+
+
+def _without_quotes(path: Path, data: bytes) -> bytes:
+    """Labels without the quotes that pandas put around them, which a warning says."""
+    plain, count = unquoted(data)
+    if count:
+        warnings.warn(
+            f"{path.name}: {count} labels stand in quotes and the quotes in them are doubled, as pandas' to_csv writes "
+            'them; they are read without, "5""屏" as 5"屏.',
+            stacklevel=1,
+        )
+    return plain
+
+
+def _check_task(path: Path, records: Sequence[Record]) -> None:
+    """Raises InputError if the labels are those of an angle classifier."""
+    if are_angles(record.text for record in records):
+        raise InputError(
+            f"{path}: every label is 0 or 180, as in a label file of the angle classifier; name the label file of text "
+            "recognition."
+        )
 
 
 def _read_tabbed(path: Path) -> LabelTable:
     text, encoding = read_text(path, prefer="utf-8")
     table = LabelTable([], encoding)
+    text = _without_quotes(path, text.encode("utf-8")).decode("utf-8")
     for number, line in enumerate(_lines(text), 1):
-        _add(table, _tabbed_row(line, f"{path.name}:{number}"))
+        name, tab, label = line.partition("\t")
+        for each in names_in(name.strip()) if tab else [name]:
+            _add(table, _tabbed_row(f"{each}{tab}{label}", f"{path.name}:{number}"))
     if not table.records and any(problem.kind == "no tab" for problem in table.problems):
         raise _no_label_file(path, table.problems[0])
     return table
@@ -256,25 +294,49 @@ def _tabbed_row(line: str, location: str) -> Record | Problem | None:
     name, tab, label = line.partition("\t")
     if tab:
         return _checked(Record(name.strip(), label, location))
-    detail = f"{line!r} has no tab between the image's name and its text"
-    return Problem(location, "no tab", name.split(" ")[0], detail)
+    detail = f"{_short(line)} has no tab between the image's name and its text"
+    return Problem(location, "no tab", name.split(" ")[0][:LONGEST_NAME_BYTES], detail)
 
 
 def _checked(record: Record) -> Record | Problem:
     """The record, or what is wrong with it."""
-    control = next((c for c in record.text if unicodedata.category(c) == "Cc"), None)
-    if not record.name:
+    if is_list_of_boxes(record.text):
+        kind = "label of another task"
+        detail = (
+            f"the label of {record.name[:_SHOWN]} is a list of boxes, as in a label file of text detection; name that "
+            "of text recognition, which PPOCRLabel writes as rec_gt.txt (File, Export Recognition Result)"
+        )
+    elif may_be_list_of_names(record.name):
+        kind = "several names"
+        detail = (
+            f"{_short(record.name)} names several pictures of one text; write a line for each of them, which "
+            "`scenetext prepare` does, too"
+        )
+    elif not record.name:
         kind, detail = "no name", "the row names no image"
+    elif len(record.name) > LONGEST_NAME_BYTES:
+        kind = "no name"
+        detail = f"the name {_short(record.name)} has {len(record.name):,} characters, more than any file's"
+    elif len(record.text) > LONGEST_LABEL_BYTES or len(record.text.encode("utf-8")) > LONGEST_LABEL_BYTES:
+        kind = "label too long"
+        detail = f"the label of {record.name} has {len(record.text):,} characters, more than a line of text has"
     elif not record.text.strip():
         kind, detail = "empty label", f"the label of {record.name} is empty"
-    elif control is not None:
-        kind = {"\t": "tab in label", "\n": "newline in label", "\r": "newline in label"}.get(
-            control, "control character"
-        )
-        detail = f"the label of {record.name}, {record.text!r}, holds U+{ord(control):04X}"
+    elif (control := _control_character(record.text)) is not None:
+        kind = _CONTROL_KINDS.get(control, "control character")
+        detail = f"the label of {record.name}, {_short(record.text)}, holds U+{ord(control):04X}"
     else:
         return record
-    return Problem(record.location, kind, record.name, detail)
+    return Problem(record.location, kind, record.name[:LONGEST_NAME_BYTES], detail)
+
+
+def _control_character(text: str) -> str | None:
+    return next((c for c in text if unicodedata.category(c) == "Cc"), None)
+
+
+def _short(text: str) -> str:
+    """A text in quotes for a message, its end left out if it is long."""
+    return repr(text) if len(text) <= _SHOWN else f"{text[:_SHOWN]!r}…"
 
 
 def _add(table: LabelTable, row: Record | Problem | None) -> None:
@@ -302,8 +364,8 @@ def without_repeats(table: LabelTable) -> LabelTable:
             records.append(same[0])
             table.repeated_rows += len(same) - 1
             continue
-        labels = ", ".join(f"{record.text!r} ({record.location})" for record in same)
-        detail = f"{name} has different labels: {labels}"
+        labels = ", ".join(f"{_short(record.text)} ({record.location})" for record in same[:_SHOWN_LABELS])
+        detail = f"{name} has different labels: {labels}{', …' if len(same) > _SHOWN_LABELS else ''}"
         table.problems.extend(Problem(record.location, "name twice", name, detail) for record in same)
     table.records = records
     return table

@@ -23,6 +23,13 @@ _ROW = np.dtype(
 _BLOCK_BYTES = 1 << 22  # scanned at once: the arrays of positions take several times as much memory
 _BLOCK_RECORDS = 1 << 13  # records whose texts are gathered at once
 
+LONGEST_LABEL_BYTES = 10_000
+"""No line of text has a label of more bytes in UTF-8."""
+
+LONGEST_NAME_BYTES = 4096
+"""No path of a file is longer."""
+
+_LISTS = np.frombuffer(b"[{", np.uint8)  # what the labels of other tasks begin with, and lists of names
 _LF, _TAB, _DELETE = 0x0A, 0x09, 0x7F
 _C1_LEAD, _C1_END = 0xC2, 0xA0  # the control characters U+0080 to U+009F are C2 80 to C2 9F
 _WHITE_STARTS = np.array([0xC285, 0xC2A0, 0xE19A, 0xE280, 0xE281, 0xE380], np.uint16)
@@ -246,8 +253,8 @@ class _Names(Sequence[str]):
 def tabbed_table(data: bytes, location: Callable[[str, int], str], is_good: Callable[[str, int], bool]) -> RecordTable:
     """The records of `name<TAB>text` lines; most lines are plainly good, and no Python code runs for them.
 
-    A line is plainly good if it has one tab, a name before and a text after it that do not begin with white space, no
-    white space at the end of the name, and no control characters.
+    A line is plainly good if it has one tab, a name before and a text after it that begin neither with white space nor
+    with a bracket and are not too long, no white space at the end of the name, and no control characters.
 
     Args:
         data: UTF-8; lines end with LF, CR LF or CR.
@@ -302,6 +309,10 @@ class _Block:
             | _may_be_white(block, starts[one])
             | (tab[one] + 1 == ends[one])
             | _may_be_white(block, tab[one] + 1)
+            | np.isin(np.take(block, tab[one] + 1, mode="clip"), _LISTS)
+            | np.isin(block[starts[one]], _LISTS)
+            | (ends[one] - tab[one] > LONGEST_LABEL_BYTES)
+            | (tab[one] - starts[one] > LONGEST_NAME_BYTES)
         )
         self._starts, self._ends = starts, ends
         self._doubtful = np.flatnonzero(doubtful & (ends > starts))

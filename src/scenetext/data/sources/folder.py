@@ -8,7 +8,14 @@ from itertools import chain
 from pathlib import Path
 
 from scenetext.data.sources.names import Names
-from scenetext.data.sources.picture_files import LARGEST_BYTES, Kind, PassedOver, is_junk_path, kind_of
+from scenetext.data.sources.picture_files import (
+    LARGEST_BYTES,
+    Kind,
+    PassedOver,
+    is_junk_path,
+    kind_of,
+    with_forward_slashes,
+)
 from scenetext.errors import InputError
 from scenetext.system.file_names import escaped_name, raw_names, shown_name, shown_path
 from scenetext.system.files import size_and_time
@@ -53,8 +60,13 @@ class Folder:
     def file(self, name: str) -> str:
         """The path of a file by its shown name; the file need not be there."""
         path = os.path.join(self.path, name)  # joining Paths would double the time
-        if (name.isascii() and "\\x" not in name) or os.path.lexists(path):
+        if (name.isascii() and "\\" not in name) or os.path.lexists(path):
             return path
+        found = map(self._raw_path, with_forward_slashes(name))
+        return next(filter(os.path.lexists, found), path)
+
+    def _raw_path(self, name: str) -> str:
+        """The path of a file whose parts may have other names on the disk than the shown ones."""
         at = os.fspath(self.path)
         for part in name.split("/"):
             candidates = (os.path.join(at, raw) for raw in raw_names(part))

@@ -34,20 +34,31 @@ _PAGES_KEPT = 1024  # of those read last
 
 
 class _Page(NamedTuple):
-    """A branch or leaf page: its bytes, whether it is a leaf, and where its nodes begin, in the order of their keys."""
+    """A branch or leaf page: its bytes, whether it is a leaf, and where its nodes begin, in the order of their keys.
+
+    A branch, which is looked at again and again, has its keys besides; a leaf has none here.
+    """
 
     data: bytes
     is_leaf: bool
     nodes: tuple[int, ...]
+    keys: list[bytes]
 
-    def key(self, node: int) -> bytes:
-        """The key of a node."""
-        start = node + _NODE.size
-        return self.data[start : start + (self.data[start - 2] | self.data[start - 1] << 8)]
-
-    def first_from(self, key: bytes, start: int) -> int:
-        """The index, from `start` on, of the first node whose key is not smaller; the number of nodes without one."""
-        return bisect_left(self.nodes, key, start, key=self.key)
+    def first_from(self, key: bytes) -> int:
+        """The index of the first node whose key is not smaller, without a branch's first one, whose key says nothing;
+        the number of nodes if there is none.
+        """
+        data, is_leaf, nodes, keys = self
+        if not is_leaf:
+            return bisect_left(keys, key, 1)
+        low, high = 0, len(nodes)
+        while low < high:
+            middle = (low + high) // 2
+            if _key(data, nodes[middle]) < key:
+                low = middle + 1
+            else:
+                high = middle
+        return low
 
 
 class LmdbFile:
@@ -98,14 +109,14 @@ class LmdbFile:
         number = self._root
         for level in range(self._depth):
             page = self._page(number, level)
-            nodes = page.nodes
-            index = page.first_from(key, 0 if page.is_leaf else 1)  # the first child's key says nothing
-            if page.is_leaf:
-                found = index < len(nodes) and page.key(nodes[index]) == key
-                return self._value(page, nodes[index], key, most_bytes) if found else None
-            if index == len(nodes) or page.key(nodes[index]) != key:
+            data, is_leaf, nodes, keys = page
+            index = page.first_from(key)
+            if is_leaf:
+                found = index < len(nodes) and _key(data, nodes[index]) == key
+                return self._value(data, nodes[index], key, most_bytes) if found else None
+            if index == len(nodes) or keys[index] != key:
                 index -= 1  # the last child whose keys may be as small
-            number = _child(page, nodes[index])
+            number = _child(data, nodes[index])
         raise self._broken("its pages are nested deeper than it says")
 
     def items(self, start: bytes, most_bytes: int) -> Iterator[tuple[bytes, bytes]]:
@@ -124,12 +135,12 @@ class LmdbFile:
     def _items_below(self, number: int, level: int, start: bytes, most_bytes: int) -> Iterator[tuple[bytes, bytes]]:
         page = self._page(number, level)
         if page.is_leaf:
-            for node in page.nodes[page.first_from(start, 0) :]:
-                key = page.key(node)
-                yield key, self._value(page, node, key, most_bytes)
+            for node in page.nodes[page.first_from(start) :]:
+                key = _key(page.data, node)
+                yield key, self._value(page.data, node, key, most_bytes)
             return
-        for node in page.nodes[page.first_from(start, 1) - 1 :]:
-            yield from self._items_below(_child(page, node), level + 1, start, most_bytes)
+        for node in page.nodes[page.first_from(start) - 1 :]:
+            yield from self._items_below(_child(page.data, node), level + 1, start, most_bytes)
 
     def _meta(self, number: int) -> tuple | None:
         """The fields of one of the two descriptions of the file; None where there is none."""
@@ -160,31 +171,39 @@ class LmdbFile:
             raise self._broken(f"page {number} is damaged")
         if is_leaf != (level == self._depth - 1) or not (is_leaf or flags & 0xFF == _BRANCH):
             raise self._broken(f"page {number} is of another kind")
-        return _Page(data, is_leaf, nodes)
+        return _Page(data, is_leaf, nodes, [] if is_leaf else [_key(data, node) for node in nodes])
 
-    def _value(self, page: _Page, node: int, key: bytes, most_bytes: int) -> bytes:
-        low, high, flags, key_bytes = _NODE.unpack_from(page.data, node)
+    def _value(self, page: bytes, node: int, key: bytes, most_bytes: int) -> bytes:
+        low, high, flags, key_bytes = _NODE.unpack_from(page, node)
         size, at = low | high << 16, node + _NODE.size + key_bytes
-        shown = key.decode("ascii", "replace")
         if size > most_bytes:
-            raise self._broken(f"{shown} has {size:,} bytes, more than the {most_bytes:,} that it may have")
+            raise self._broken(f"{_shown(key)} has {size:,} bytes, more than the {most_bytes:,} that it may have")
         if flags & _NOT_PLAIN:
-            raise self._broken(f"{shown} has several values")
+            raise self._broken(f"{_shown(key)} has several values")
         try:
             if not flags & _IN_OTHER_PAGES:
-                if at + size > len(page.data):
+                if at + size > len(page):
                     raise EOFError
-                return page.data[at : at + size]
-            (number,) = _NUMBER.unpack_from(page.data[at : at + _NUMBER.size].ljust(_NUMBER.size, b"\xff"))
+                return page[at : at + size]
+            (number,) = _NUMBER.unpack_from(page[at : at + _NUMBER.size].ljust(_NUMBER.size, b"\xff"))
             return self._file.read(number * self._page_bytes + _PAGE.size, size)
         except EOFError:
-            raise self._broken(f"the value of {shown} is beyond its end") from None
+            raise self._broken(f"the value of {_shown(key)} is beyond its end") from None
 
     def _broken(self, what: str) -> InputError:
         return InputError(f"{shown_path(self.path)} is damaged or cut short ({what}): copy it again.")
 
 
-def _child(page: _Page, node: int) -> int:
+def _key(page: bytes, node: int) -> bytes:
+    start = node + _NODE.size
+    return page[start : start + (page[start - 2] | page[start - 1] << 8)]
+
+
+def _child(page: bytes, node: int) -> int:
     """The page number in a branch's node."""
-    low, middle, high, _ = _NODE.unpack_from(page.data, node)
+    low, middle, high, _ = _NODE.unpack_from(page, node)
     return low | middle << 16 | high << 32
+
+
+def _shown(key: bytes) -> str:
+    return key.decode("ascii", "replace")

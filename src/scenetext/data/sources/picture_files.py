@@ -45,6 +45,11 @@ def kind_of(path: str) -> Kind | None:
     return None if lower.endswith(IMAGE_SUFFIXES) else Kind.NO_PICTURE
 
 
+def with_forward_slashes(name: str) -> list[str]:
+    """What a label's name may mean: itself, and if Windows wrote it with backslashes, the same with forward ones."""
+    return [name, name.replace("\\", "/")] if "\\" in name else [name]
+
+
 def is_junk_path(path: str) -> bool:
     """Whether a part of a path, with forward slashes, is `__MACOSX` or begins with a dot ("." and ".." aside)."""
     if not _may_be_junk(path):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from scenetext.data.sources.names import Names
-from scenetext.data.sources.picture_files import PassedOver, kind_of
+from scenetext.data.sources.picture_files import PassedOver, kind_of, with_forward_slashes
 from scenetext.data.sources.zip_directory import ZipDirectory, ZipEntry
 from scenetext.errors import InputError
 from scenetext.system.file_names import shown_name, shown_path
@@ -110,11 +110,13 @@ class Zips:
         return entry.path if len(self._zips) == 1 else f"{shown_name(archive.path.name)}/{entry.path}"
 
     def _find(self, name: str) -> tuple[ZipDirectory, ZipEntry]:
-        number = self._names.find(name.rpartition("/")[2] if self._is_bare else name)
-        if number is not None:
+        for plain in with_forward_slashes(name):
+            number = self._names.find(plain.rpartition("/")[2] if self._is_bare else plain)
+            if number is None:
+                continue
             position = int(self._positions[number])
             archive = self._zips[position >> _ZIP_SHIFT]
             entry = archive.entry(position & ((1 << _ZIP_SHIFT) - 1))
-            if f"/{self._path(archive, entry)}".endswith(f"/{name}"):
+            if f"/{self._path(archive, entry)}".endswith(f"/{plain}"):
                 return archive, entry
         raise InputError(f"{shown_path(self.path)} holds no image {name}.")
