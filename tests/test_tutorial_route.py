@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
 from drawn import draw_digits
 
 from scenetext.cli import main
+from scenetext.text.label_files import read_label_file
 
 TUTORIAL = """
 Global:
@@ -110,10 +110,6 @@ def test_the_tutorial_s_yaml_trains_exports_within_10_mb_and_submits(data: Path,
     run = data / "output" / "rec_chinese_lite_v2.0"
     log = (run / "train.log").read_text(encoding="utf-8")
     assert (
-        '1 labels stand in quotes, as pandas writes a label that holds a quote, the first "5""屏" (train.txt:1)' in log
-    )
-    assert "Global.quoted_labels=unquote takes them off" in log
-    assert (
         "left out of 1 labels: 1 characters that the dictionary lacks, 1 in all, the most frequent '氾' 1 times" in log
     )
     assert "known to PaddleOCR, without meaning here: Global.infer_img" in log
@@ -132,11 +128,7 @@ def test_the_tutorial_s_yaml_trains_exports_within_10_mb_and_submits(data: Path,
     assert rows[0] == "new_name\tvalue" and [row.split("\t")[0] for row in rows[1:]] == [f"{i}.png" for i in range(14)]
 
 
-def test_one_key_takes_off_the_quotes_that_pandas_wrote(data: Path) -> None:
-    from scenetext.config import load_config
-    from scenetext.data.pipeline import evaluation_lines, training_records
-
-    tutorial = yaml.safe_load((data / "rec.yml").read_text(encoding="utf-8"))
-    tutorial["Global"]["quoted_labels"] = "unquote"
-    assert training_records(load_config(tutorial))[0].text(0) == '5"屏'
-    assert len(evaluation_lines(load_config(tutorial))[0]) == 4
+def test_labels_that_pandas_quoted_are_read_without_its_quotes(data: Path) -> None:
+    with pytest.warns(UserWarning, match="1 labels stand in quotes"):
+        records = read_label_file(data / "train.txt")
+    assert records.text(0) == '5"屏' and len(records) == 10

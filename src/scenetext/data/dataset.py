@@ -69,8 +69,6 @@ class Lines:
             out.
         longest_label: lines with more characters are left out, and no joined label has more; None = no limit.
         too_long: the lines that were left out.
-        quoted: the lines whose label a CSV writer put in quotes, as they stand in the file.
-        unquoted: whether these quotes have been taken off.
         augment, join: augmentations in training; None for none.
         seed: with the epoch and the line's number it determines every random draw.
         progress: show a bar while many pictures are checked.
@@ -86,8 +84,6 @@ class Lines:
     stretched: bool = False
     longest_label: int | None = None
     drops_unknown: bool = False
-    quoted: Sequence[Record] = ()
-    unquoted: bool = False
     augment: RecAug | None = None
     join: JoinLines | None = None
     seed: int = 0

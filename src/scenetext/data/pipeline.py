@@ -19,7 +19,6 @@ from scenetext.data.transforms import Canvas
 from scenetext.errors import InputError
 from scenetext.text.charset import Charset
 from scenetext.text.label_files import read_label_file
-from scenetext.text.quoted_labels import quoted_labels, without_quotes
 from scenetext.text.records import RecordTable
 
 UNSQUEEZED_PX = 3200  # evaluation keeps lines up to this width, as PaddleOCR's predictors do
@@ -102,9 +101,9 @@ def training_lines(config: Config, network: Network, seed: int, progress: bool =
         _check_heights(sampler, canvas.height_px)
     augment, join = dataset.operation("RecAug"), dataset.operation("RecConAug")
     longest = min(config.Global.max_text_length, network.longest_label or config.Global.max_text_length)
-    records, images = _records_and_images(config.Train.dataset, "Train", config.Global.seed)
+    records, images = training_records(config)
     lines = Lines(
-        _unquoted(records, config),
+        records,
         images,
         network.charset,
         height_px=canvas.height_px,
@@ -112,8 +111,6 @@ def training_lines(config: Config, network: Network, seed: int, progress: bool =
         stretched=canvas.stretched,
         longest_label=longest,
         drops_unknown=config.Global.unknown_characters == "drop",
-        quoted=records.take(quoted_labels(records)),
-        unquoted=config.Global.quoted_labels == "unquote",
         augment=None if augment is None else RecAug(**augment.shares),
         join=None if join is None else _join(join, canvas.width_px / canvas.height_px),
         seed=seed,
@@ -126,18 +123,12 @@ def training_lines(config: Config, network: Network, seed: int, progress: bool =
 
 def training_records(config: Config) -> tuple[RecordTable, Any]:
     """Records and images of the Train section, before selection and augmentation."""
-    records, images = _records_and_images(config.Train.dataset, "Train", config.Global.seed)
-    return _unquoted(records, config), images
+    return _records_and_images(config.Train.dataset, "Train", config.Global.seed)
 
 
 def evaluation_lines(config: Config) -> tuple[RecordTable, Any]:
     """Records and images of the Eval section; labels are the original ones and may hold any character."""
-    records, images = _records_and_images(config.Eval.dataset, "Eval", config.Global.seed)
-    return _unquoted(records, config), images
-
-
-def _unquoted(records: RecordTable, config: Config) -> RecordTable:
-    return without_quotes(records) if config.Global.quoted_labels == "unquote" else records
+    return _records_and_images(config.Eval.dataset, "Eval", config.Global.seed)
 
 
 def training_sampler(config: Config, lines: Lines, seed: int, processes: int = 1) -> Sampler:
@@ -211,7 +202,7 @@ def _records_and_images(dataset: settings.DatasetSettings, section: str, seed: i
         tables.append(own)
     records = RecordTable.joined(tables)
     if not lines:
-        files = ", ".join(dataset.label_files) or "an empty list"
+        files = ", ".join(dataset.label_files)
         raise InputError(
             f"{section}.dataset.label_file_list: {files} holds no line; `scenetext prepare --val 0` leaves val.txt "
             "empty, and a larger --val fills it."

@@ -89,7 +89,7 @@ def notes_on_resumption(resumed: Resumed | None, now: Identity, allow_changed: b
 
 
 def notes_on_lines(model: Network, lines: Lines, sampler: Sampler, step_px: int) -> list[str]:
-    """Says which labels are changed and which lines contribute no gradient, so that no line is lost silently.
+    """Says which lines contribute no gradient, so that no line is lost silently.
 
     Args:
         model: the network.
@@ -101,15 +101,6 @@ def notes_on_lines(model: Network, lines: Lines, sampler: Sampler, step_px: int)
         InputError: no line contributes a gradient.
     """
     notes = []
-    if lines.quoted:
-        first = lines.quoted[0]
-        example = f"the first {first.text} ({first.location})"
-        notes.append(
-            f"took the quotes off {len(lines.quoted)} labels, {example}"
-            if lines.unquoted
-            else f"{len(lines.quoted)} labels stand in quotes, as pandas writes a label that holds a quote, {example}: "
-            "they are learnt with these quotes; Global.quoted_labels=unquote takes them off"
-        )
     if lines.unknown:
         some = ", ".join(f"{character!r} {count} times" for character, count in lines.unknown.most_common(5))
         notes.append(

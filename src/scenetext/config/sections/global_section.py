@@ -59,10 +59,6 @@ class GlobalSettings(Section):
         None, description="the dictionary, one character a line; without one 0-9a-z"
     )
     use_space_char: Flag = Field(False, description="whether a space follows the dictionary's characters")
-    quoted_labels: Annotated[str, one_of("keep", "unquote")] = Field(
-        "keep",
-        description='(ours) labels that a CSV writer put in quotes, "5""x" for 5"x: keep them as PaddleOCR, or unquote',
-    )
     unknown_characters: Annotated[str, one_of("error", "drop")] = Field(
         "error",
         description="(ours) characters of training labels that the dictionary lacks: error, or drop them as PaddleOCR",
