@@ -161,7 +161,7 @@ class _Tree:
         self._open: list[_Node] = []
         for number, event in enumerate(yaml.parse(text, Loader=_PARSER)):
             if number > 4 * MAX_VALUES:
-                raise InputError(f"{location}: more than {MAX_VALUES} values is no configuration.")
+                raise InputError(f"{location}: more than {MAX_VALUES} values are too many for such a file.")
             self._take(event)
 
     def where(self, node: _Node) -> str:
@@ -214,8 +214,7 @@ class _Tree:
         tag = known[0] if event.tag in (None, "!") else event.tag.removeprefix(_TAG)
         if tag not in known:
             raise InputError(
-                f"{self._where(event.start_mark.line)}: the tag {shown(event.tag)} is not allowed in a configuration: "
-                "remove it."
+                f"{self._where(event.start_mark.line)}: the tag {shown(event.tag)} is not allowed: remove it."
             )
         return tag
 
@@ -244,7 +243,7 @@ class _Reader:
         where = self.locations[path] = self.tree.where(node)
         self._count += 1
         if self._count > MAX_VALUES:
-            raise InputError(f"{where}: more than {MAX_VALUES} values is no configuration.")
+            raise InputError(f"{where}: more than {MAX_VALUES} values are too many for such a file.")
         if node.items is None:
             return node.text if path[:-1] in self.texts else self._scalar(node)
         if any(node is parent for parent in self._above):

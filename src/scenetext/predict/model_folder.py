@@ -105,7 +105,7 @@ def read_inference_yml(folder: str | Path) -> InferenceSettings:
     if not path.exists():
         raise InputError(f"{folder} holds no {FILE_NAME}: give a folder that `scenetext export` wrote.")
     characters_path = ("PostProcess", "character_dict")
-    value, _ = parse(read_text(path, str(path)), str(path), texts=[characters_path])
+    value, _ = parse(read_text(path, str(path)), str(path), texts=[characters_path, (CHECKSUMS_KEY,)])
     canvas = _canvas(_look_up(value, path, "PreProcess", "transform_ops"), path)
     decoder = _look_up(value, path, "PostProcess", "name")
     decoding = next((name for name, known in DECODERS.items() if known == decoder), None)

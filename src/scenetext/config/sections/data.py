@@ -15,7 +15,6 @@ from scenetext.config.kinds import (
     PAIRS_OF_SIDES,
     RATIO_OR_RATIOS,
     SIDES,
-    TEXT_OR_TEXTS,
     UNREAD,
     Count,
     Flag,
@@ -25,7 +24,6 @@ from scenetext.config.kinds import (
     UnreadFlag,
     UnreadInt,
     UnreadRatios,
-    UnreadText,
     between,
     one_of,
     optional,
@@ -110,17 +108,9 @@ class MultiScaleDataSet(SimpleDataSet):
 
 
 class LMDBDataSet(DatasetSettings):
-    """Pictures and labels in LMDBs.
-
-    Settings of a SimpleDataSet, which a base file may have, mean nothing here, as in PaddleOCR.
-    """
+    """Pictures and labels in LMDBs."""
 
     name: Literal["LMDBDataSet"] = "LMDBDataSet"
-    label_file_list: Annotated[str | list[str] | None, optional(TEXT_OR_TEXTS), UNREAD] = Field(
-        None, description="the labels are in the LMDBs"
-    )
-    ratio_list: UnreadRatios = Field(None, description="all lines are used")
-    delimiter: UnreadText = Field(None, description="the labels are in the LMDBs")
 
 
 class Cached(Section):
