@@ -342,9 +342,7 @@ def test_a_second_job_into_one_file_is_refused_and_the_first_ends_well(
         ("pictures.zip", r"pictures\.zip holds the pictures to read"),
     ],
 )
-def test_a_place_that_cannot_be_written_is_refused_before_anything_is_read(
-    out: str, told: str, tmp_path: Path
-) -> None:
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is_read(out: str, told: str, tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     (tmp_path / "file").write_text("mine")
     with zipfile.ZipFile(tmp_path / "pictures.zip", "w") as archive:
@@ -410,14 +408,19 @@ def test_without_the_converter_paddle_reads_and_onnx_runtime_says_what_is_missin
         engines.open_engine("onnxruntime", folder)
 
 
-def test_a_dictionary_with_an_empty_or_breaking_entry_is_read_by_both_engines(tmp_path: Path) -> None:
+def test_a_dictionary_with_an_empty_or_breaking_entry_is_read_by_both_engines(tmp_path: Path, capsys) -> None:
     skip_without_converter()
     copy = shutil.copytree(tiny_export("json", "float32"), tmp_path / "model")
     path = copy / "inference.yml"
-    path.write_text(path.read_text(encoding="utf-8").replace("- '3'", '- ""').replace("- '4'", '- "\\n"'), "utf-8")
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("- '0'", '- ""').replace("- '7'", '- "\\n"').replace("- '9'", '- "\\t"'), "utf-8")
     images = tiny_folder() / "images"
     read = {
         engine: [p.text for p in predict_images(Recognizer(copy, engine), images, progress=False)]
         for engine in ("onnxruntime", "paddle")
     }
-    assert read["onnxruntime"] == read["paddle"] and "\n" in "".join(read["paddle"])
+    assert read["onnxruntime"] == read["paddle"] and {"\n", "\t"} < set("".join(read["paddle"]))
+    predict_to_file(copy, images, tmp_path / "read.txt", progress=False)
+    rows = [line.split("\t") for line in (tmp_path / "read.txt").read_text(encoding="utf-8").splitlines()]
+    assert [row[1] for row in rows] == [t.replace("\n", "\\x0a").replace("\t", "\\x09") for t in read["paddle"]]
+    assert {len(row) for row in rows} == {3} and "holds 2 tabs, line ends" in capsys.readouterr().err

@@ -228,7 +228,13 @@ def test_odd_names_stay_on_their_lines_and_are_told_before_reading(tmp_path: Pat
 
 
 def test_a_bar_in_a_name_stays_in_its_cell(tmp_path: Path) -> None:
-    manifest = {"name": "a|b", "written": "2026-01-01", "model": {"model_name": "n", "size_bytes": 1}, "rows": 1, "empty": 0}
+    manifest = {
+        "name": "a|b",
+        "written": "2026-01-01",
+        "model": {"model_name": "n", "size_bytes": 1},
+        "rows": 1,
+        "empty": 0,
+    }
     for _ in range(2):
         add_submission_row(tmp_path / "README.md", manifest)
     rows = [line for line in (tmp_path / "README.md").read_text(encoding="utf-8").splitlines() if line.startswith("|")]

@@ -203,7 +203,9 @@ def evaluate_command(
     for problem in table.problems:
         print(f"{problem.location} is not scored: {problem.detail}", file=sys.stderr)
     if not table.records:
-        raise InputError(f"{shown_path(labels)} holds no label that can be scored: give lines of a name, a tab and a text.")
+        raise InputError(
+            f"{shown_path(labels)} holds no label that can be scored: give lines of a name, a tab and a text."
+        )
     source = open_images(images)
     source.names()  # counts what is passed over
     warn_of_passed_over(source)
