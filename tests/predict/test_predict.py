@@ -203,7 +203,7 @@ def test_a_dictionary_that_onnx_metadata_cannot_hold_is_converted_for_this_proje
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     onnx_conversion.cached_onnx(folder)
     onnx_conversion.convert_to_onnx(folder, tmp_path / "a.onnx")
-    assert [arguments[2:] for arguments in asked] == [[], ["character"]]
+    assert [arguments[2:] for arguments in asked] == [[], ["characters"]]
 
 
 @pytest.mark.parametrize(("format", "storage"), [("json", "float32"), ("pdmodel", "uint8"), ("onnx", "uint8")])
@@ -436,14 +436,19 @@ def test_the_first_reading_says_that_the_folder_is_converted_and_the_second_does
     assert onnx_conversion.cached_onnx(folder) == path and capsys.readouterr().err == ""
 
 
-def test_a_dictionary_with_an_empty_or_breaking_entry_is_read_by_both_engines(tmp_path: Path) -> None:
+def test_a_dictionary_with_an_empty_or_breaking_entry_is_read_by_both_engines(tmp_path: Path, capsys) -> None:
     skip_without_converter()
     copy = shutil.copytree(tiny_export("json", "float32"), tmp_path / "model")
     path = copy / "inference.yml"
-    path.write_text(path.read_text(encoding="utf-8").replace("- '3'", '- ""').replace("- '4'", '- "\\n"'), "utf-8")
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("- '0'", '- ""').replace("- '7'", '- "\\n"').replace("- '9'", '- "\\t"'), "utf-8")
     images = tiny_folder() / "images"
     read = {
         engine: [p.text for p in predict_images(Recognizer(copy, engine), images, progress=False)]
         for engine in ("onnxruntime", "paddle")
     }
-    assert read["onnxruntime"] == read["paddle"] and "\n" in "".join(read["paddle"])
+    assert read["onnxruntime"] == read["paddle"] and {"\n", "\t"} < set("".join(read["paddle"]))
+    predict_to_file(copy, images, tmp_path / "read.txt", progress=False)
+    rows = [line.split("\t") for line in (tmp_path / "read.txt").read_text(encoding="utf-8").splitlines()]
+    assert [row[1] for row in rows] == [t.replace("\n", "\\x0a").replace("\t", "\\x09") for t in read["paddle"]]
+    assert {len(row) for row in rows} == {3} and "holds 2 tabs, line ends" in capsys.readouterr().err
