@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
@@ -107,3 +108,12 @@ def test_the_library_names_what_it_lacks() -> None:
     with pytest.raises(AttributeError, match="build_modle"):
         package.build_modle  # noqa: B018
     assert "build_model" in dir(package)
+
+
+def test_on_a_machine_without_libgl_the_sentence_names_the_opencv_that_needs_no_screen(tmp_path: Path) -> None:
+    (tmp_path / "cv2.py").write_text("raise ImportError('libGL.so.1: cannot open shared object file: No such file')\n")
+    path = os.pathsep.join([str(tmp_path), *os.environ.get("PYTHONPATH", "").split(os.pathsep)])
+    command = [sys.executable, "-m", "scenetext", "prepare", "--raw", str(tmp_path), "--out", str(tmp_path / "out")]
+    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("scenetext prepare: libGL.so.1, which OpenCV") and "headless" in done.stderr
