@@ -31,7 +31,7 @@ from scenetext.train.checkpoint_files import committed_files
 from scenetext.train.trainer import train
 from scenetext.weights.pdparams import read_pdparams, unpickle_arrays
 
-EPOCHS, LINES = 4, 12
+EPOCHS, LINES = 8, 12
 
 
 class Campaign:
@@ -77,7 +77,7 @@ class Campaign:
         before = _half_written(folder)
         child = self._start(folder)
         if kill:
-            time.sleep(self.random.uniform(0.0, 0.7 * self.seconds))
+            time.sleep(self.random.uniform(0.0, self.seconds))
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
         code = self._wait(child)

@@ -51,8 +51,11 @@ def second(data: Path, tmp_path: Path, **settings: object) -> dict:
 
 
 def test_a_second_training_moves_the_first_ones_files_aside_and_says_so(run, used, data, tmp_path):
+    (used / "vdl" / "sub").mkdir(parents=True)
+    (used / "vdl" / "vdlrecords.1.log").write_bytes(b"curves")
     train(load_config(second(data, tmp_path)), used, progress=False)
     former = used / "former_1"
+    assert (former / "vdl" / "vdlrecords.1.log").is_file() and not (used / "vdl" / "vdlrecords.1.log").exists()
     for name in (*KEPT, "history.jsonl", "manifest.json"):
         assert (former / name).read_bytes() == (run / name).read_bytes(), name
     assert (used / "charset.txt").read_text() == (tmp_path / "reversed.txt").read_text()

@@ -96,7 +96,7 @@ class RunFolder:
         is_changed = former is not None and not former.means_the_same(identity)
         goes_on = resumed is not None and not is_changed and _same(resumed.prefix, path / LATEST)
         self._has_former = not goes_on and _holds_weights(path)
-        self._former_curves = sorted((path / CURVES).glob("*"))
+        self._former_curves = sorted(file for file in (path / CURVES).glob("*") if file.is_file())
         self._best_source = self._find_best(resumed, is_changed)
         if self._has_former:
             self.notes.append(
