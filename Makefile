@@ -3,6 +3,7 @@
 # make lint   installs what is needed and checks the style: ruff check, ruff format
 # make lab    installs what is needed and opens the notebooks in JupyterLab
 # make install PYTHON=/usr/bin/python3 ENV=DIR   only installs, with this Python, into this folder
+# make audit  checks the locked packages: hashes, licences, known vulnerabilities (by pip-audit, which needs the network)
 # make lock   writes .ci/lock.txt, the versions that are installed, with uv
 #
 # An active virtual environment, or the conda environment `scenetext`, is used as it is; otherwise .venv is made.
@@ -16,7 +17,7 @@ STAMP := $(ENV)/.scenetext-installed
 EXTRAS ?= cpu
 UV ?= uv
 
-.PHONY: demo test lint lab install lock
+.PHONY: demo test lint lab audit install lock
 
 demo: install
 	$(BIN)/scenetext demo
@@ -31,6 +32,9 @@ lint: install
 
 lab: install
 	$(BIN)/jupyter lab notebooks
+
+audit: install
+	$(BIN)/python .ci/audit.py
 
 install: $(STAMP)
 
@@ -47,4 +51,4 @@ $(STAMP): pyproject.toml setup.py .ci/lock.txt .ci/install.py
 lock:
 	@command -v $(firstword $(UV)) > /dev/null || { echo "make lock: uv is needed: pip install uv."; exit 2; }
 	$(UV) pip compile -q --universal --python-version 3.10 --generate-hashes --no-header --no-annotate \
-		--no-emit-index-url --extra cpu --extra dev pyproject.toml -o .ci/lock.txt
+		--no-emit-index-url --extra dev pyproject.toml -o .ci/lock.txt

@@ -41,8 +41,12 @@ REASONS = (  # in pip's output -> what to tell
     ),
     (
         r"No matching distribution found for (\S+)",
-        "the package index has no {0} for this Python and system: use Python 3.10 to 3.12 on 64-bit Linux, or ask "
-        "PyPI itself instead of a mirror by PIP_INDEX_URL=ADDRESS",
+        "the package index has no {0} for this Python and system, or does not answer as an index: use Python 3.10 to "
+        "3.12 on 64-bit Linux, or ask PyPI itself instead of a mirror by PIP_INDEX_URL=ADDRESS",
+    ),
+    (
+        r"HTTP error (\d+) while getting \S*/(\S+)",
+        "the package index answers {0} for {1}: try again later, or name another index by PIP_INDEX_URL=ADDRESS",
     ),
 )
 

@@ -87,6 +87,20 @@ def test_a_reader_that_goes_away_is_no_traceback() -> None:
     assert done.stdout.startswith("usage:") and done.stderr == ""
 
 
+def test_an_error_that_nobody_foresaw_is_one_sentence_that_names_the_file_of_its_traceback(tmp_path: Path) -> None:
+    program = (
+        "import sys, scenetext.cli as cli, scenetext.prepare.preparation as preparation\n"
+        "def fail(*_, **__): raise KeyError('x')\n"
+        "preparation.prepare = fail\n"
+        "sys.exit(cli.main(['prepare', '--raw', '.', '--out', 'o']))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=100)
+    (file,) = tmp_path.glob("scenetext-error-*.txt")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert done.stderr.startswith("scenetext prepare: KeyError: 'x'; this is a fault") and file.name in done.stderr
+    assert "in fail" in file.read_text(encoding="utf-8")
+
+
 def test_the_library_names_what_it_lacks() -> None:
     import scenetext as package
 

@@ -69,6 +69,18 @@ def test_packages_that_get_another_version_are_named(installer) -> None:
     ]
 
 
+def test_without_libgl_the_opencv_that_needs_no_screen_takes_the_place_of_the_others(installer, tmp_path: Path) -> None:
+    python, told = tmp_path / "python", tmp_path / "told"
+    python.write_text(
+        '#!/bin/sh\ncase "$2" in "import cv2") exit 1;; *importlib.metadata*) echo opencv-python-headless 4.10.0.84;; '
+        f'*) echo "$@" >> {told};; esac\n'
+    )
+    python.chmod(0o755)
+    installer.screenless_opencv(str(python), ".venv")
+    assert "install -q --no-deps --force-reinstall opencv-python-headless==4.10.0.84" in told.read_text()
+    installer.screenless_opencv(sys.executable, ".venv")  # OpenCV can be imported: nothing is installed
+
+
 def test_the_lock_is_read_as_entries_with_their_hashes(installer) -> None:
     entries = installer.read_lock()
     assert {"numpy", "paddlepaddle", "opencv-python"} <= {name for name, _ in entries}
@@ -85,6 +97,16 @@ def test_the_lock_is_read_as_entries_with_their_hashes(installer) -> None:
             "cannot be reached",
         ),
         ("ERROR: No matching distribution found for paddle2onnx==2.1.0", "has no paddle2onnx==2.1.0 for this Python"),
+        (
+            "ERROR: Could not find a version that satisfies the requirement big==1.0 (from versions: none)\n"
+            "ERROR: No matching distribution found for big==1.0",  # pip's words for a server error or a login page, too
+            "or does not answer as an index",
+        ),
+        (
+            "ERROR: HTTP error 404 while getting http://m/f/big-1.0-py3-none-any.whl (from http://m/simple/big/)\n"
+            "ERROR: Could not install requirement big==1.0 from http://m/f/big-1.0-py3-none-any.whl",
+            "the package index answers 404 for big-1.0-py3-none-any.whl: try again later",
+        ),
         ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.", "differs from the one in"),
         ("ERROR: [Errno 13] Permission denied: '/usr/lib/x'", "may not be written"),
         ("/x/bin/python: No module named pip\n", ".venv/bin/python -m ensurepip"),  # as uv makes environments

@@ -7,15 +7,14 @@ Nothing heavy is imported before a verb needs it, so that `--help` answers at on
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from scenetext import __version__
-from scenetext.errors import InputError, RunError
+from scenetext.errors import SHOW_TRACEBACK, InputError
 from scenetext.export.choices import FORMATS, STORAGES
 from scenetext.predict.choices import AUTO, ENGINE_NAMES
+from scenetext.system.last_net import LastNet
 from scenetext.system.process import prepare_process, silence_noise
 from scenetext.text.normalise import CHOICES
 
@@ -44,34 +43,18 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status."""
-    chosen = _parser().parse_args(arguments)
-    silence_noise()
-    prepare_process()
-    try:
+    with LastNet("scenetext") as net:
+        chosen = _parser().parse_args(arguments)
+        net.name = f"scenetext {chosen.verb}"
+        silence_noise()
+        prepare_process()
         chosen.action(chosen)
-        sys.stdout.flush()
-    except InputError as error:
-        return _fail(chosen, error, 2)
-    except RunError as error:
-        return _fail(chosen, error, 1)
-    except BrokenPipeError:  # whoever reads our output has ended, like `head` in `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except OSError as error:
-        where = f" ({error.filename})" if error.filename else ""
-        return _fail(chosen, f"{error.strerror or error}{where}.", 1)
-    except KeyboardInterrupt as stop:
-        return _fail(chosen, f"stopped by Ctrl-C{f'; {stop}' if str(stop) else ''}.", 130)
-    return 0
-
-
-def _fail(chosen: Arguments, message: object, status: int) -> int:
-    print(f"scenetext {chosen.verb}: {' '.join(str(message).split())}", file=sys.stderr)
-    return status
+    return net.status
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="scenetext", description=__doc__.splitlines()[0])
+    epilog = f"With the environment variable {SHOW_TRACEBACK}=1 an error shows its traceback, for debugging."
+    parser = _Parser(prog="scenetext", description=__doc__.splitlines()[0], epilog=epilog)
     parser.add_argument("--version", action="version", version=f"scenetext {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for add in (
@@ -101,7 +84,10 @@ def _add_prepare(verbs: Verbs) -> None:
 
 
 def _add_train(verbs: Verbs) -> None:
-    _config_arguments(_add_verb(verbs, "train", _train, "train a network into a run folder"))
+    parser = _add_verb(verbs, "train", _train, "train a network into a run folder")
+    _config_arguments(parser)
+    changed = "resume (Global.checkpoints) although settings, dictionary or data differ from the checkpoint's"
+    parser.add_argument("--allow-changed", action="store_true", help=changed)
 
 
 def _add_evaluate(verbs: Verbs) -> None:
@@ -249,13 +235,14 @@ def _train(chosen: Arguments) -> None:
     from scenetext.train.trainer import train
 
     folder = configured_run_folder(config, chosen.config)
-    result = train(config, folder)
+    result = train(config, folder, allow_changed=chosen.allow_changed)
     if result.stopped == "interrupted":
         raise KeyboardInterrupt(f"resume with -o Global.checkpoints={result.latest}")
     if rank():
         return  # the first of several processes wrote the run, perhaps on another host
+    never = f"trained, but never evaluated (see Global.eval_batch_step); the weights are {result.latest}"
     best = f"best {config.Metric.main_indicator} {result.best_score:.4f}"
-    print(f"{result.folder}: {best if result.best_score >= 0 else 'trained, but never evaluated'}")
+    print(f"{result.folder}: {best if result.best_score >= 0 else never}")
 
 
 def _evaluate(chosen: Arguments) -> None:

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 
+SHOW_TRACEBACK = "SCENETEXT_TRACEBACK"  # environment variable: for debugging, errors show where they were raised
 NEAREST_CUTOFF = 0.5  # least similarity of a name that is offered: difflib's ratio in [0, 1]
 MAX_LISTED = 40  # valid names in a message
 
 
-class InputError(ValueError):
-    """The user's input cannot be used (exit status 2): the message names the value, the location and how to fix it."""
+class _Foreseen(Exception):
+    """An error whose message says everything."""
 
     def _render_traceback_(self) -> list[str]:
-        """What IPython shows in a notebook: the sentence, without the traceback, which does not help to mend input."""
+        """What IPython shows in a notebook: the sentence, without the traceback, which would not help."""
+        if os.environ.get(SHOW_TRACEBACK):
+            import traceback
+
+            return traceback.format_exception(self)
         return [f"{type(self).__name__}: {self}"]
 
 
-class RunError(RuntimeError):
+class InputError(_Foreseen, ValueError):
+    """The user's input cannot be used (exit status 2): the message names the value, the location and how to fix it."""
+
+
+class RunError(_Foreseen, RuntimeError):
     """The work failed although the input was valid (exit status 1), for example on a full disk."""
 
 

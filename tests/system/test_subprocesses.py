@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from scenetext.errors import RunError
+from scenetext.errors import InputError, RunError
 from scenetext.system import subprocesses
 from scenetext.system.subprocesses import JobProcess, run_module
 
 WORKER = """
 import os
+from scenetext.errors import InputError
 from scenetext.system import subprocesses
 
 subprocesses.CAN_FORK &= "nofork" not in os.environ["GIVEN"]
@@ -22,6 +23,8 @@ def do(job):
     count += 1
     if job.name == "wrong":
         raise ValueError(f"{job} is wrong")
+    if job.name == "foreseen":
+        raise InputError("no such picture.")
     if job.name == "killed":
         os.kill(os.getpid(), 9)
     print("said in between")
@@ -36,6 +39,7 @@ if __name__ == "__main__":
 def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The name of a module that does jobs."""
     (tmp_path / "some_worker.py").write_text(WORKER, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     return "some_worker"
 
@@ -60,6 +64,21 @@ def test_a_job_that_fails_is_told_in_its_own_words(job: str, told: str, worker: 
             process.run(tmp_path / job)
         with pytest.raises(RunError, match=told):  # and again for every later job
             process.run(tmp_path / "right")
+
+
+def test_the_traceback_of_an_unforeseen_error_is_in_the_file_that_is_named(worker: str, tmp_path: Path) -> None:
+    with JobProcess(worker, {"GIVEN": "x"}) as process, pytest.raises(RunError) as error:
+        process.run(tmp_path / "wrong")
+    (file,) = tmp_path.glob("scenetext-error-*.txt")
+    assert str(error.value).endswith(f"its traceback is in {file}.")
+    assert 'raise ValueError(f"{job} is wrong")' in file.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("given", ["fork", "nofork"])
+def test_a_foreseen_error_of_a_job_is_raised_as_it_is(given: str, worker: str, tmp_path: Path) -> None:
+    with JobProcess(worker, {"GIVEN": given}) as process, pytest.raises(InputError, match="^no such picture.$"):
+        process.run(tmp_path / "foreseen")
+    assert list(tmp_path.glob("scenetext-error-*")) == []
 
 
 def test_a_module_that_does_not_even_start_is_told() -> None:

@@ -130,7 +130,10 @@ def test_a_failing_notebook_stops_the_run_and_its_copy_is_kept(
     assert "so far" in (project / "runs/tiny/notebooks/02_config.ipynb").read_text(encoding="utf-8")
 
 
-DECLARED = 'run = "first"  # name\nurls = []  # files\nbudgets_mb = [2, 4]\nepochs = None\nval = 0.1\nresume = False\n'
+DECLARED = (
+    'run = "first"  # name\nurls = []  # files\nbudgets_mb = [2, 4]\nepochs = None\nval = 0.1\nresume = False\n'
+    'extra = ["gb2312-1"]\n'
+)
 
 
 def injected(*lines: str) -> dict:
@@ -149,6 +152,9 @@ def injected(*lines: str) -> dict:
         (['budgets_mb = "2 4"'], "-p budgets_mb=2 4: budgets_mb must be a list"),
         (["budgets_mb = 2"], "-p budgets_mb 2: budgets_mb must be a list"),
         (['resume = "maybe"'], "-p resume=maybe: resume must be true or false"),
+        (["budgets_mb = '[2, x]'"], "budgets_mb must be a list of numbers, because its default is .*; 'x' is none"),
+        (["budgets_mb = [2, True]"], "must be a list of numbers"),
+        (["extra = [5]"], "extra must be a list of texts"),
         (["resume = 1"], "-p resume 1: resume must be true or false"),
         (['val = "many"'], "-p val=many: val must be a number"),
     ],
@@ -163,6 +169,8 @@ def test_a_parameter_that_papermill_injects_is_refused_in_the_cell_after_it(line
     [
         (["urls = '[]'"], "urls", []),
         (["budgets_mb = '[2]'"], "budgets_mb", [2]),
+        (["budgets_mb = [2.5, 4]"], "budgets_mb", [2.5, 4]),
+        (["budgets_mb = '[]'"], "budgets_mb", []),
         (["budgets_mb = [2]"], "budgets_mb", [2]),  # by papermill's Python interface or -y
         (["val = '1e-1'"], "val", 0.1),
         (["val = 500"], "val", 500),
@@ -204,7 +212,8 @@ def test_parameters_are_the_literals_of_the_tagged_cell(tmp_path: Path) -> None:
         ("5", None, 5),
         ("null", None, None),
         ("", None, ""),
-        ("[1, 2]", [], [1, 2]),
+        ("[1, 2.5]", [3], [1, 2.5]),
+        ("[a, 'b']", [], ["a", "b"]),
     ],
 )
 def test_a_value_is_read_by_the_type_of_the_default(text: str, default: object, value: object) -> None:
@@ -212,7 +221,9 @@ def test_a_value_is_read_by_the_type_of_the_default(text: str, default: object, 
     assert read == value and type(read) is type(value)
 
 
-@pytest.mark.parametrize(("text", "default"), [("x", 3), ("1.5", 3), ("true", 3), ("1", True), ("x", 0.1), ("3", [])])
+@pytest.mark.parametrize(
+    ("text", "default"), [("x", 3), ("1.5", 3), ("true", 3), ("1", True), ("x", 0.1), ("3", []), ("[3]", [])]
+)
 def test_a_value_of_another_type_is_refused(text: str, default: object) -> None:
     with pytest.raises(InputError, match="-p p="):
         read_value("p", text, default)

@@ -7,7 +7,7 @@ the bytes on disk, check the result in a fresh process, and only then let it tak
 
 from __future__ import annotations
 
-import tempfile
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -26,10 +26,12 @@ from scenetext.export.sample_lines import drawn_lines, labelled_lines
 from scenetext.export.trace import Tracer
 from scenetext.export.verify import TOLERANCE, Verification, take_samples, verify
 from scenetext.predict.images import predict_images
+from scenetext.predict.model_files import checksums
 from scenetext.predict.model_folder import InferenceSettings, model_name
 from scenetext.predict.model_reader import ModelReader
 from scenetext.predict.trained_model import TrainedModel, load_trained_model
-from scenetext.system.files import replacing_folder, write_json
+from scenetext.system.files import replacing_folder, write_json, writing
+from scenetext.system.locks import only_writer
 from scenetext.system.process import prepare_process
 from scenetext.text.label_files import read_label_table
 from scenetext.text.records import Record
@@ -81,16 +83,18 @@ def export_model(
 
     Raises:
         InputError: the weights do not fit the network, or the budget cannot be met; nothing is written.
-        RunError: the written files compute something else than the network; nothing is written.
+        RunError: the written files compute something else than the network, another process exports there now, or the
+            disk is full or broken; nothing is written.
     """
     config, kept = load_config(config), None if characters is None else tuple(characters)
     options = ExportOptions(
         Path(out), max_mb, format, storage, kept, labels, images, finetune_steps, tuple(budgets_mb), progress
     )
     # on CPU, for a GPU rounds differently, and what the files are checked against must be exact
-    with _on_cpu(), Tracer("json" if format == "onnx" else format) as tracer:
-        report = _export(config, weights, options, tracer)
-    write_json(report_path(out), report.as_dict())
+    with only_writer(options.out), _naming(options.out), _on_cpu():
+        with Tracer("json" if format == "onnx" else format) as tracer:
+            report = _export(config, weights, options, tracer)
+        write_json(report_path(out), report.as_dict())
     if progress:
         print(report)
         if finetune_steps and not report.finetune_steps:
@@ -202,9 +206,12 @@ def _write_folder(
     """Quantises, writes and verifies; the folder takes its place when all of that has succeeded."""
     from scenetext.export.compress import replace_with_quantised
 
-    with replacing_folder(options.out) as folder, tempfile.TemporaryDirectory(prefix="scenetext-export-") as scratch:
-        InferenceSettings(model_name(config), canvas, model.charset, model.decoding).write(folder)
-        writer = FolderWriter(model, config, canvas, tracer, options.format, folder, Path(scratch))
+    settings = InferenceSettings(model_name(config), canvas, model.charset, model.decoding)
+    with replacing_folder(options.out.resolve()) as folder:
+        scratch = folder / "scratch"  # on the disk that has to hold the export, and removed with the folder
+        scratch.mkdir()
+        settings.write(folder)
+        writer = FolderWriter(model, config, canvas, tracer, options.format, folder, scratch)
         fitting = Fitting(model, config, canvas, options.progress)
         storage = store_within(
             model, options.budget_bytes, options.storage, writer.write, fitting.allocator, str(options.out)
@@ -217,8 +224,11 @@ def _write_folder(
             storage = replace(storage, quantised=quantised, size_bytes=writer.write(quantised))
         plan = weight_plan(model, storage.sizes, storage.losses)
         replace_with_quantised(model, storage.quantised)
-        verification = _verify(model, canvas, records, options, folder, Path(scratch))
+        replace(settings, checksums=checksums(folder)).write(folder)
+        verification = _verify(model, canvas, records, options, folder, scratch)
+        shutil.rmtree(scratch)
         files = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
+        report_path(options.out).unlink(missing_ok=True)  # it is about the former export
     return _WrittenFolder(storage, plan, fitting.source, curve, verification, files)
 
 
@@ -249,6 +259,18 @@ def _verify(
                 f"probability where {TOLERANCE:.0e} is allowed, so nothing was written."
             )
     return verification
+
+
+@contextmanager
+def _naming(out: Path) -> Iterator[None]:
+    """Lets every failure name the folder to write, also those of helper processes, which know hidden names only."""
+    try:
+        with writing(out):
+            yield
+    except RunError as error:
+        if str(out) in str(error):
+            raise
+        raise RunError(f"{out} could not be exported: {error}") from error
 
 
 @contextmanager

@@ -54,12 +54,13 @@ class FolderWriter:
         job = Path(tempfile.mkdtemp(prefix="trace-", dir=self.scratch))
         files = self.tracer.trace(self.model, self.config, quantised, job, self.canvas)
         for path in self.folder.iterdir():
-            if path.name != FILE_NAME:
+            if path.is_file() and path.name != FILE_NAME:
                 path.unlink()
         if self.format == "onnx":
             shutil.copy(self.folder / FILE_NAME, job)
             convert_to_onnx(job, self.folder / ONNX)
-            return (self.folder / ONNX).stat().st_size
-        for path in files:
-            shutil.move(path, self.folder)
-        return sum((self.folder / path.name).stat().st_size for path in files)
+            files = [self.folder / ONNX]
+        else:
+            files = [Path(shutil.move(path, self.folder)) for path in files]
+        shutil.rmtree(job)
+        return sum(path.stat().st_size for path in files)

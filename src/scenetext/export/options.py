@@ -61,6 +61,8 @@ class ExportOptions:
     def _check_folder(self) -> None:
         if self.out.exists() and not self.out.is_dir():
             raise InputError(f"{self.out} is a file; give a folder to write.")
+        if self.out.resolve() == Path.cwd().resolve():
+            raise InputError(f"{self.out} is the current folder, which cannot be replaced: give a folder below it.")
         if self.out.is_dir():
             strange = sorted(p.name for p in self.out.iterdir() if not p.name.startswith(f"{BASE_NAME}."))
             if strange:

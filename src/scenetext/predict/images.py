@@ -20,13 +20,14 @@ from scenetext.data.prefetch import ahead
 from scenetext.data.sources.images import ImageSource, open_images, passed_over_notes
 from scenetext.data.transforms import decode_image
 from scenetext.errors import InputError
-from scenetext.system.file_names import shown_path
+from scenetext.system.file_names import is_escaped, shown_path
 from scenetext.system.process import usable_cores
 from scenetext.text.records import Record, RecordTable
 
 LINES_PER_PIECE = 256  # sorted by canvas and read together
 RECORDS_PER_PIECE = 512  # the same where labelled lines are read
 LINES_AHEAD = 64  # decoded meanwhile
+NAMES_SHOWN = 5
 
 LineFunction = Callable[[Sequence[np.ndarray]], Sequence[tuple[str, float]]]
 """A list of (H, W, 3) uint8 BGR pictures → (text, confidence) each."""
@@ -199,6 +200,11 @@ def image_names(source: ImageSource) -> Sequence[str]:
     return names
 
 
+def piece_start(index: int) -> int:
+    """The first picture of the piece that `predict_images` reads the picture of that index in."""
+    return index - index % LINES_PER_PIECE
+
+
 def find_problem(source: ImageSource, name: str) -> Prediction | None:
     """What `predict_images` gives for a picture that cannot be read; None for one that can."""
     try:
@@ -212,6 +218,18 @@ def warn_of_passed_over(source: ImageSource) -> None:
     """Says on stderr which files of a source were passed over when its names were listed."""
     for note in passed_over_notes(source):
         print(note, file=sys.stderr)
+
+
+def warn_of_escaped(names: Iterable[str]) -> None:
+    """Says on stderr which names are written otherwise than they are, because a line of text cannot hold them."""
+    escaped = [name for name in names if is_escaped(name)]
+    if escaped:
+        listed = ", ".join(escaped[:NAMES_SHOWN]) + (", ..." if len(escaped) > NAMES_SHOWN else "")
+        print(
+            f"{len(escaped)} names hold tabs, line ends, other control characters or bytes in no known encoding, which "
+            f"are written as \\xNN: {listed}",
+            file=sys.stderr,
+        )
 
 
 def warn_of_unreadable(summary: PredictionSummary) -> None:

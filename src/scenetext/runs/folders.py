@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scenetext.errors import InputError
-from scenetext.system.process import prepare_process, silence_noise
+from scenetext.system.process import let_an_error_end_run_all, prepare_process, silence_noise
 
 BEST = "best_accuracy"  # prefix of the best checkpoint's files
 LATEST = "latest"  # prefix of the last checkpoint's files
 RESOLVED = "config.yml"  # a run's own configuration
+FORMER = "former_"  # and a number: the folders into which a later training moves the former one's files
 
 if TYPE_CHECKING:
     from scenetext.config import Config
@@ -49,6 +50,7 @@ def enter_project_root() -> Path:
     it also chooses threads and instruction sets.
     """
     prepare_process()
+    let_an_error_end_run_all()
     here, root = Path.cwd(), project_root()
     os.chdir(root)
     silence_noise()
@@ -66,6 +68,12 @@ def run_folder(name: str) -> Path:
     if not re.fullmatch(r"[^/\\\0]+", name) or name in {".", ".."} or name != name.strip():
         raise InputError(f"{name!r} cannot be the name of a run: give one word without a slash.")
     return Path("runs") / name
+
+
+def former_folders(folder: Path) -> list[Path]:
+    """The folders inside a run's folder to which later trainings moved the former ones' files, the oldest first."""
+    found = (path for path in folder.glob(f"{FORMER}*") if path.name.removeprefix(FORMER).isdecimal())
+    return sorted(found, key=lambda path: int(path.name.removeprefix(FORMER)))
 
 
 def configured_run_folder(config: Config, source: str | Path) -> Path:

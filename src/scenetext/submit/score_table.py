@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from scenetext.system.files import write_text
+from scenetext.system.locks import one_process
+from scenetext.system.untrusted import reading
 
 COLUMNS = (
     *("submission", "written", "network", "model bytes", "rows", "empty"),
@@ -23,7 +25,15 @@ def add_submission_row(path: str | Path, manifest: Mapping[str, Any]) -> None:
         manifest: of the submission, see `submit.submit`.
     """
     path = Path(path)
-    lines = (path.read_text(encoding="utf-8") if path.is_file() else TITLE).rstrip("\n").split("\n")
+    with one_process(path):  # or the row of another submission, written meanwhile, would be lost
+        with reading(path, "a table of submissions", "write it as UTF-8"):
+            text = path.read_text(encoding="utf-8") if path.is_file() else TITLE
+        write_text(path, _with_row(text, manifest))
+
+
+def _with_row(text: str, manifest: Mapping[str, Any]) -> str:
+    """The text of the README with the row of a submission."""
+    lines = text.rstrip("\n").split("\n")
     header = _row(COLUMNS)
     if header not in lines:
         lines += ["", header, _row("---" for _ in COLUMNS)]
@@ -31,7 +41,7 @@ def add_submission_row(path: str | Path, manifest: Mapping[str, Any]) -> None:
     end = first
     while end < len(lines) and lines[end].startswith("|"):
         end += 1
-    name = manifest["name"]
+    name = _cell(manifest["name"])
     row = _row(
         (
             name,
@@ -49,7 +59,7 @@ def add_submission_row(path: str | Path, manifest: Mapping[str, Any]) -> None:
         lines[same[0]] = row
     else:
         lines.insert(end, row)
-    write_text(path, "\n".join(lines) + "\n")
+    return "\n".join(lines) + "\n"
 
 
 def _score(manifest: Mapping[str, Any], kind: str) -> str:
@@ -59,7 +69,11 @@ def _score(manifest: Mapping[str, Any], kind: str) -> str:
 
 
 def _row(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+    return f"| {' | '.join(map(_cell, cells))} |"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "&#124;")  # a bar would end the cell
 
 
 def _cells(row: str) -> list[str]:

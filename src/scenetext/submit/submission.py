@@ -7,12 +7,14 @@ the place of an older file.
 
 from __future__ import annotations
 
+import json
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import IO, Any
 
 from scenetext.config import Config, load_config
 from scenetext.data.sources.images import open_images
@@ -21,6 +23,7 @@ from scenetext.predict.images import (
     Prediction,
     PredictionSummary,
     predict_images,
+    warn_of_escaped,
     warn_of_passed_over,
     warn_of_unreadable,
 )
@@ -28,8 +31,17 @@ from scenetext.predict.model_folder import ONNX, PARAMETERS, PROGRAMS, read_infe
 from scenetext.predict.recognizer import Recognizer
 from scenetext.runs.manifest import environment
 from scenetext.submit.score_table import add_submission_row
-from scenetext.system.file_names import shown_path
-from scenetext.system.files import MEGABYTE, read_json, replacing, sha256_bytes, sha256_file, write_json
+from scenetext.system.file_names import shown_name, shown_path
+from scenetext.system.files import (
+    MEGABYTE,
+    read_json,
+    replacing,
+    replacing_folder,
+    sha256_bytes,
+    sha256_file,
+    write_json,
+)
+from scenetext.system.locks import only_writer
 from scenetext.text.natural_order import natural_key, natural_order
 
 HEADER = "new_name\tvalue"
@@ -74,29 +86,43 @@ def submit(
 
     Raises:
         InputError: the model is too large, there are no images or two of one name, or a text cannot be written.
+        RunError: another process writes this submission now, or the disk is full or broken.
     """
     model_dir, out = Path(model_dir), Path(out)
-    size_bytes = _allowed_bytes(model_dir, max_mb)
-    rows = _read_rows(model_dir, images, engine, batch_size, progress)
-    summary = _write_predictions(out / PREDICTIONS, rows)
-    manifest = {
-        "name": out.resolve().name,
-        "written": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        **_prediction_facts(out / PREDICTIONS, summary),
-        "images": {
-            "path": shown_path(images),
-            "count": len(rows),
-            "names_sha256": names_hash(name for name, _ in rows),
-        },
-        "model": _model_facts(model_dir, size_bytes, engine),
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{shown_path(out)} is a file; give the name of a folder to write.")
+    _refuse_too_large(model_dir, model_bytes(model_dir), max_mb)
+    origin = {  # read before the pictures, which may take an hour
         "scores": read_json(scores) if isinstance(scores, (str, Path)) else scores,
         "config": None if config is None else load_config(config).model_dump(),
         "run": None if run_manifest is None else read_json(run_manifest),
         "environment": environment(),
     }
-    write_json(out / MANIFEST, manifest)
-    if add_row and out.resolve().parent.name == "submissions":
-        add_submission_row(out.resolve().parent / "README.md", manifest)
+    place = out.resolve()
+    with only_writer(place):
+        reader = Recognizer(model_dir, engine, batch_size)
+        size_bytes = _counted_bytes(reader)
+        _refuse_too_large(model_dir, size_bytes, max_mb)
+        rows = _read_rows(reader, images, progress)
+        facts = {
+            "images": {
+                "path": shown_path(images),
+                "count": len(rows),
+                "names_sha256": names_hash(name for name, _ in rows),
+            },
+            "model": {
+                "path": shown_path(model_dir),
+                "size_bytes": size_bytes,
+                "model_name": reader.model_name,
+                "engine": engine,
+                "files": reader.files,
+            },
+            **origin,
+        }
+        summary = _write_folder(place, rows, facts)
+        manifest = read_submission(place)
+        if add_row and place.parent.name == "submissions":
+            add_submission_row(place.parent / "README.md", manifest)
     warn_of_unreadable(summary)
     if progress:
         counts = f"{summary.lines} rows, {summary.empty} of them empty, valid"
@@ -104,67 +130,98 @@ def submit(
     return manifest
 
 
-def _allowed_bytes(model_dir: Path, max_mb: float | None) -> int:
-    """The bytes of a model.
+def read_submission(folder: str | Path) -> dict[str, Any]:
+    """The manifest of a submission.
 
     Raises:
-        InputError: they are more than `max_mb`.
+        InputError: a file is missing, or the manifest and the predictions are of two submissions.
     """
-    size_bytes = model_bytes(model_dir)
+    predictions, path = Path(folder) / PREDICTIONS, Path(folder) / MANIFEST
+    manifest = read_json(path)
+    if not predictions.is_file():
+        raise InputError(f"{shown_path(predictions)} does not exist: write the submission again.")
+    if not isinstance(manifest, dict) or manifest.get("predictions_sha256") != sha256_file(predictions):
+        raise InputError(
+            f"{shown_path(path)} does not describe the {PREDICTIONS} beside it, whose SHA-256 is another one: write "
+            "the submission again."
+        )
+    return manifest
+
+
+def _refuse_too_large(model_dir: Path, size_bytes: int, max_mb: float | None) -> None:
     if max_mb is not None and size_bytes > max_mb * MEGABYTE:
         raise InputError(
             f"{model_dir} takes {size_bytes:,} bytes and the limit is {max_mb:g} MB: export it smaller, or allow it by "
             "max_mb=None."
         )
-    return size_bytes
 
 
-def _read_rows(
-    model_dir: Path, images: str | Path, engine: str, batch_size: int, progress: bool
-) -> list[tuple[str, Prediction]]:
+def _read_rows(reader: Recognizer, images: str | Path, progress: bool) -> list[tuple[str, Prediction]]:
     """Bare name and prediction of each image, in natural order of the bare names."""
     source = open_images(images)
     names = _bare_names(source.names(), images)
     warn_of_passed_over(source)
-    reader = Recognizer(model_dir, engine, batch_size)
+    warn_of_escaped(names)
     predictions = predict_images(reader, source, list(names.values()), progress)
     return list(zip(names, predictions, strict=True))
 
 
-def _write_predictions(path: Path, rows: Sequence[tuple[str, Prediction]]) -> PredictionSummary:
-    """Writes the rows (bare name, prediction), and validates the written file before it takes its place."""
-    with replacing(path, "w") as file:
-        file.write(f"{HEADER}\n")
-        for name, prediction in rows:
-            _refuse_unwritable(prediction)
-            file.write(f"{name}\t{prediction.text}\n")
-        file.flush()
-        counts = validate_submission(file.name, [name for name, _ in rows])
+def _write_folder(folder: Path, rows: Sequence[tuple[str, Prediction]], facts: Mapping[str, Any]) -> PredictionSummary:
+    """Writes both files, which take their places in one step.
+
+    Where other files lie in the folder, the manifest takes its place first: it holds the checksum of its predictions,
+    so that `read_submission` tells a process that was killed between the two.
+    """
+    if _may_be_replaced(folder):
+        with replacing_folder(folder) as made:
+            with open(made / PREDICTIONS, "w", encoding="utf-8", newline="\n") as file:
+                summary = _write_rows(file, rows)
+            with open(made / MANIFEST, "w", encoding="utf-8", newline="\n") as file:
+                manifest = _manifest(folder.name, made / PREDICTIONS, summary, facts)
+                file.write(json.dumps(manifest, ensure_ascii=False, indent=2) + "\n")
+        return summary
+    with replacing(folder / PREDICTIONS, "w") as file:
+        summary = _write_rows(file, rows)
+        write_json(folder / MANIFEST, _manifest(folder.name, Path(file.name), summary, facts))
+    return summary
+
+
+def _may_be_replaced(folder: Path) -> bool:
+    """Whether a folder is new or holds nothing but a submission, and no process works in it as far as is known."""
+    if not folder.exists():
+        return True
+    only_ours = {path.name for path in folder.iterdir()} <= {PREDICTIONS, MANIFEST}
+    return only_ours and not os.path.ismount(folder) and folder != Path.cwd().resolve()
+
+
+def _write_rows(file: IO[str], rows: Sequence[tuple[str, Prediction]]) -> PredictionSummary:
+    """Writes the rows (bare name, prediction), and validates what was written."""
+    file.write(f"{HEADER}\n")
+    for name, prediction in rows:
+        _refuse_unwritable(prediction)
+        file.write(f"{name}\t{prediction.text}\n")
+    file.flush()
+    counts = validate_submission(file.name, [name for name, _ in rows])
     return PredictionSummary(counts["rows"], counts["empty"], tuple(p for _, p in rows if p.problem))
 
 
-def _prediction_facts(path: Path, summary: PredictionSummary) -> dict[str, Any]:
-    """What the manifest says about the predictions."""
+def _manifest(name: str, predictions: Path, summary: PredictionSummary, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of manifest.json; `predictions` is the file that is to become predicts.txt."""
     return {
+        "name": shown_name(name),
+        "written": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "rows": summary.lines,
         "empty": summary.empty,
         "unreadable": {p.name: p.problem for p in summary.unreadable},
-        "predictions_sha256": sha256_file(path),
+        "predictions_sha256": sha256_file(predictions),
+        **facts,
     }
 
 
-def _model_facts(model_dir: Path, size_bytes: int, engine: str) -> dict[str, Any]:
-    """What the manifest says about the exported folder."""
-    return {
-        "path": str(model_dir),
-        "size_bytes": size_bytes,
-        "model_name": read_inference_yml(model_dir).model_name,
-        "engine": engine,
-        "files": {
-            path.name: {"sha256": sha256_file(path), "size_bytes": path.stat().st_size}
-            for path in sorted(model_dir.glob("inference.*"))
-        },
-    }
+def _counted_bytes(reader: Recognizer) -> int:
+    """The bytes that the competition counts of the files that were read."""
+    counted = (*PROGRAMS, PARAMETERS, ONNX)
+    return sum(facts["size_bytes"] for name, facts in reader.files.items() if name in counted)
 
 
 def validate_submission(path: str | Path, names: Iterable[str]) -> dict[str, int]:
@@ -243,12 +300,14 @@ def _bare_names(names: list[str], images: str | Path) -> dict[str, str]:
         InputError: there are no images, or two of them have one bare name.
     """
     if not names:
-        raise InputError(f"There are no images in {images}.")
+        raise InputError(f"There are no images in {shown_path(images)}.")
     bare: dict[str, str] = {}
     for name in names:
         last = PurePosixPath(name).name
         if last in bare:
-            raise InputError(f"{images} holds {bare[last]} and {name}; a submission knows images by bare name only.")
+            raise InputError(
+                f"{shown_path(images)} holds {bare[last]} and {name}; a submission knows images by bare name only."
+            )
         bare[last] = name
     return {name: bare[name] for name in natural_order(bare)}
 

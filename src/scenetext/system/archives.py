@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import stat
-import tarfile
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -16,10 +15,12 @@ from tqdm.auto import tqdm
 
 from scenetext.errors import InputError, RunError
 from scenetext.system.files import MEGABYTE, replacing_folder
+from scenetext.system.tar_reader import FILE, FOLDER, REMEDY, TarEntry, TarReader
+from scenetext.system.untrusted import reading
 
 _SPARE_BYTES = 100_000_000
 _MOST_EXPANSION = 200  # pictures and weights shrink by less than 20; a bomb by 1,000
-_CHUNK_BYTES = 1 << 20
+TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz")
 ENCRYPTED, _UTF8_NAME = 0x1, 0x800  # bits of a zip entry's flags
 _BROKEN_ZIP = (zipfile.BadZipFile, EOFError, NotImplementedError, UnicodeDecodeError)
 
@@ -32,16 +33,13 @@ def open_zip(path: str | Path) -> Iterator[zipfile.ZipFile]:
         InputError: the file is missing or is not a complete zip file.
     """
     path = Path(path)
-    try:
-        archive = zipfile.ZipFile(path)
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist.") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.") from None
-    except _BROKEN_ZIP as error:
-        raise InputError(
-            f"{path} is no whole zip file ({_clause(error)}; {path.stat().st_size} bytes); fetch it again."
-        ) from None
+    with reading(path, "a zip file", REMEDY):
+        try:
+            archive = zipfile.ZipFile(path)
+        except _BROKEN_ZIP as error:
+            raise InputError(
+                f"{path} is no whole zip file ({_clause(error)}; {path.stat().st_size} bytes); {REMEDY}."
+            ) from None
     with archive:
         yield archive
 
@@ -62,10 +60,13 @@ def zip_entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
         marked = info.flag_bits & _UTF8_NAME
         name = info.filename if marked else entry_name(info.filename.encode("cp437", "replace"))
         name = _checked_name(name, location)
-        if stat.S_ISLNK(info.external_attr >> 16):
+        mode = info.external_attr >> 16
+        if stat.S_ISLNK(mode):
             raise InputError(f"{location}: the entry {name!r} is a link; pack the file that it points to.")
         if info.is_dir():
             continue
+        if stat.S_IFMT(mode) not in (0, stat.S_IFREG):  # 0: packed where files have no kind, as on Windows
+            raise InputError(f"{location}: the entry {name!r} is a pipe, socket or device; it is refused.")
         if info.flag_bits & ENCRYPTED:
             raise InputError(f"{location}: the entry {name!r} is encrypted; unpack and pack it without a password.")
         known = entries.setdefault(name, info)
@@ -92,28 +93,57 @@ def safe_untar(path: str | Path, folder: str | Path, progress: bool = True) -> P
         The folder.
 
     Raises:
-        InputError: the tar is missing or broken, or an entry leaves the folder or is neither file nor folder.
+        InputError: the tar is missing or broken, or an entry leaves the folder, is neither file nor folder, or has the
+            name of another one.
         RunError: the disk has no room for it.
     """
     path, folder = Path(path), Path(folder)
-    try:
-        with tarfile.open(path) as archive:
-            members = [member for member in archive.getmembers() if not member.isdir()]
-            for member in members:
-                member.name = _checked_name(member.name, path.name)
-                if not member.isfile():
-                    raise InputError(f"{path.name}: the entry {member.name!r} is a link or device; it is refused.")
-            sizes = [member.size for member in members]
-            check_expansion(path.name, sizes, path)
-            check_room(folder, sum(sizes), path.name)
-            with replacing_folder(folder) as made:
-                for member in tqdm(members, f"unpacking {path.name}", unit="file", disable=not progress):
-                    _write_entry(archive.extractfile(member), made, member.name, path.name)
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist.") from None
-    except (tarfile.TarError, EOFError, zlib.error) as error:
-        raise InputError(f"{path} is no whole tar file ({_clause(error)}); fetch it again.") from None
+    bar = tqdm(desc=f"unpacking {path.name}", unit="B", unit_scale=True, disable=not progress)
+    with TarReader(path) as tar, replacing_folder(folder) as made, bar:
+        for name, entry in _tar_files(tar, path.name):
+            check_room(folder, entry.size_bytes, path.name)
+            with _writing(made, name, path.name) as file:
+                for piece in tar.read(entry):
+                    file.write(piece)
+                    bar.update(len(piece))
     return folder
+
+
+def check_archive(path: Path, name: str) -> None:
+    """Checks that a file is a whole archive of the kind that `name` says; a file of another kind is not looked into.
+
+    Args:
+        path: the file.
+        name: the name that it is going to have.
+
+    Raises:
+        InputError: it is not, or `safe_untar` would refuse it.
+    """
+    if name.lower().endswith(".zip"):
+        with open_zip(path):
+            pass  # the directory, which has been read, is at the end
+    elif name.lower().endswith(TAR_SUFFIXES):
+        tar_names(path)
+
+
+def tar_names(path: Path) -> list[str]:
+    """The checked names of a tar's files; InputError if it is broken or `safe_untar` would refuse it."""
+    with TarReader(path) as tar:
+        return [name for name, _ in _tar_files(tar, path.name)]
+
+
+def _tar_files(tar: TarReader, location: str) -> Iterator[tuple[str, TarEntry]]:
+    names = set()
+    for entry in tar.entries():
+        if entry.kind == FOLDER:
+            continue
+        name = _checked_name(entry_name(entry.name), location)
+        if entry.kind != FILE:
+            raise InputError(f"{location}: the entry {name!r} is a link or device; it is refused.")
+        if name in names:
+            raise InputError(f"{location}: two files have the name {name!r}; the archive is refused.")
+        names.add(name)
+        yield name, entry
 
 
 def check_room(folder: Path, needed_bytes: int, what: str) -> None:
@@ -127,14 +157,22 @@ def check_room(folder: Path, needed_bytes: int, what: str) -> None:
         )
 
 
-def _write_entry(source: IO[bytes], folder: Path, name: str, location: str) -> None:
+@contextmanager
+def _writing(folder: Path, name: str, location: str) -> Iterator[IO[bytes]]:
+    """Opens a new file of an unpacked archive; one that is there already is another entry's."""
     target = folder / name
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with open(target, "wb") as file:
-            shutil.copyfileobj(source, file, _CHUNK_BYTES)
-    except (FileExistsError, NotADirectoryError, IsADirectoryError):
-        raise InputError(f"{location}: {name!r} stands for a file and for a folder; the archive is refused.") from None
+        with open(target, "xb") as file:
+            yield file
+    except (FileExistsError, NotADirectoryError):  # where case does not count, also a name in other case
+        raise InputError(
+            f"{location}: the entry {name!r} has the name of another file or folder; the archive is refused."
+        ) from None
+    except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ):
+            raise InputError(f"{location}: {name[:100]!r} is no name for a file ({error.strerror}).") from None
+        raise RunError(f"{location}: {name!r} cannot be written below {folder.parent} ({error.strerror}).") from None
 
 
 def _checked_name(name: str, location: str) -> str:

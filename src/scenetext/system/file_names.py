@@ -45,6 +45,11 @@ def escaped_name(raw: str) -> str:
     return _UNSHOWABLE.sub(lambda found: "".join(f"\\x{byte:02x}" for byte in found[0].encode()), text)
 
 
+def is_escaped(shown: str) -> bool:
+    r"""Whether a shown name holds bytes as `\xNN`; a file may also have been given such a name."""
+    return "\\x" in shown and _ESCAPED.search(shown.encode("utf-8", "replace")) is not None
+
+
 def shown_path(path: str | Path) -> str:
     """A path with every part in the form of `shown_name`."""
     return "/".join(map(shown_name, str(path).split("/")))

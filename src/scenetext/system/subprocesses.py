@@ -11,9 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from scenetext.errors import RunError
+from scenetext.errors import InputError, RunError
+from scenetext.system.last_net import keep_traceback
 
 DONE = "job done"  # the line by which the process says that it waits for the next job
+_TRACEBACK = "Traceback (most recent call last)"
 CAN_FORK = hasattr(os, "fork") and sys.platform != "darwin"  # Apple's libraries may crash in a copied process
 
 
@@ -26,7 +28,7 @@ def run_module(module: str, arguments: Sequence[str], on_line: Callable[[str], o
         on_line: called with each line of its standard output at once.
 
     Raises:
-        RunError: it failed; the message holds the last line that it wrote.
+        InputError, RunError: it failed; the message is its own one, or holds the last line that it wrote.
     """
     with _error_file() as errors, _start(module, arguments, {}, subprocess.DEVNULL, errors) as process:
         try:
@@ -62,7 +64,7 @@ class JobProcess:
             job: a folder that the module understands.
 
         Raises:
-            RunError: the process ended; the message holds the last line that it wrote.
+            InputError, RunError: the process ended; the message is its own one, or holds the last line that it wrote.
         """
         try:
             print(job, file=self._process.stdin, flush=True)
@@ -140,9 +142,16 @@ def _start(
     )
 
 
-def _failure(module: str, process: subprocess.Popen[str], errors: IO[str]) -> RunError:
+def _failure(module: str, process: subprocess.Popen[str], errors: IO[str]) -> InputError | RunError:
+    """The exception for a process that has failed: its own InputError or RunError, else one with its last line."""
     status = process.wait()
     errors.seek(0)
-    lines = [line.strip() for line in errors if line.strip()]
+    written = errors.read()
+    lines = [line.strip() for line in written.splitlines() if line.strip()]
     last = lines[-1] if lines else "no message"
-    return RunError(f"python -m {module} ended with status {status}: {last}")
+    for own in (InputError, RunError):
+        if last.startswith(f"{own.__module__}.{own.__name__}: "):
+            return own(last.partition(": ")[2])
+    if _TRACEBACK in written:
+        last = f"{last.rstrip('.')}; its traceback is in {keep_traceback(written)}"
+    return RunError(f"python -m {module} ended with status {status}: {last}.")

@@ -1,32 +1,62 @@
-"""Checkpoints in PaddleOCR's three files, written whole or not at all, and exact resumption.
+"""Checkpoints in PaddleOCR's three files, and exact resumption; `checkpoint_files` says how they are written.
 
-`PREFIX.pdparams` holds the weights, `PREFIX.pdopt` the optimiser's state, and `PREFIX.states` how far training had come
-and float16's loss scale. Nothing else has to be restored, because all randomness of a step is drawn from the seed, the
-epoch and the step.
+`PREFIX.pdparams` holds the weights, `PREFIX.pdopt` the optimiser's state, and `PREFIX.states` how far training had
+come, float16's loss scale, and the training's identity. Nothing else has to be restored, because all randomness of a
+step is drawn from the seed, the epoch and the step.
 """
 
 from __future__ import annotations
 
-import os
-import pickle
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import paddle
-from paddle import nn
+from paddle import Tensor, nn
 from paddle.optimizer import Optimizer
 
 from scenetext.config import Config
-from scenetext.errors import InputError, RunError
+from scenetext.errors import InputError
 from scenetext.models.distillation import DistillationModel
 from scenetext.models.recognition_model import RecognitionModel
+from scenetext.runs.folders import former_folders
 from scenetext.system.files import replacing
+from scenetext.train.checkpoint_files import (
+    FILES,
+    OPTIMISER,
+    STATES,
+    WEIGHTS,
+    Hashes,
+    committed_files,
+    read_states,
+    replace_checkpoint,
+    replace_states,
+)
+from scenetext.train.class_order import reordering
+from scenetext.train.identity import IDENTITY, Identity
 from scenetext.train.optimiser import build_optimiser
-from scenetext.train.state import TrainingState
+from scenetext.train.optimiser_state import restore_optimiser
+from scenetext.train.state import TrainingState, state_from
 from scenetext.weights.loading import has_statistics
-from scenetext.weights.pdparams import read_parameter_names, read_pdparams, unpickle_arrays
+from scenetext.weights.pdparams import read_parameter_names, read_pdparams
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """What a checkpoint says beside weights and moments.
+
+    Attributes:
+        prefix: the checkpoint's path without a suffix.
+        state: how far training had come.
+        identity: what it was a training of; None for checkpoints that do not say, as PaddleOCR's.
+        has_hashes: its files are known to belong together.
+    """
+
+    prefix: Path
+    state: TrainingState
+    identity: Identity | None
+    has_hashes: bool
 
 
 def save_weights(model: nn.Layer, prefix: str | Path) -> Path:
@@ -35,69 +65,115 @@ def save_weights(model: nn.Layer, prefix: str | Path) -> Path:
     Raises:
         RunError: the disk is full or refuses; a file that was there before is unchanged.
     """
-    return _save(model.state_dict(), Path(f"{prefix}.pdparams"))
+    path = Path(f"{prefix}{WEIGHTS}")
+    with replacing(path) as file:
+        paddle.save(model.state_dict(), file.name)
+    return path
 
 
-def save_checkpoint(model: nn.Layer, optimiser: Optimizer, state: TrainingState, prefix: str | Path) -> None:
-    """Writes the three files of a checkpoint.
+def save_checkpoint(
+    model: nn.Layer,
+    optimiser: Optimizer,
+    state: TrainingState,
+    prefix: str | Path,
+    identity: Identity | None = None,
+) -> Hashes:
+    """Writes the three files of a checkpoint, all of them or none.
 
-    All three are complete under temporary names before the first is renamed, so a full disk or a kill while they are
-    written leaves the former checkpoint whole.
+    Args:
+        model, optimiser: the network and its optimiser.
+        state: how far training has come.
+        prefix: the path of the files without their suffixes.
+        identity: what it is a training of.
+
+    Returns:
+        The hashes of weights and optimiser, for `save_state`.
 
     Raises:
         RunError: the disk is full or refuses.
     """
-    states = {"epoch": state.epoch, "global_step": state.global_step, "progress": asdict(state)}
-    parts = {".pdparams": model.state_dict(), ".pdopt": optimiser.state_dict()}
-    written: list[tuple[Path, Path]] = []
-    try:
-        for suffix, content in parts.items():
-            target = Path(f"{prefix}{suffix}")
-            temporary = target.with_name(f".{target.name}.new")
-            written.append((temporary, target))
-            _save(content, temporary)
-        with replacing(f"{prefix}.states") as file:
-            pickle.dump(states, file, protocol=2)
-            for temporary, target in written:
-                os.replace(temporary, target)
-    except OSError as error:
-        raise RunError(f"The checkpoint {prefix} could not be written: {error}; the former one is unchanged.") from None
-    finally:
-        for temporary, _ in written:
-            temporary.unlink(missing_ok=True)
+    parts = {
+        WEIGHTS: lambda path: paddle.save(model.state_dict(), path),
+        OPTIMISER: lambda path: paddle.save(optimiser.state_dict(), path),
+    }
+    return replace_checkpoint(prefix, parts, _states(state, identity))
+
+
+def save_state(state: TrainingState, prefix: str | Path, hashes: Hashes, identity: Identity | None = None) -> None:
+    """Writes how far training has come into a checkpoint whose weights and optimiser are still the present ones.
+
+    Raises:
+        RunError: the disk is full or refuses.
+    """
+    replace_states(prefix, _states(state, identity), hashes)
+
+
+def find_checkpoint(config: Config) -> Resumed | None:
+    """What the checkpoint that Global.checkpoints names says, None where it names none.
+
+    Raises:
+        InputError: a file of the checkpoint is missing, broken, or does not belong to the other two.
+    """
+    return read_checkpoint(config.Global.checkpoints) if config.Global.checkpoints else None
+
+
+def read_checkpoint(prefix: str | Path) -> Resumed:
+    """What a checkpoint says beside weights and moments.
+
+    Raises:
+        InputError: a file is missing, broken, or does not belong to the other two.
+    """
+    prefix = _checked_prefix(prefix)
+    path = committed_files(prefix)[STATES]
+    states = read_states(prefix)
+    identity = Identity.read(states[IDENTITY], path) if IDENTITY in states else None
+    return Resumed(Path(prefix), state_from(states, path), identity, FILES in states)
 
 
 def start_or_resume(
-    config: Config, model: RecognitionModel | DistillationModel, epochs: int, steps_per_epoch: int
-) -> tuple[Optimizer, TrainingState]:
-    """Makes the optimiser, and restores network, optimiser and state from Global.checkpoints if it is given.
+    config: Config,
+    model: RecognitionModel | DistillationModel,
+    epochs: int,
+    steps_per_epoch: int,
+    resumed: Resumed | None,
+) -> Optimizer:
+    """Makes the optimiser, and restores network and optimiser from the checkpoint that is resumed.
 
     Args:
         config: the configuration.
         model: the network; it is fused first if the checkpoint holds a fused network.
         epochs: of the whole training.
         steps_per_epoch: batches in one epoch.
+        resumed: the checkpoint, if there is one.
 
     Raises:
-        InputError: a file of the checkpoint is missing, or belongs to another network.
+        InputError: a file of the checkpoint belongs to another network.
     """
-    prefix = config.Global.checkpoints
-    if not prefix:
-        return build_optimiser(config, model, epochs, steps_per_epoch), TrainingState()
-    if not has_statistics(read_pdparams(_checked_prefix(prefix))) and has_statistics(model.state_dict()):
+    if resumed is None:
+        return build_optimiser(config, model, epochs, steps_per_epoch)
+    weights = committed_files(resumed.prefix)[WEIGHTS]
+    if not has_statistics(read_pdparams(weights)) and has_statistics(model.state_dict()):
         model.fuse()  # before the optimiser is made, which has to know the fused network's parameters
     optimiser = build_optimiser(config, model, epochs, steps_per_epoch)
-    return optimiser, load_checkpoint(model, optimiser, prefix)
+    _restore(model, optimiser, resumed)
+    return optimiser
 
 
 def load_checkpoint(model: nn.Layer, optimiser: Optimizer, prefix: str | Path) -> TrainingState:
     """Restores weights, optimiser and state, so that training continues as if it had not stopped.
 
     Raises:
-        InputError: a file is missing, or belongs to another network.
+        InputError: a file is missing, broken, belongs to another network, or not to the other two files.
     """
-    prefix = _checked_prefix(prefix)
-    arrays = read_pdparams(prefix)
+    resumed = read_checkpoint(prefix)
+    _restore(model, optimiser, resumed)
+    return resumed.state
+
+
+def _restore(model: nn.Layer, optimiser: Optimizer, resumed: Resumed) -> None:
+    """Restores weights and optimiser; classes are moved where the checkpoint's dictionary has another order."""
+    prefix, files = resumed.prefix, committed_files(resumed.prefix)
+    arrays = read_pdparams(files[WEIGHTS])
     parameters = model.state_dict()
     wrong = [k for k in parameters if k not in arrays or tuple(arrays[k].shape) != tuple(parameters[k].shape)]
     if wrong:
@@ -105,13 +181,20 @@ def load_checkpoint(model: nn.Layer, optimiser: Optimizer, prefix: str | Path) -
             f"{prefix}.pdparams is no checkpoint of this network: {len(wrong)} parameters differ, the first is "
             f"{wrong[0]}. With another dictionary or network, name it as Global.pretrained_model instead."
         )
-    model.set_state_dict(arrays)
-    names = {old: parameters[key].name for key, old in read_parameter_names(prefix).items() if key in parameters}
-    optimiser.set_state_dict(_tensors(_renamed(unpickle_arrays(prefix + ".pdopt"), names)))
-    states = unpickle_arrays(prefix + ".states")
-    if "progress" in states:
-        return TrainingState(**states["progress"])
-    return TrainingState(epoch=states["epoch"] + 1, global_step=states["global_step"])  # PaddleOCR's own
+    names = read_parameter_names(files[WEIGHTS])
+    reorder = reordering(model, resumed.identity.characters if resumed.identity else ())
+    restore_optimiser(optimiser, trainable(model), names, files[OPTIMISER], reorder, resumed.has_hashes)
+    model.set_state_dict({key: reorder(key, array) for key, array in arrays.items()})
+
+
+def trainable(model: nn.Layer) -> dict[str, Tensor]:
+    """The tensors that training changes by their gradients, by their keys in the state_dict."""
+    trained = {id(parameter) for parameter in model.parameters() if not parameter.stop_gradient}
+    return {key: tensor for key, tensor in model.state_dict().items() if id(tensor) in trained}
+
+
+def _states(state: TrainingState, identity: Identity | None) -> Mapping[str, Any]:
+    return {**state.as_states(), **({} if identity is None else {IDENTITY: identity.as_dict()})}
 
 
 def _checked_prefix(prefix: str | Path) -> str:
@@ -120,38 +203,18 @@ def _checked_prefix(prefix: str | Path) -> str:
     Raises:
         InputError: a file is missing.
     """
-    prefix = str(prefix).removesuffix(".pdparams")
-    for suffix in (".pdparams", ".pdopt", ".states"):
-        if not Path(prefix + suffix).is_file():
+    prefix = str(prefix).removesuffix(WEIGHTS)
+    for suffix, path in committed_files(prefix).items():
+        if not path.is_file():
             raise InputError(
-                f"{prefix}{suffix} does not exist: a training is resumed from its .pdparams, .pdopt and .states "
-                "together. To start a new one from these weights, name them as Global.pretrained_model."
+                f"{prefix}{suffix} does not exist{_where_moved(path)}: a training is resumed from its .pdparams, "
+                ".pdopt and .states together. To start a new one from these weights, name them as "
+                "Global.pretrained_model."
             )
     return prefix
 
 
-def _save(content: Mapping[str, Any], path: Path) -> Path:
-    try:
-        with replacing(path) as file:
-            paddle.save(content, file.name)
-    except OSError as error:
-        raise RunError(f"{path} could not be written: {error}; a file that was there before is unchanged.") from None
-    return path
-
-
-def _renamed(state: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    """The optimiser's state under the parameter names of this process.
-
-    Paddle numbers layers in the order in which they are made (`conv2d_0.w_0`, then `conv2d_57.w_0` for a second
-    network), and silently skips entries for which it finds no parameter.
-    """
-    by_length = sorted(names, key=len, reverse=True)
-    renamed = {}
-    for key, value in state.items():
-        old = next((name for name in by_length if key.startswith(f"{name}_")), None)
-        renamed[key if old is None else names[old] + key[len(old) :]] = value
-    return renamed
-
-
-def _tensors(state: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: paddle.to_tensor(v) if hasattr(v, "dtype") else v for key, v in state.items()}
+def _where_moved(path: Path) -> str:
+    """Half a sentence on where a later training of the same run folder moved a file."""
+    found = [folder for folder in former_folders(path.parent) if (folder / path.name).is_file()]
+    return f" (a later training moved it to {found[-1]})" if found else ""

@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 
 import paddle
-from paddle.optimizer import Optimizer
 
 from scenetext.config import Config
 from scenetext.data.batches import Sampler, ctc_steps
 from scenetext.data.dataset import Lines
 from scenetext.data.pipeline import canvas_of
-from scenetext.errors import RunError
+from scenetext.errors import InputError
 from scenetext.models.distillation import DistillationModel
 from scenetext.models.recognition_model import RecognitionModel
 from scenetext.runs.folders import LATEST
-from scenetext.train.log import TrainingLog
+from scenetext.train.checkpoint import Resumed
+from scenetext.train.identity import Identity, check_identity
 from scenetext.train.precision import Precision
 from scenetext.train.state import TrainingState
 
@@ -39,11 +39,53 @@ def pixels_per_step(config: Config, model: Network) -> int:
     return max(1, canvas.width_px // steps)
 
 
-def notes_on_settings(config: Config, state: TrainingState) -> list[str]:
-    """Says which settings have no effect, and from where the training resumes if it does."""
+def notes_on_settings(config: Config, state: TrainingState, steps_per_epoch: int) -> list[str]:
+    """Says which settings have no effect, whether nothing will be scored, and from where the training resumes."""
     notes = [f"known to PaddleOCR, without meaning here: {key}" for key in config.ignored]
     checkpoint = config.Global.checkpoints
-    return [*notes, f"resumes from {checkpoint} at step {state.global_step}"] if checkpoint else notes
+    if checkpoint:
+        notes.append(f"resumes from {checkpoint} at step {state.global_step}")
+    never = why_never_evaluated(config, steps_per_epoch * config.Global.epoch_num)
+    return [*notes, f"no best_accuracy will be saved, only {LATEST}: {never}"] if never else notes
+
+
+def why_never_evaluated(config: Config, steps: int) -> str | None:
+    """Why a training of so many steps is never scored, and the way out; None if it is."""
+    first, every = evaluation_interval(config)
+    if config.Global.eval_batch_epoch or steps >= first + every:
+        return None
+    return (
+        f"the first evaluation is due after step {first + every} (Global.eval_batch_step), but there are only {steps} "
+        "steps; set Global.eval_batch_epoch=1 for one after every epoch"
+    )
+
+
+def evaluation_interval(config: Config) -> tuple[int, int]:
+    """The step after which the interval of evaluations counts, and the steps between them."""
+    interval = config.Global.eval_batch_step
+    first, every = interval if isinstance(interval, (list, tuple)) else (0, interval)
+    return first, every
+
+
+def notes_on_resumption(resumed: Resumed | None, now: Identity, allow_changed: bool) -> list[str]:
+    """Says what differs from the training of the checkpoint that is resumed.
+
+    Args:
+        resumed: the checkpoint, if there is one.
+        now: what this is a training of.
+        allow_changed: differences are allowed.
+
+    Raises:
+        InputError: something differs and is not allowed to.
+    """
+    if resumed is None:
+        return []
+    if resumed.identity is None:
+        return [
+            f"{resumed.prefix} does not say with which settings, dictionary and data it was trained: check that they "
+            "are the same"
+        ]
+    return check_identity(resumed.identity, now, resumed.prefix, allow_changed)
 
 
 def notes_on_lines(model: Network, lines: Lines, sampler: Sampler, step_px: int) -> list[str]:
@@ -54,6 +96,9 @@ def notes_on_lines(model: Network, lines: Lines, sampler: Sampler, step_px: int)
         lines: the training set.
         sampler: how it is batched; only a fixed canvas can be too narrow for a label.
         step_px: see `pixels_per_step`.
+
+    Raises:
+        InputError: no line contributes a gradient.
     """
     notes = []
     if lines.unknown:
@@ -77,6 +122,12 @@ def notes_on_lines(model: Network, lines: Lines, sampler: Sampler, step_px: int)
     short = [i for i, ids in enumerate(lines.ids) if ctc_steps(ids) > steps]
     if short:
         first = lines.records[short[0]]
+        if len(short) == len(lines):
+            raise InputError(
+                f"No line can be learnt: all {len(short)} labels need more than the {steps} time steps of a canvas of "
+                f"{width_px} pixels, the first {first.name} ({first.location}): widen image_shape or use "
+                "WidthBucketSampler."
+            )
         notes.append(
             f"{len(short)} lines need more than the {steps} time steps of a canvas of {width_px} pixels and contribute "
             f"no gradient, the first {first.name} ({first.location}): widen image_shape or use WidthBucketSampler"
@@ -84,32 +135,14 @@ def notes_on_lines(model: Network, lines: Lines, sampler: Sampler, step_px: int)
     return notes
 
 
-def check_step(
-    loss: float, updated: bool, precision: Precision, optimiser: Optimizer, state: TrainingState, log: TrainingLog
-) -> None:
-    """Checks that training can continue after a step, and logs a step that float16 left out.
+def problem_of_step(loss: float, updated: bool, precision: Precision) -> str | None:
+    """Why training cannot continue after a step, as the begin of a sentence; None if it can.
 
     Args:
         loss: of the whole batch.
         updated: whether the step changed the weights; see `Precision.backward_and_step`.
         precision: what the step was computed in.
-        optimiser: knows the learning rate.
-        state: how far training had come before the step.
-        log: of the training.
-
-    Raises:
-        RunError: the loss is no finite number, or float16 can no longer hold the gradient.
     """
-    step = state.global_step + 1
-    problem = precision.failure if not updated else None
-    if updated and not math.isfinite(loss):
-        problem = f"The loss became {loss}"
-    if problem:
-        latest = log.folder / f"{LATEST}.pdparams"
-        saved = f"; the last good weights are {latest}" if latest.exists() else ""
-        raise RunError(
-            f"{problem} at step {step}: lower Optimizer.lr.learning_rate (now {optimiser.get_lr():.1e}){saved}."
-        )
     if not updated:
-        scale = precision.metrics()["loss_scale"]
-        log.say(f"step {step} left out: its gradient is beyond float16; the loss scale is now {scale:g}")
+        return precision.failure
+    return None if math.isfinite(loss) else f"The loss became {loss}"

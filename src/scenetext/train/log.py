@@ -8,7 +8,6 @@ import math
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from statistics import median
 from types import TracebackType
 from typing import TypeVar
@@ -21,6 +20,7 @@ from scenetext.data.dataset import Lines
 from scenetext.data.transforms import to_canvas
 from scenetext.evaluate.metrics import Scores
 from scenetext.train import parallel
+from scenetext.train.run_folder import CURVES, RunFolder
 from scenetext.train.state import TrainingState
 
 PICTURES_SHOWN = 8
@@ -36,15 +36,15 @@ class TrainingLog:
     closes the files.
 
     Args:
-        folder: the run's folder.
+        files: the run's.
         config: the configuration.
         total_steps: of the whole training.
         state: how far training has come; every row says so.
         progress: show the bar.
     """
 
-    def __init__(self, folder: Path, config: Config, total_steps: int, state: TrainingState, progress: bool):
-        self.folder = folder
+    def __init__(self, files: RunFolder, config: Config, total_steps: int, state: TrainingState, progress: bool):
+        self.files = files
         self.state = state
         self.writes = parallel.is_first()
         self.epochs = config.Global.epoch_num
@@ -67,13 +67,13 @@ class TrainingLog:
         if self.writes:
             self.logger.setLevel(logging.INFO)
             self.logger.propagate = False
-            self.handler = logging.FileHandler(folder / "train.log", encoding="utf-8")
+            self.handler = logging.FileHandler(files.path / "train.log", encoding="utf-8")
             self.handler.setFormatter(logging.Formatter("[%(asctime)s] %(message)s", "%Y/%m/%d %H:%M:%S"))
             self.logger.addHandler(self.handler)
             if config.Global.use_visualdl:
                 from visualdl import LogWriter
 
-                self.writer = LogWriter(logdir=str(folder / "vdl"))
+                self.writer = LogWriter(logdir=str(files.path / CURVES))
 
     def __enter__(self) -> TrainingLog:
         return self
@@ -133,10 +133,13 @@ class TrainingLog:
         epoch = self.state.epoch + 1
         values = {name: getattr(scores, name).value for name in ("raw", "normalised", "one_minus_ned")}
         self._write("eval", epoch=epoch, **values, best=self.state.best, seconds=seconds)
+        trained = ""
+        if self.steps:  # an evaluation that a kill prevented is made before the first step
+            trained = f" loss {self.smoothed()['loss']:.3f} {self.lines_per_second():.1f} lines/s"
         self.say(
             f"epoch {epoch}/{self.epochs} step {self.state.global_step}: raw {scores.raw.value:.4f} "
-            f"normalised {scores.normalised.value:.4f} 1-NED {scores.one_minus_ned.value:.4f} "
-            f"loss {self.smoothed()['loss']:.3f} {self.lines_per_second():.1f} lines/s{' (best)' if better else ''}"
+            f"normalised {scores.normalised.value:.4f} 1-NED {scores.one_minus_ned.value:.4f}{trained}"
+            f"{' (best)' if better else ''}"
         )
 
     def say(self, *texts: str) -> None:
@@ -178,7 +181,7 @@ class TrainingLog:
         if not self.writes:
             return
         step = self.state.global_step
-        with open(self.folder / "history.jsonl", "a", encoding="utf-8") as file:
+        with open(self.files.history, "a", encoding="utf-8") as file:
             file.write(json.dumps({"kind": kind, "step": step, **values}) + "\n")
         self.logger.info("%s step %d: %s", kind, step, ", ".join(f"{k} {_short(v)}" for k, v in values.items()))
         if self.writer is not None:

@@ -17,7 +17,6 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
-import numpy as np
 import paddle
 from paddle import Tensor, nn
 from paddle.autograd import PyLayer, PyLayerContext
@@ -29,13 +28,9 @@ from scenetext.data.batches import BatchPlan, Sampler
 from scenetext.data.dataset import Lines
 from scenetext.errors import InputError
 from scenetext.text.records import RecordTable
+from scenetext.train.identity import HOST_SETTINGS, data_hashes
 
 BATCH_NORMS = (nn.BatchNorm1D, nn.BatchNorm2D)
-HOST_SETTINGS = {
-    *("save_model_dir", "pretrained_model", "checkpoints", "character_dict_path", "data_dir", "label_file_list"),
-    *("cache_dir", "num_workers", "use_visualdl", "print_batch_step", "log_smooth_window"),
-}
-"""Settings that may differ from host to host: paths, and what does not change the trained weights."""
 
 
 def world_size() -> int:
@@ -119,9 +114,7 @@ def check_agreement(config: Config, lines: Lines, sampler: Sampler, evaluation: 
             for section, settings in config.model_dump().items()
         },
         "the dictionary": "".join(lines.charset.characters).encode(),
-        "the lines of Train": lines.records.digest(),
-        "the widths of their pictures": getattr(sampler, "widths_px", np.empty(0)).tobytes(),
-        "the lines of Eval": evaluation.digest(),
+        **{name: value.encode() for name, value in data_hashes(lines, sampler, evaluation).items()},
         "the step of the checkpoint": str(step).encode(),
     }
     hashes = [int.from_bytes(sha256(fact).digest()[:7], "big") for fact in facts.values()]  # below 2 ** 63

@@ -1,7 +1,17 @@
-"""What a training writes into its run's folder: its inputs before the first step, then its checkpoints."""
+"""What a training leaves in its run's folder, and how a former training's files there are kept.
+
+Nothing of a former training is touched before this one has weights to save. Then the former one's files are moved to
+`former_1` (2, 3, ...) inside the folder, the configuration and the dictionary of this one are written, and its weights
+follow, in this order: weights never stand beside a dictionary or a configuration that is not theirs.
+"""
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from paddle import nn
@@ -9,61 +19,249 @@ from paddle.optimizer import Optimizer
 
 from scenetext.config import Config, write_config
 from scenetext.models.completion import complete_architecture
-from scenetext.runs.folders import LATEST, RESOLVED
+from scenetext.runs.folders import BEST, FORMER, LATEST, RESOLVED, former_folders
 from scenetext.runs.manifest import write_manifest
+from scenetext.system.files import replacing, replacing_folder, sha256_file, write_text
+from scenetext.system.locks import only_writer
 from scenetext.text.charset import Charset
 from scenetext.train import parallel
-from scenetext.train.checkpoint import save_checkpoint
+from scenetext.train.checkpoint import Resumed, save_checkpoint, save_state, save_weights
+from scenetext.train.checkpoint_files import (
+    SUFFIXES,
+    WEIGHTS,
+    Hashes,
+    committed_files,
+    finish_saving,
+    is_whole,
+    read_states,
+)
+from scenetext.train.divergence import check_weights
+from scenetext.train.identity import Identity
 from scenetext.train.precision import Precision
-from scenetext.train.state import TrainingState
+from scenetext.train.state import TrainingState, state_from
 from scenetext.weights.sources import DICTIONARY_BESIDE_WEIGHTS
 
-
-def write_run_folder(folder: Path, config: Config, charset: Charset) -> None:
-    """Writes the complete configuration, the dictionary and the manifest; only the first process does.
-
-    Args:
-        folder: the run's folder; it is made when missing.
-        config: the configuration; the manifest holds the hashes of its label files.
-        charset: the network's classes.
-    """
-    if not parallel.is_first():
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    config = complete_architecture(config)
-    write_config(config, folder / RESOLVED)
-    charset.write(folder / DICTIONARY_BESIDE_WEIGHTS)
-    files = [folder / DICTIONARY_BESIDE_WEIGHTS]
-    for section in ("Train", "Eval"):
-        files += getattr(config, section).dataset.label_files
-    write_manifest(folder, config, files)
+HISTORY, MANIFEST, CURVES = "history.jsonl", "manifest.json", "vdl"
+NEW_HISTORY = ".history.next.jsonl"  # the rows of a training whose first weights are not saved yet
+NUMBERED = "iter_epoch_"  # and the epoch: the checkpoints of Global.save_epoch_step
 
 
-def save_latest(
-    folder: Path,
-    config: Config,
-    model: nn.Layer,
-    optimiser: Optimizer,
-    precision: Precision,
-    state: TrainingState,
-) -> None:
-    """Writes the run's latest checkpoint, and after every `Global.save_epoch_step` epochs one that is kept.
-
-    Only the first of several processes writes.
-
-    Args:
-        folder: the run's folder.
-        config: the configuration.
-        model, optimiser: the network and its optimiser.
-        precision: its loss scale is saved with `state`.
-        state: how far training has come.
+@contextmanager
+def only_training(folder: Path) -> Iterator[None]:
+    """Lets one training at a time use a run's folder.
 
     Raises:
-        RunError: the disk is full or refuses.
+        RunError: another process trains into it.
     """
-    if not parallel.is_first():
-        return
-    state.loss_scaling = precision.state()
-    save_checkpoint(model, optimiser, state, folder / LATEST)
-    if state.step_in_epoch == 0 and state.epoch % config.Global.save_epoch_step == 0:
-        save_checkpoint(model, optimiser, state, folder / f"iter_epoch_{state.epoch}")
+    with only_writer(folder) if parallel.is_first() else nullcontext():
+        yield
+
+
+class RunFolder:
+    """The files of one training; only the first of several processes writes them.
+
+    Args:
+        path: the folder; it is made when missing.
+        config: the configuration.
+        charset: the network's classes.
+        identity: what it is a training of.
+        resumed: the checkpoint that is resumed, if one is.
+        state: how far training has come; `best` is forgotten where the weights with that score are gone.
+
+    Attributes:
+        path: the folder.
+        history: the file of the logged rows.
+        notes: sentences for the user.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        config: Config,
+        charset: Charset,
+        identity: Identity,
+        resumed: Resumed | None,
+        state: TrainingState,
+    ):
+        self.path = path
+        self.config = config
+        self.charset = charset
+        self.identity = identity
+        self.state = state
+        self.notes: list[str] = []
+        self.writes = parallel.is_first()
+        self._latest_of: tuple[int, Hashes] | None = None  # the step of the latest checkpoint of this call, its hashes
+        self._is_begun = False
+        former = resumed.identity if resumed else None
+        is_changed = former is not None and not former.means_the_same(identity)
+        goes_on = resumed is not None and not is_changed and _same(resumed.prefix, path / LATEST)
+        self._has_former = not goes_on and _holds_weights(path)
+        self._former_curves = sorted((path / CURVES).glob("*"))
+        self._best_source = self._find_best(resumed, is_changed)
+        if self._has_former:
+            self.notes.append(
+                f"{path} holds the weights of a former training{_best_score(path)}: they move to "
+                f"{self._next_former()} when this training saves its first ones"
+            )
+        self.history = path / (NEW_HISTORY if self._has_former else HISTORY)
+        if self.writes:
+            path.mkdir(parents=True, exist_ok=True)
+            (path / NEW_HISTORY).unlink(missing_ok=True)  # of a training that ended before it had weights
+            rows = _rows_up_to(resumed.prefix.parent / HISTORY, state) if resumed else []
+            write_text(self.history, "".join(rows))
+
+    @property
+    def is_saved(self) -> bool:
+        """Whether the latest checkpoint is of the step that has been reached."""
+        return self._latest_of is not None and self._latest_of[0] == self.state.global_step
+
+    def save_latest(self, model: nn.Layer, optimiser: Optimizer, precision: Precision) -> None:
+        """Writes the latest checkpoint.
+
+        Raises:
+            RunError: the weights have diverged, or the disk is full or refuses; the former checkpoint is unchanged.
+        """
+        prefix, state = self.path / LATEST, self.state
+        if self.is_saved:
+            if self.writes:
+                save_state(state, prefix, self._latest_of[1], self.identity)
+            return
+        check_weights(model, optimiser, state.global_step, prefix)
+        hashes: Hashes = {}
+        if self.writes:
+            self._begin()
+            state.loss_scaling = precision.state()
+            hashes = save_checkpoint(model, optimiser, state, prefix, self.identity)
+        self._latest_of = (state.global_step, hashes)
+
+    def save_numbered(self, model: nn.Layer, optimiser: Optimizer, precision: Precision) -> None:
+        """Writes the checkpoint of the epoch that has just ended, which is kept.
+
+        Raises:
+            RunError: see `save_latest`, which has to be called after this: a kill in between then repeats both.
+        """
+        prefix, state = self.path / f"{NUMBERED}{self.state.epoch}", self.state
+        check_weights(model, optimiser, state.global_step, self.path / LATEST)
+        if self.writes:
+            self._begin()
+            state.loss_scaling = precision.state()
+            save_checkpoint(model, optimiser, state, prefix, self.identity)
+
+    def save_best(self, model: nn.Layer) -> None:
+        """Writes the weights with the best score, after the latest checkpoint of their step."""
+        if self.writes:
+            self._begin()
+            self.state.best_sha256 = sha256_file(save_weights(model, self.path / BEST))
+
+    def _find_best(self, resumed: Resumed | None, is_changed: bool) -> Path | None:
+        """The weights that `state.best` is the score of, if they have to be copied into this folder."""
+        state = self.state
+        if resumed is None or state.best < 0:
+            return None
+        path = resumed.prefix.parent / f"{BEST}{WEIGHTS}"
+        if not is_changed and path.is_file() and state.best_sha256 in ("", sha256_file(path)):
+            return None if _same(path, self.path / path.name) and not self._has_former else path
+        if not state.evaluation_pending:
+            self.notes.append(
+                f"the weights with the best score of {resumed.prefix}, {state.best:.4f}, are not beside it or were "
+                "scored otherwise: the best score is counted anew"
+            )
+        state.best, state.best_sha256 = -1.0, ""
+        return None
+
+    def _begin(self) -> None:
+        """Makes the folder this training's, once, before its first weights are saved."""
+        if self._is_begun:
+            return
+        self._is_begun = True
+        finish_saving(self.path / LATEST)
+        best = self._best_source.read_bytes() if self._best_source else None
+        if self._has_former:
+            self._move_aside()
+        config, files = complete_architecture(self.config), [self.path / DICTIONARY_BESIDE_WEIGHTS]
+        write_config(config, self.path / RESOLVED)
+        self.charset.write(files[0])
+        for section in ("Train", "Eval"):
+            files += getattr(config, section).dataset.label_files
+        write_manifest(self.path, config, files)
+        if self.history.name == NEW_HISTORY:
+            os.replace(self.history, self.path / HISTORY)
+            self.history = self.path / HISTORY
+        if best is not None:
+            with replacing(self.path / f"{BEST}{WEIGHTS}") as file:
+                file.write(best)
+
+    def _move_aside(self) -> None:
+        """Moves the former training's files into a folder of their own.
+
+        All of them are linked there before the first is removed here, so that a kill loses none; those that a killed
+        training has linked already are not linked again.
+        """
+        files = [path for path in _former_files(self.path) if path.is_file()] + self._former_curves
+        kept = former_folders(self.path)
+        missing = [path for path in files if not any(_same(path, self._place_in(folder, path)) for folder in kept)]
+        if missing:
+            with replacing_folder(self._next_former()) as made:
+                for path in missing:
+                    copy = self._place_in(made, path)
+                    copy.parent.mkdir(exist_ok=True)
+                    _link(path, copy)
+        for path in files:
+            path.unlink()
+
+    def _place_in(self, folder: Path, path: Path) -> Path:
+        return folder / path.relative_to(self.path)
+
+    def _next_former(self) -> Path:
+        number = max((int(folder.name.removeprefix(FORMER)) for folder in former_folders(self.path)), default=0) + 1
+        return self.path / f"{FORMER}{number}"
+
+
+def _former_files(folder: Path) -> list[Path]:
+    """The files of a training that may be in a run's folder: its weights first."""
+    weights = [folder / f"{name}{suffix}" for name in (BEST, LATEST) for suffix in SUFFIXES]
+    numbered = sorted(path for path in folder.glob(f"{NUMBERED}*") if path.suffix in SUFFIXES)
+    return [*weights, *numbered, *(folder / name for name in (DICTIONARY_BESIDE_WEIGHTS, RESOLVED, MANIFEST, HISTORY))]
+
+
+def _holds_weights(folder: Path) -> bool:
+    own = committed_files(folder / LATEST)[WEIGHTS].is_file()
+    return own or any(path.is_file() and path.suffix in SUFFIXES for path in _former_files(folder))
+
+
+def _best_score(folder: Path) -> str:
+    """The best score that a folder's latest checkpoint knows, as half a sentence."""
+    prefix = folder / LATEST
+    best = state_from(read_states(prefix), prefix).best if is_whole(prefix) else -1.0
+    return f" (best score {best:.4f})" if best >= 0 else ""
+
+
+def _rows_up_to(history: Path, state: TrainingState) -> list[str]:
+    """The rows that were logged before a checkpoint; those after it will be logged again."""
+    if not history.is_file():
+        return []
+    rows = []
+    for line in history.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            row = json.loads(line)
+            step, is_evaluation = row["step"], row["kind"] == "eval"
+        except (ValueError, TypeError, KeyError):  # a row that a kill has cut
+            continue
+        repeated = is_evaluation and step == state.global_step and state.evaluation_pending
+        if step <= state.global_step and not repeated:
+            rows.append(f"{line}\n")
+    return rows
+
+
+def _link(path: Path, copy: Path) -> None:
+    try:
+        os.link(path, copy)
+    except OSError:  # the file system knows no links
+        shutil.copy2(path, copy)
+
+
+def _same(first: Path, second: Path) -> bool:
+    """Whether two paths are one file, or would be one checkpoint's prefix."""
+    if first.exists() and second.exists():
+        return os.path.samefile(first, second)
+    return first.resolve() == second.resolve()

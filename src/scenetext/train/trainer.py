@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import paddle
 from paddle import Tensor
@@ -20,19 +21,28 @@ from scenetext.data.batches import Batch, BatchPlan, load_ahead
 from scenetext.data.dataset import Lines
 from scenetext.data.pipeline import training_lines, training_sampler
 from scenetext.data.sources.images import passed_over_notes
+from scenetext.errors import RunError
 from scenetext.models import build_model
 from scenetext.models.device import choose_device, seed_everything
 from scenetext.models.targets import Targets
 from scenetext.runs.folders import BEST, LATEST
 from scenetext.train import parallel
-from scenetext.train.checkpoint import start_or_resume
-from scenetext.train.checks import check_step, notes_on_lines, notes_on_settings, pixels_per_step
-from scenetext.train.interruption import deferred_interrupt
+from scenetext.train.checkpoint import find_checkpoint, start_or_resume
+from scenetext.train.checks import (
+    notes_on_lines,
+    notes_on_resumption,
+    notes_on_settings,
+    pixels_per_step,
+    problem_of_step,
+)
+from scenetext.train.divergence import last_checkpoint, save_batch
+from scenetext.train.identity import Identity
+from scenetext.train.interruption import Interrupt, deferred_interrupt
 from scenetext.train.log import TrainingLog
 from scenetext.train.losses import build_loss, sums_over_lines
 from scenetext.train.precision import Precision
 from scenetext.train.pretrained import load_pretrained
-from scenetext.train.run_folder import save_latest, write_run_folder
+from scenetext.train.run_folder import RunFolder, only_training
 from scenetext.train.state import TrainingState
 from scenetext.train.validation import Validation
 
@@ -65,72 +75,187 @@ class TrainResult:
     stopped: str
 
 
-def train(config: Config, folder: str | Path, *, progress: bool = True) -> TrainResult:
+def train(config: Config, folder: str | Path, *, progress: bool = True, allow_changed: bool = False) -> TrainResult:
     """Trains the network of a config and leaves weights, curves and a manifest in `folder`.
+
+    A training that is resumed (Global.checkpoints) may use the same folder again. The files of another training that
+    are in the folder move to `former_1` inside it, once this training has weights of its own to save.
 
     Args:
         config: loaded by `load_config`.
-        folder: the run's folder; a training that is resumed (Global.checkpoints) may use the same one again.
+        folder: the run's folder.
         progress: show a progress bar.
+        allow_changed: resume a checkpoint whose settings, dictionary or data differ from this training's.
 
     Raises:
-        InputError: unusable data, dictionary or weights, found before the first step.
-        RunError: a file could not be written, or the loss is no longer a number.
+        InputError: unusable data, dictionary or weights, found before the first step; or a picture that turned out to
+            be broken inside, after the latest checkpoint has been saved.
+        RunError: another process trains into the folder, a file could not be written, or training has diverged.
     """
-    started, folder, seed = time.perf_counter(), Path(folder), config.Global.seed
-    choose_device(config.Global.use_gpu)
-    seed_everything(seed)
+    with only_training(Path(folder)):
+        return _Training(config, Path(folder), progress, allow_changed).run()
 
-    precision = Precision(config)
-    model = build_model(config)
-    weight_notes, interpolation = load_pretrained(config, model)
-    lines = training_lines(config, model, seed, progress and parallel.is_first())
-    sampler = training_sampler(config, lines, seed, parallel.world_size())
-    step_px = pixels_per_step(config, model)
-    line_notes = notes_on_lines(model, lines, sampler, step_px)
 
-    loss_of = build_loss(config)
-    epochs, steps_per_epoch = config.Global.epoch_num, len(sampler.plan(0))
-    optimiser, state = start_or_resume(config, model, epochs, steps_per_epoch)
-    precision.restore(state.loss_scaling)
-    validation = Validation(config, model, interpolation, state)
-    network = parallel.join_processes(model)
-    parallel.check_agreement(config, lines, sampler, validation.records, state.global_step)
+class _Training:
+    """One call of `train`: everything is made and checked when it is constructed, and `run` trains.
 
-    write_run_folder(folder, config, model.charset)
-    with TrainingLog(folder, config, epochs * steps_per_epoch, state, progress) as log, deferred_interrupt() as stop:
-        log.say(*notes_on_settings(config, state), *precision.notes, *weight_notes, *line_notes)
-        log.say(*passed_over_notes(lines.images, validation.images))
-        log.pictures(lines)
-        stopped = FINISHED
-        while state.epoch < epochs and stopped == FINISHED:
-            plans = sampler.plan(state.epoch)[:steps_per_epoch]
-            model.train()
-            for size, weight, batch in log.timed(own_batches(config, lines, plans, state, step_px)):
-                images, targets = to_tensors(batch)
-                paddle.seed(step_seed(seed, state.global_step))  # of dropout
-                losses = loss_of(precision.forward(network, images, targets), targets)  # () float32 by name
-                updated = precision.backward_and_step(losses["loss"] * weight, optimiser)
-                values = parallel.mean_over_processes({name: float(loss) * weight for name, loss in losses.items()})
-                check_step(values["loss"], updated, precision, optimiser, state, log)
-                state.count_step()
-                log.step(size, **values, **precision.metrics(), lr=optimiser.get_lr())
-                optimiser._learning_rate.step()
-                out_of_patience = validation.is_due(len(plans)) and validation.run(folder / BEST, log)
-                stopped = INTERRUPTED if stop.requested else EARLY_STOP if out_of_patience else FINISHED
+    Args:
+        config, folder, progress, allow_changed: see `train`.
+    """
+
+    def __init__(self, config: Config, folder: Path, progress: bool, allow_changed: bool):
+        self.started, self.config, self.folder, seed = time.perf_counter(), config, folder, config.Global.seed
+        self.progress = progress
+        choose_device(config.Global.use_gpu)
+        seed_everything(seed)
+
+        self.precision = Precision(config)
+        self.model = build_model(config)
+        weight_notes, interpolation = load_pretrained(config, self.model)
+        shows = progress and parallel.is_first()
+        self.lines = training_lines(config, self.model, seed, shows)
+        self.lines.check_pictures()
+        self.sampler = training_sampler(config, self.lines, seed, parallel.world_size())
+        self.step_px = pixels_per_step(config, self.model)
+        line_notes = notes_on_lines(self.model, self.lines, self.sampler, self.step_px)
+
+        self.loss_of = build_loss(config)
+        resumed = find_checkpoint(config)
+        self.state = resumed.state if resumed else TrainingState()
+        self.validation = Validation(config, self.model, interpolation, self.state, shows)
+        identity = Identity.of(config, self.lines, self.sampler, self.validation.records)
+        changes = notes_on_resumption(resumed, identity, allow_changed)
+        self.epochs, self.steps_per_epoch = config.Global.epoch_num, len(self.sampler.plan(0))
+        self.optimiser = start_or_resume(config, self.model, self.epochs, self.steps_per_epoch, resumed)
+        self.precision.restore(self.state.loss_scaling)
+        self.network = parallel.join_processes(self.model)
+        step = self.state.global_step
+        parallel.check_agreement(config, self.lines, self.sampler, self.validation.records, step)
+
+        charset = self.model.charset
+        self.files = RunFolder(folder, config, charset, identity, resumed, self.state)
+        settings = notes_on_settings(config, self.state, self.steps_per_epoch)
+        self.notes = [*settings, *changes, *self.files.notes, *self.precision.notes, *weight_notes, *line_notes]
+        self.is_between_steps = True  # and not inside one, where weights and statistics may be half changed
+
+    def run(self) -> TrainResult:
+        """Trains to the end, or until something stops it."""
+        first_step, total = self.state.global_step, self.epochs * self.steps_per_epoch
+        with TrainingLog(self.files, self.config, total, self.state, self.progress) as log:
+            log.say(*self.notes, *passed_over_notes(self.lines.images, self.validation.images))
+            log.pictures(self.lines)
+            try:
+                with deferred_interrupt() as stop:
+                    stopped = self._train(log, stop)
+            except BaseException as error:
+                # a RunError is of a checkpoint that could not be saved, or of weights that must not be
+                has_news = self.is_between_steps and self.state.global_step > first_step
+                if has_news and not isinstance(error, RunError):
+                    self._save_for_resumption(log)
+                raise
+            if stopped == INTERRUPTED:
+                log.say(f"interrupted: resume with -o Global.checkpoints={self.folder / LATEST}")
+        seconds, speed = time.perf_counter() - self.started, log.lines_per_second_after_first()
+        best, latest, state = self.folder / BEST, self.folder / LATEST, self.state
+        return TrainResult(self.folder, best, latest, state.best, state.global_step, seconds, speed, stopped)
+
+    def _train(self, log: TrainingLog, stop: Interrupt) -> str:
+        """Trains epoch by epoch; returns why it stopped."""
+        state, stopped = self.state, FINISHED
+        while state.epoch < self.epochs and stopped == FINISHED:
+            plans = self.sampler.plan(state.epoch)[: self.steps_per_epoch]
+            if state.evaluation_pending:  # a kill came between a step and its evaluation
+                stopped = self._evaluate(log)
+            self.model.train()
+            batches = own_batches(self.config, self.lines, plans, state, self.step_px) if stopped == FINISHED else ()
+            for batch in log.timed(batches):
+                self._step(batch, log)
+                if self.validation.is_due(len(plans)):
+                    state.evaluation_pending = True
+                    self._save_latest()
+                    stopped = self._evaluate(log)
+                stopped = INTERRUPTED if stop.requested else stopped
                 if stopped != FINISHED:
                     break
             state.end_epoch(len(plans))
-            save_latest(folder, config, model, optimiser, precision, state)
-        if stopped == INTERRUPTED:
-            log.say(f"interrupted: resume with -o Global.checkpoints={folder / LATEST}")
-    seconds, speed = time.perf_counter() - started, log.lines_per_second_after_first()
-    return TrainResult(folder, folder / BEST, folder / LATEST, state.best, state.global_step, seconds, speed, stopped)
+            if state.step_in_epoch == 0 and state.epoch % self.config.Global.save_epoch_step == 0:
+                self.files.save_numbered(self.model, self.optimiser, self.precision)
+            self._save_latest()
+        return stopped
+
+    def _step(self, own: OwnBatch, log: TrainingLog) -> None:
+        """Trains on one batch."""
+        state, optimiser, precision = self.state, self.optimiser, self.precision
+        self.is_between_steps = False
+        images, targets = to_tensors(own.batch)
+        paddle.seed(step_seed(self.config.Global.seed, state.global_step))  # of dropout
+        losses = self.loss_of(precision.forward(self.network, images, targets), targets)  # () float32 by name
+        updated = precision.backward_and_step(losses["loss"] * own.weight, optimiser)
+        values = parallel.mean_over_processes({name: float(loss) * own.weight for name, loss in losses.items()})
+        problem = problem_of_step(values["loss"], updated, precision)
+        if problem:
+            raise self._failure(problem, own)
+        state.count_step()
+        rate = optimiser.get_lr()
+        optimiser._learning_rate.step()
+        self.is_between_steps = True
+        if not updated:
+            scale = precision.metrics()["loss_scale"]
+            log.say(
+                f"step {state.global_step} left out: its gradient is beyond float16; the loss scale is now {scale:g}"
+            )
+        log.step(own.lines, **values, **precision.metrics(), lr=rate)
+
+    def _evaluate(self, log: TrainingLog) -> str:
+        """Scores the network; returns "early stop" when it is time for it."""
+        is_over = self.validation.run(self.files, log)
+        self.state.evaluation_pending = False
+        return EARLY_STOP if is_over else FINISHED
+
+    def _save_latest(self) -> None:
+        self.files.save_latest(self.model, self.optimiser, self.precision)
+
+    def _save_for_resumption(self, log: TrainingLog) -> None:
+        """Saves the latest checkpoint before an error ends training; the error is raised in any case."""
+        try:
+            self._save_latest()
+        except RunError as error:  # said, because the first error matters more
+            log.say(f"No checkpoint was saved either: {error}")
+        else:
+            log.say(f"stopped by an error: resume with -o Global.checkpoints={self.folder / LATEST}")
+
+    def _failure(self, problem: str, own: OwnBatch) -> RunError:
+        """The error for a step after which training cannot continue; its batch is kept."""
+        step = self.state.global_step + 1
+        try:
+            kept = save_batch(self.folder, self.lines, own.plan, own.batch, step)
+        except (OSError, RunError) as error:
+            kept = f"the batch was not saved ({str(error).rstrip('.')})"
+        return RunError(
+            f"{problem} at step {step}: lower Optimizer.lr.learning_rate (now {self.optimiser.get_lr():.1e}), or look "
+            f"at its lines: {kept}; {last_checkpoint(self.folder / LATEST)}."
+        )
+
+
+class OwnBatch(NamedTuple):
+    """What this process trains on in one step.
+
+    Attributes:
+        lines: of the whole batch.
+        weight: of this process's loss in the mean over all processes.
+        plan: this process's lines of the batch.
+        batch: their arrays.
+    """
+
+    lines: int
+    weight: float
+    plan: BatchPlan
+    batch: Batch
 
 
 def own_batches(
     config: Config, lines: Lines, plans: Sequence[BatchPlan], state: TrainingState, step_px: int
-) -> Iterator[tuple[int, float, Batch]]:
+) -> Iterator[OwnBatch]:
     """Yields what this process trains on in the epoch under way, loaded ahead of its use.
 
     Args:
@@ -139,17 +264,13 @@ def own_batches(
         plans: of all batches of the epoch; a resumed epoch skips those that have been trained already.
         state: how far training has come.
         step_px: see `pixels_per_step`.
-
-    Yields:
-        For each batch: the number of lines of the whole batch, the weight of this process's loss in the mean over all
-        processes, and this process's part of the batch.
     """
     plans = plans[state.step_in_epoch :]
     own = [parallel.own_part(plan, sums_over_lines(config)) for plan in plans]
     workers = config.Train.loader.num_workers
     batches = load_ahead(lines, [part for part, _ in own], state.epoch, workers, step_px)
-    for plan, (_, weight), batch in zip(plans, own, batches, strict=True):
-        yield len(plan.indices), weight, batch
+    for plan, (part, weight), batch in zip(plans, own, batches, strict=True):
+        yield OwnBatch(len(plan.indices), weight, part, batch)
 
 
 def to_tensors(batch: Batch) -> tuple[Tensor, Targets]:

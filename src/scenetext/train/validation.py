@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 from scenetext.config import Config
+from scenetext.data.checking import check_pictures
 from scenetext.data.pipeline import canvas_of, evaluation_lines
 from scenetext.errors import InputError
 from scenetext.evaluate.metrics import Scores, score
@@ -13,9 +13,9 @@ from scenetext.models.distillation import DistillationModel
 from scenetext.models.recognition_model import RecognitionModel
 from scenetext.predict.images import read_records
 from scenetext.predict.model_reader import ModelReader
-from scenetext.train import parallel
-from scenetext.train.checkpoint import save_weights
+from scenetext.train.checks import evaluation_interval
 from scenetext.train.log import TrainingLog
+from scenetext.train.run_folder import RunFolder
 from scenetext.train.state import TrainingState
 from scenetext.train.weight_interpolation import WeightInterpolation
 
@@ -28,6 +28,10 @@ class Validation:
         model: the network.
         interpolation: decides which weights are scored and saved as the best.
         state: how far training has come; the best score and early stopping's count are kept there.
+        progress: show a bar while many pictures are checked.
+
+    Raises:
+        InputError: there is no line to score, or pictures cannot be used.
 
     Attributes:
         records: the lines of the Eval section.
@@ -39,12 +43,14 @@ class Validation:
         model: RecognitionModel | DistillationModel,
         interpolation: WeightInterpolation,
         state: TrainingState,
+        progress: bool = False,
     ):
         self.config = config
         self.model = model
         self.interpolation = interpolation
         self.state = state
         self.records, self.images = evaluation_lines(config)
+        check_pictures(self.images, self.records, "the validation set", progress)
         self.reader = ModelReader(model, canvas_of(config, model.input_size))
 
     def is_due(self, steps_in_epoch: int) -> bool:
@@ -58,17 +64,16 @@ class Validation:
         if epochs:
             last_epoch = state.epoch + 1 == self.config.Global.epoch_num
             return state.step_in_epoch == steps_in_epoch and ((state.epoch + 1) % epochs == 0 or last_epoch)
-        interval = self.config.Global.eval_batch_step
-        start, every = interval if isinstance(interval, (list, tuple)) else (0, interval)
+        start, every = evaluation_interval(self.config)
         return state.global_step > start and (state.global_step - start) % every == 0
 
-    def run(self, best: Path, log: TrainingLog) -> bool:
-        """Scores the network, and saves its weights when none before them were better.
+    def run(self, files: RunFolder, log: TrainingLog) -> bool:
+        """Scores the network, and saves its weights when they are better than all before them.
 
         Every process scores, so that all of them stop alike; the first one saves.
 
         Args:
-            best: prefix of the file of the best weights.
+            files: the run's, where the best weights are saved.
             log: of the training.
 
         Returns:
@@ -78,10 +83,10 @@ class Validation:
         state = self.state
         with self.interpolation.applied():
             scores, indicator = self.scores()
-            better = indicator >= state.best
-            if better and parallel.is_first():
-                save_weights(self.model, best)
-        state.evaluations_since_best = 0 if better else state.evaluations_since_best + 1
+            better = indicator > state.best
+            if better:
+                files.save_best(self.model)
+        state.evaluations_since_best = 0 if indicator >= state.best else state.evaluations_since_best + 1
         state.best = max(state.best, indicator)
         log.evaluation(scores, better, time.perf_counter() - started)
         patience = self.config.Global.early_stop_evals

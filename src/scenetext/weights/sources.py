@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from scenetext.errors import InputError
 from scenetext.text.charset import CLASSES_BEYOND_CTC, Charset
 from scenetext.weights.onnx import is_wheel_source, read_onnx, wheel_model
 from scenetext.weights.pdparams import read_pdparams, with_suffix
@@ -49,4 +50,11 @@ def _local_file(source: str) -> Path:
 
     if source in OFFICIAL_WEIGHTS or "://" in source:
         return fetch_official(source)
-    return with_suffix(source, ".pdparams")
+    path = with_suffix(source, ".pdparams")
+    latest = path.with_name("latest.pdparams")
+    if path.stem == "best_accuracy" and not path.is_file() and latest.is_file():
+        raise InputError(
+            f"The weights {path} do not exist, because that training was never evaluated (Global.eval_batch_step is "
+            f"longer than it was); its last weights are {latest}."
+        )
+    return path

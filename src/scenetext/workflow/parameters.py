@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,18 +61,29 @@ def read_value(name: str, text: str, default: Any) -> Any:
 
 
 def _fitting(value: Any, default: Any, name: str, given: str) -> Any:
-    """`value`, or the whole number that it is equal to, if it has the type of the default; else an InputError."""
+    """`value`, or the whole number that it is equal to, if it has the type of the default; else an InputError.
+
+    The items of a list must be numbers if the default's items are, and texts otherwise; if it has none, texts.
+    """
+    if isinstance(default, (list, tuple)) and isinstance(value, list):
+        return [_fitting_item(item, default, name, given) for item in value]
     if default is None or type(value) is type(default):
         return value
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
         return value  # a whole number can mean something else than a fraction: val=500
     if isinstance(default, int) and not isinstance(default, bool) and isinstance(value, float) and value.is_integer():
         return int(value)
-    if isinstance(default, (list, tuple)) and isinstance(value, list):
-        return value
     kinds = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", list: "a list"}
     kind = kinds.get(type(default), type(default).__name__)
     raise InputError(f"{given}: {name} must be {kind}, because its default is {default!r}.")
+
+
+def _fitting_item(item: Any, default: Sequence[Any], name: str, given: str) -> Any:
+    is_number = bool(default) and all(isinstance(known, (int, float)) for known in default)
+    if isinstance(item, (int, float) if is_number else str) and not isinstance(item, bool):
+        return item
+    kind = "numbers" if is_number else "texts"
+    raise InputError(f"{given}: {name} must be a list of {kind}, because its default is {default!r}; {item!r} is none.")
 
 
 def assign(given: Mapping[str, str], notebooks: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -1,0 +1,155 @@
+"""The scenarios of a crash campaign that need a network: a checkpoint's saving, a whole training, an export."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from crash_jobs import Scenario, as_command, cli, export_tiny, make_tiny_model
+
+
+class Checkpoint(Scenario):
+    """A checkpoint's saving over an older one, told apart by loading it."""
+
+    name, verb = "checkpoint", "train"
+    product_path = "out/run"
+    read_always = True
+
+    def warm(self) -> None:
+        """Builds a network and an optimiser that holds moments, in a state that depends on nothing."""
+        import numpy as np
+        import paddle
+        from drawn import tiny_config
+
+        from scenetext.config import load_config
+        from scenetext.models import build_model
+        from scenetext.train.optimiser import build_optimiser
+
+        folder = self.inputs / "digits"
+        folder.mkdir(exist_ok=True)
+        (folder / "charset.txt").write_text("".join(f"{d}\n" for d in range(10)), encoding="utf-8")
+        config = load_config(tiny_config(folder))
+        paddle.seed(0)
+        self.model = build_model(config)
+        self.optimiser = build_optimiser(config, self.model, 4, 4)
+        images = np.random.default_rng(0).normal(size=(2, 3, 32, 64)).astype(np.float32)
+        self.model(paddle.to_tensor(images)).mean().backward()
+        self.optimiser.step()
+        self.optimiser.clear_grad()
+
+    def _set(self, k: int) -> Any:
+        """Sets weights and moments to values that k decides, and returns the training's state."""
+        from scenetext.train.state import TrainingState
+
+        self.model.set_state_dict({key: tensor * 0 + k for key, tensor in self.model.state_dict().items()})
+        moments = self.optimiser.state_dict()
+        self.optimiser.set_state_dict(
+            {key: value * 0 + k if "moment" in key else value for key, value in moments.items()}
+        )
+        return TrainingState(epoch=k, global_step=10 * k, best=0.1 * k)
+
+    def _save(self, k: int) -> int:
+        from scenetext.train.checkpoint import save_checkpoint
+
+        state = self._set(k)
+        folder = self.world / self.product_path
+        folder.mkdir(exist_ok=True)
+        return as_command("train", lambda: save_checkpoint(self.model, self.optimiser, state, folder / "latest"))
+
+    def old(self) -> int:
+        return self._save(1)
+
+    def command(self) -> int:
+        return self._save(2)
+
+    def read(self) -> str:
+        from scenetext.errors import InputError
+        from scenetext.train.checkpoint import load_checkpoint
+
+        self._set(7)
+        try:
+            state = load_checkpoint(self.model, self.optimiser, self.world / self.product_path / "latest")
+        except InputError as error:
+            return f"refused: {error}"
+        weights = {float(tensor.flatten()[0]) for tensor in self.model.state_dict().values()}
+        moments = {float(value.flatten()[0]) for key, value in self.optimiser.state_dict().items() if "moment" in key}
+        found = {state.epoch} | weights | moments
+        names = {1: "old", 2: "new", 3: "old"}
+        if len(found) == 1 and found <= set(names):
+            return names[found.pop()]
+        return f"mixed: states of save {state.epoch}, weights of {sorted(weights)}, moments of {sorted(moments)}"
+
+
+class CheckpointAgain(Checkpoint):
+    """The same after a save that was killed between its renames."""
+
+    name, cut_short, cut_call = "checkpoint-again", "command_cut", "rename"
+
+    def command_cut(self) -> int:
+        return self._save(3)
+
+
+class Training(Scenario):
+    """A whole `scenetext train` of three short epochs; what is repeated is its resumption, where it can be resumed."""
+
+    name, verb = "train", "train"
+    product_path = "out/run"
+    claims = False
+    read_always = True
+
+    def warm(self) -> None:
+        import paddle  # noqa: F401
+
+        import scenetext.evaluate.evaluation
+        import scenetext.train.trainer  # noqa: F401
+
+    def make(self) -> None:
+        make_tiny_model(self.inputs)
+
+    def _train(self, *more: str) -> int:
+        options = (f"Global.save_model_dir={self.world / 'out/run'}", "Global.save_epoch_step=100", *more)
+        return cli("train", "-c", self.inputs / "tiny.yml", "-o", *options)
+
+    def command(self) -> int:
+        return self._train()
+
+    def command_again(self) -> int:
+        latest = self.world / "out/run/latest"
+        whole = all(Path(f"{latest}.{suffix}").is_file() for suffix in ("pdparams", "pdopt", "states"))
+        return self._train(f"Global.checkpoints={latest}") if whole else self._train()
+
+    def read(self) -> str:
+        return "old"  # what counts is that the resumed training ends like the undisturbed one
+
+    def product(self) -> dict[str, str]:
+        """What a training is judged by: its weights, what gives them their meaning, and which steps its history has."""
+        names = ("latest.pdparams", "best_accuracy.pdparams", "charset.txt")
+        files = (self.world / "out/run" / name for name in names)
+        hashes = {p.name: hashlib.sha256(p.read_bytes()).hexdigest()[:16] for p in files if p.is_file()}
+        history = self.world / "out/run/history.jsonl"
+        rows = [json.loads(line) for line in history.read_text().splitlines()] if history.is_file() else []
+        return {**hashes, "history.jsonl": str([(row["kind"], row["step"]) for row in rows])}
+
+
+class Export(Scenario):
+    """`scenetext export` over an older export of other weights."""
+
+    name, verb = "export", "export"
+    product_path = "out"
+    absent = ("out/model.report.json",)
+
+    def warm(self) -> None:
+        import paddle  # noqa: F401
+
+        import scenetext.export.exporter  # noqa: F401
+
+    def make(self) -> None:
+        make_tiny_model(self.inputs)
+
+    def old(self) -> int:
+        return export_tiny(self.inputs, "tiny_old", self.world / "out/model")
+
+    def command(self) -> int:
+        return export_tiny(self.inputs, "tiny_new", self.world / "out/model")
