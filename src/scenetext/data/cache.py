@@ -29,6 +29,7 @@ from scenetext.system.file_names import shown_path
 from scenetext.system.files import replacing
 from scenetext.system.locks import one_process
 from scenetext.system.process import usable_cores
+from scenetext.system.temporaries import remove_leftovers
 
 FORMAT = 3  # part of every key: raise it when the same picture would be cached as other pixels
 CHANNELS = 3
@@ -130,6 +131,7 @@ def open_cache(
             entries = _finished(folder, key, height_px, len(distinct))  # another process may have built it by now
             if entries is None:
                 entries = _build(folder, key, images, distinct, height_px, max_width_px, progress, say)
+    remove_leftovers(folder)  # of builds that died
     sizes = entries["width"].astype(np.int64) * (height_px * CHANNELS)
     path = _pixels(folder, key)
     # A plain array over the map: slices of np.memmap itself cost several times as much.

@@ -22,6 +22,7 @@ from scenetext.data.image_size import (
 from scenetext.errors import InputError
 
 _GIF = (b"GIF87a", b"GIF89a")
+_JPEG_END = b"\xff\xd9"
 _JPEG_2000 = (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")  # in its box and bare
 _BMP_START = struct.Struct("<2sI4xIIiiHHI")  # "BM", file, where the pixels begin, header, width, height, planes, bits
 _BMP_PLAIN = (0, 3)  # the compressions that leave pixels as they are
@@ -75,6 +76,8 @@ def is_known_by_its_end(data: bytes) -> bool:
 
 def is_truncated(data: bytes) -> bool:
     """Whether a JPEG, PNG, WEBP or plain BMP file stops before its end; other formats are left to the decoder."""
+    if data.startswith(JPEG):  # nearly all end with the marker, or have it before some bytes that do not matter
+        return not data.endswith(_JPEG_END) and data.rfind(_JPEG_END, _scan_start(data)) < 0
     if data.startswith(PNG):
         return data.rfind(b"IEND") < 0
     if _is_webp(data):
@@ -83,7 +86,7 @@ def is_truncated(data: bytes) -> bool:
         *_, start, _, width, height, _, bits, compression = _BMP_START.unpack_from(data)
         row_bytes = (abs(width) * bits + 31) // 32 * 4
         return compression in _BMP_PLAIN and len(data) < start + row_bytes * abs(height)
-    return data.startswith(JPEG) and data.rfind(b"\xff\xd9", _scan_start(data)) < 0
+    return False
 
 
 def _is_sound_png(data: bytes) -> bool:
