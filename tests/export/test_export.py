@@ -294,7 +294,8 @@ def test_a_failed_export_names_its_folder_and_no_report_is_of_another_export(
         raise failing
 
     out = tmp_path / "out"
-    shutil.copytree(tiny_export("pdmodel", "uint8"), out)
+    shutil.copytree(tiny_export("json", "float32"), out)
+    (out / "inference.yml").write_text("of the former export")
     report_path(out).write_text("{}")
     monkeypatch.setattr(place, fail)
     before = {path.name: path.read_bytes() for path in out.iterdir()}

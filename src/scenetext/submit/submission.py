@@ -89,44 +89,23 @@ def submit(
         RunError: another process writes this submission now, or the disk is full or broken.
     """
     model_dir, out = Path(model_dir), Path(out)
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{shown_path(out)} is a file; give the name of a folder to write.")
+    _check_out(out)
     _refuse_too_large(model_dir, model_bytes(model_dir), max_mb)
-    origin = {  # read before the pictures, which may take an hour
-        "scores": read_json(scores) if isinstance(scores, (str, Path)) else scores,
-        "config": None if config is None else load_config(config).model_dump(),
-        "run": None if run_manifest is None else read_json(run_manifest),
-        "environment": environment(),
-    }
+    origin = _origin(config, run_manifest, scores)  # first, because reading the pictures may take an hour
     place = out.resolve()
     with only_writer(place):
         reader = Recognizer(model_dir, engine, batch_size)
-        size_bytes = _counted_bytes(reader)
-        _refuse_too_large(model_dir, size_bytes, max_mb)
+        _refuse_too_large(model_dir, _counted_bytes(reader), max_mb)
         rows = _read_rows(reader, images, progress)
-        facts = {
-            "images": {
-                "path": shown_path(images),
-                "count": len(rows),
-                "names_sha256": names_hash(name for name, _ in rows),
-            },
-            "model": {
-                "path": shown_path(model_dir),
-                "size_bytes": size_bytes,
-                "model_name": reader.model_name,
-                "engine": engine,
-                "files": reader.files,
-            },
-            **origin,
-        }
-        summary = _write_folder(place, rows, facts)
+        model = _model_facts(model_dir, reader, engine)
+        summary = _write_folder(place, rows, {"images": _image_facts(images, rows), "model": model, **origin})
         manifest = read_submission(place)
         if add_row and place.parent.name == "submissions":
             add_submission_row(place.parent / "README.md", manifest)
     warn_of_unreadable(summary)
     if progress:
         counts = f"{summary.lines} rows, {summary.empty} of them empty, valid"
-        print(f"{out / PREDICTIONS}: {counts}; the model takes {size_bytes:,} bytes")
+        print(f"{out / PREDICTIONS}: {counts}; the model takes {model['size_bytes']:,} bytes")
     return manifest
 
 
@@ -146,6 +125,45 @@ def read_submission(folder: str | Path) -> dict[str, Any]:
             "the submission again."
         )
     return manifest
+
+
+def _check_out(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{shown_path(out)} is a file; give the name of a folder to write.")
+
+
+def _origin(
+    config: str | Path | Mapping[str, Any] | Config | None,
+    run_manifest: str | Path | None,
+    scores: Mapping[str, Any] | str | Path | None,
+) -> dict[str, Any]:
+    """What the manifest says about where the model comes from, and about this machine."""
+    return {
+        "scores": read_json(scores) if isinstance(scores, (str, Path)) else scores,
+        "config": None if config is None else load_config(config).model_dump(),
+        "run": None if run_manifest is None else read_json(run_manifest),
+        "environment": environment(),
+    }
+
+
+def _image_facts(images: str | Path, rows: Sequence[tuple[str, Prediction]]) -> dict[str, Any]:
+    """What the manifest says about the test set."""
+    return {
+        "path": shown_path(images),
+        "count": len(rows),
+        "names_sha256": names_hash(name for name, _ in rows),
+    }
+
+
+def _model_facts(model_dir: Path, reader: Recognizer, engine: str) -> dict[str, Any]:
+    """What the manifest says about the exported folder, as it was when it was opened."""
+    return {
+        "path": shown_path(model_dir),
+        "size_bytes": _counted_bytes(reader),
+        "model_name": reader.model_name,
+        "engine": engine,
+        "files": reader.files,
+    }
 
 
 def _refuse_too_large(model_dir: Path, size_bytes: int, max_mb: float | None) -> None:
