@@ -249,7 +249,6 @@ def test_a_program_whose_operators_are_missing_is_named(folder: Path, tmp_path: 
         open_engine("paddle", copy, 1)
 
 
-
 @pytest.mark.parametrize(
     ("broken", "engine", "told"),
     [
