@@ -142,6 +142,11 @@ def test_hostile_overrides_are_refused(override: str) -> None:
         load_config({}, [override])
 
 
+def test_a_number_that_python_does_not_spell_is_refused_all_the_same() -> None:
+    with pytest.raises(InputError, match="Global.seed must be .*, not a number with thousands of digits"):
+        load_config({"Global": {"seed": 10**5000}})
+
+
 @pytest.mark.parametrize("with_c", [True, False])
 def test_values_and_lines_are_the_same_with_and_without_libyaml(monkeypatch, with_c: bool) -> None:
     import yaml

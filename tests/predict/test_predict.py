@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 import subprocess
@@ -21,7 +22,7 @@ from paddleocr_resize import resize_norm_img
 from scenetext.data.transforms import Canvas, to_canvas
 from scenetext.errors import InputError, RunError
 from scenetext.predict import onnx_conversion
-from scenetext.predict.engines import OnnxRuntime
+from scenetext.predict.engines import OnnxRuntime, open_engine
 from scenetext.predict.images import predict_images
 from scenetext.predict.line_reader import MAX_WIDTH_PX, LineReader, fit_line
 from scenetext.predict.ngram import NGramModel
@@ -232,6 +233,20 @@ def remove_checksums(folder: Path) -> None:
     """Makes a folder as PaddleOCR writes it."""
     path = folder / "inference.yml"
     path.write_text(path.read_text(encoding="utf-8").partition("Checksums:")[0], encoding="utf-8")
+
+
+@pytest.mark.parametrize("kept", ["first half", "no output"])
+def test_a_program_whose_operators_are_missing_is_named(folder: Path, tmp_path: Path, kept: str) -> None:
+    copy = shutil.copytree(folder, tmp_path / "model")
+    program = json.loads((copy / "inference.json").read_text(encoding="utf-8"))
+    block = program["program"]["regions"][0]["blocks"][0]
+    operators = block["ops"]
+    half = operators[: len(operators) // 2]
+    block["ops"] = half if kept == "first half" else [one for one in operators if "fetch" not in json.dumps(one)[:200]]
+    assert len(block["ops"]) < len(operators)
+    (copy / "inference.json").write_text(json.dumps(program), encoding="utf-8")
+    with pytest.raises(InputError, match="inference.json holds a network without an input or without an output"):
+        open_engine("paddle", copy, 1)
 
 
 @pytest.mark.parametrize(

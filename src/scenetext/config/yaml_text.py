@@ -72,7 +72,10 @@ def to_number(text: str) -> int | float | None:
 
 def shown(value: Any) -> str:
     """A value as messages show it, cut after SHOWN_CHARACTERS."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # Python does not spell whole numbers of more than 4,300 digits
+        return "a number with thousands of digits"
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
 
 

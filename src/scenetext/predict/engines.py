@@ -99,8 +99,8 @@ class PaddleInference:
             reason = str(error).strip().splitlines()[-1].strip()
             message = f"Paddle cannot read {program} with {parameters.name}: they are damaged ({reason})."
             raise InputError(message) from None
-        self._input = self._predictor.get_input_handle(self._predictor.get_input_names()[0])
-        self._output = self._predictor.get_output_handle(self._predictor.get_output_names()[0])
+        self._input = self._predictor.get_input_handle(_first(self._predictor.get_input_names(), program))
+        self._output = self._predictor.get_output_handle(_first(self._predictor.get_output_names(), program))
         self._has_run = False
 
     def run(self, batch: np.ndarray) -> np.ndarray:
@@ -138,12 +138,19 @@ class OnnxRuntime:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # its own exceptions share no base but Exception
             raise InputError(f"ONNX Runtime cannot read {path}: {str(error).strip().splitlines()[0]}") from None
-        self._input = self._session.get_inputs()[0].name
-        self._output = self._session.get_outputs()[0].name
+        self._input = _first([entry.name for entry in self._session.get_inputs()], path)
+        self._output = _first([entry.name for entry in self._session.get_outputs()], path)
 
     def run(self, batch: np.ndarray) -> np.ndarray:
         """See Engine."""
         return self._session.run([self._output], {self._input: batch})[0]
+
+
+def _first(names: list[str], path: Path) -> str:
+    """The first input or output of a network, which a file whose end or begin is missing does not have."""
+    if not names:
+        raise InputError(f"{path} holds a network without an input or without an output: copy or export it again.")
+    return names[0]
 
 
 ENGINES = dict(zip(ENGINE_NAMES, (PaddleInference, OnnxRuntime), strict=True))

@@ -63,7 +63,7 @@ class DatasetSettings(Named):
         for kind in (Resize, LabelEncode, *dict.fromkeys(type(one) for one in self.transforms)):
             same = [type(one).__name__ for one in self.transforms if isinstance(one, kind)]
             if len(same) > 1:
-                raise wrong_below(f"holds {' and '.join(same)}, of which one can count: keep one.", "transforms")
+                raise wrong_below(f"holds {' and '.join(same[:2])}, of which one can count: keep one.", "transforms")
         return self
 
 
