@@ -25,7 +25,9 @@ HEADER = ("Python", "Paddle", "network", "trains", *(f"{f}: {step}" for f in FOR
 
 def command(folder: Path, *arguments: str) -> str:
     """Runs `scenetext` in a folder; "yes", or why it failed."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
+    own = {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
+    own["XDG_CACHE_HOME"] = str(folder)  # so that no ONNX file is found that another version has made
+    environment = {**os.environ, **own}
     done = subprocess.run(
         [sys.executable, "-m", "scenetext", *arguments], cwd=folder, env=environment, capture_output=True, text=True
     )

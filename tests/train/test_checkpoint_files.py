@@ -92,14 +92,14 @@ def test_a_kill_at_any_file_call_leaves_the_former_checkpoint_or_the_new_one(for
 
 
 def test_a_second_kill_while_the_first_ones_save_is_finished_changes_nothing(tmp_path: Path):
-    for first in range(1, 40):
+    for first in range(1, 40, 2):
         prefix = tmp_path / str(first) / "latest"
         prefix.parent.mkdir()
         save(prefix, 1)
         if not killed_at(first, lambda prefix=prefix: save(prefix, 2)):
             break
         reached = generation(prefix)
-        for second in range(1, 4):
+        for second in (1, 2):
             killed_at(second, lambda prefix=prefix: finish_saving(prefix))
             assert generation(prefix) == reached
 

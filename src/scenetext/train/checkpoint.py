@@ -17,7 +17,7 @@ from paddle import Tensor, nn
 from paddle.optimizer import Optimizer
 
 from scenetext.config import Config
-from scenetext.errors import InputError, RunError
+from scenetext.errors import InputError
 from scenetext.models.distillation import DistillationModel
 from scenetext.models.recognition_model import RecognitionModel
 from scenetext.runs.folders import former_folders
@@ -66,11 +66,8 @@ def save_weights(model: nn.Layer, prefix: str | Path) -> Path:
         RunError: the disk is full or refuses; a file that was there before is unchanged.
     """
     path = Path(f"{prefix}{WEIGHTS}")
-    try:
-        with replacing(path) as file:
-            paddle.save(model.state_dict(), file.name)
-    except OSError as error:
-        raise RunError(f"{path} could not be written: {error}; a file that was there before is unchanged.") from None
+    with replacing(path) as file:
+        paddle.save(model.state_dict(), file.name)
     return path
 
 

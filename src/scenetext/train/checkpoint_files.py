@@ -63,13 +63,13 @@ def replace_checkpoint(
             hashes[suffix] = _hash(path)
         _write_states(_next(prefix, STATES), states, hashes)
         _settle(prefix)
-    except OSError as error:
+    except (OSError, RunError) as error:
         if _next(prefix, STATES).is_file():
             told = "the new one is complete and counts when training is resumed from it"
         else:
             _discard(prefix)
             told = "the former one, if there is one, is unchanged"
-        raise RunError(f"The checkpoint {prefix} could not be written: {_reason(error)}; {told}.") from None
+        raise RunError(f"The checkpoint {prefix} was not saved: {_reason(error)}; {told}.") from error
     return hashes
 
 
@@ -82,10 +82,8 @@ def replace_states(prefix: str | Path, states: Mapping[str, Any], hashes: Hashes
     try:
         _settle(prefix)
         _write_states(Path(f"{prefix}{STATES}"), states, hashes)
-    except OSError as error:
-        raise RunError(
-            f"{prefix}{STATES} could not be written: {_reason(error)}; the former file is unchanged."
-        ) from None
+    except (OSError, RunError) as error:
+        raise RunError(f"{prefix}{STATES} was not saved: {_reason(error)}; the former file is unchanged.") from error
 
 
 def read_states(prefix: str | Path) -> dict[Any, Any]:
@@ -154,5 +152,7 @@ def _hash(path: Path) -> dict[str, Any]:
     return {"size_bytes": path.stat().st_size, "sha256": sha256_file(path)}
 
 
-def _reason(error: OSError) -> str:
+def _reason(error: OSError | RunError) -> str:
+    if isinstance(error, RunError):
+        return str(error).rstrip(".")
     return f"{error.strerror or error}" + (f" ({error.filename})" if error.filename else "")

@@ -71,7 +71,7 @@ def save_batch(folder: Path, lines: Lines, plan: BatchPlan, batch: Batch, step: 
         Half a sentence on where it is and what it holds.
 
     Raises:
-        OSError: the disk is full or refuses.
+        RunError: the disk is full or refuses.
     """
     number = f"_process_{parallel.rank()}" if parallel.world_size() > 1 else ""
     path = folder / f"stopped_at_step_{step}{number}"

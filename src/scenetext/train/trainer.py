@@ -229,8 +229,8 @@ class _Training:
         step = self.state.global_step + 1
         try:
             kept = save_batch(self.folder, self.lines, own.plan, own.batch, step)
-        except OSError as error:
-            kept = f"the batch could not be saved ({error.strerror or error})"
+        except (OSError, RunError) as error:
+            kept = f"the batch was not saved ({str(error).rstrip('.')})"
         return RunError(
             f"{problem} at step {step}: lower Optimizer.lr.learning_rate (now {self.optimiser.get_lr():.1e}), or look "
             f"at its lines: {kept}; {last_checkpoint(self.folder / LATEST)}."
