@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,8 @@ def turned() -> bytes:
 def header_of(width: int, height: int) -> bytes:
     """A PNG of a header and an end."""
     data = picture("PNG")
-    return data[:16] + width.to_bytes(4, "big") + height.to_bytes(4, "big") + data[24:33] + data[-12:]
+    header = data[12:16] + width.to_bytes(4, "big") + height.to_bytes(4, "big") + data[24:29]
+    return data[:12] + header + zlib.crc32(header).to_bytes(4, "big") + data[-12:]
 
 
 BAD = {
@@ -51,6 +53,7 @@ BAD = {
     "torn.jpg": (picture("JPEG")[:-1], "is a truncated image"),
     "torn.png": (picture("PNG")[:-9], "is a truncated image"),
     "header.png": (picture("PNG")[:20], "is a truncated image"),
+    "damaged.png": (picture("PNG").replace(b"IDAT", b"IDAU", 1), r"is a damaged image \(a checksum in it is wrong\)"),
     "large.png": (header_of(32_000, 32_000), "has 32000 x 32000 pixels; a picture may have 50,000,000"),
 }
 STORES = ["folder", "zip", "LMDB"]
@@ -126,7 +129,6 @@ EMPTY = [
     ({"label_file_list": ["one.txt"], "ratio_list": 0.2}, "ratio_list is 0.2 and leaves none of the 1 lines: raise"),
     ({"label_file_list": ["one.txt"], "ratio_list": [0.2]}, r"ratio_list is \[0.2\] and leaves none of the 1 lines"),
     ({"name": "LMDBDataSet", "data_dir": "lmdb"}, "lmdb holds no line: num-samples is 0"),
-    ({"name": "LMDBDataSet", "data_dir": "lmdb", "label_file_list": ["a"], "ratio_list": [1.0]}, "num-samples is 0"),
 ]  # fmt: skip
 
 

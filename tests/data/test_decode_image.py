@@ -6,6 +6,7 @@ import contextlib
 import io
 import random
 import struct
+import zlib
 
 import cv2
 import numpy as np
@@ -254,6 +255,8 @@ def with_size(form: str, width: int, height: int) -> bytes:
     if form == "GIF":  # the frame, too
         struct.pack_into("<HH", data, data.index(b"\x2c\0\0\0\0\x5a\0\x28\0") + 5, width, height)
     struct.pack_into(layout, data, at, *((height, width) if form == "JPEG" else (width, height)))
+    if form == "PNG":
+        struct.pack_into(">I", data, 29, zlib.crc32(data[12:29]))
     return bytes(data)
 
 

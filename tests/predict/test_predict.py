@@ -17,6 +17,7 @@ from paddleocr_resize import resize_norm_img
 
 from scenetext.data.transforms import Canvas, to_canvas
 from scenetext.errors import InputError
+from scenetext.predict import onnx_conversion
 from scenetext.predict.images import predict_images
 from scenetext.predict.line_reader import MAX_WIDTH_PX, LineReader, fit_line
 from scenetext.predict.ngram import NGramModel
@@ -185,6 +186,18 @@ def test_failed_run_leaves_the_earlier_file(folder: Path, tmp_path: Path) -> Non
         predict_to_file(folder, tmp_path / "none", tmp_path / "p.txt", progress=False)
     assert [path.name for path in tmp_path.glob("p.txt*")] == ["p.txt"]
     assert (tmp_path / "p.txt").read_text() == "earlier"
+
+
+def test_a_dictionary_that_onnx_metadata_cannot_hold_is_converted_for_this_projects_engine(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+    monkeypatch.setattr(onnx_conversion, "run_module", lambda module, arguments: asked.append(arguments))
+    monkeypatch.setattr(onnx_conversion, "can_convert", lambda: True)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    onnx_conversion.cached_onnx(folder)
+    onnx_conversion.convert_to_onnx(folder, tmp_path / "a.onnx")
+    assert [arguments[2:] for arguments in asked] == [[], ["character"]]
 
 
 @pytest.mark.parametrize(("format", "storage"), [("json", "float32"), ("pdmodel", "uint8"), ("onnx", "uint8")])

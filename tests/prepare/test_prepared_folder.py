@@ -212,6 +212,20 @@ def test_vertical_pictures_and_names_that_no_label_file_can_hold_are_counted(tmp
     assert report["problems"] == [] and r"train/a\x09b\x0a.png" in names(tmp_path / "out" / "train.txt")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="names are text there")
+def test_a_name_that_is_too_long_once_it_is_text_is_reported(tmp_path):
+    raw = make_raw(tmp_path / "raw", TEXTS)
+    unpack(raw / "train_images.zip", raw)
+    name = ("店招" * 60).encode("gbk") + b".png"  # 244 bytes, and 364 in UTF-8
+    with open(os.path.join(os.fsencode(raw / "train_images"), name), "wb") as file:
+        file.write(picture(99))
+    with open(raw / "train_label.csv", "ab") as file:
+        file.write(name + b",long\n")
+    report = run(raw, tmp_path / "out", val=0)
+    assert [(p["location"], p["kind"]) for p in report["problems"]] == [("train_label.csv:22", "unreadable image")]
+    assert "is longer than the disk allows" in report["problems"][0]["detail"] and report["counts"]["train"] == 20
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
 def test_links_to_devices_and_pipes_among_raw_files_are_no_pictures(tmp_path):
     raw = make_raw(tmp_path / "raw", TEXTS)

@@ -35,3 +35,12 @@ def test_a_broken_picture_leaves_opencv_silent() -> None:
     bmp = "import cv2, numpy as np; data = cv2.imencode('.bmp', np.zeros((9, 9, 3), np.uint8))[1][:60]\n"
     done = run(f"{QUIET}{bmp}print(cv2.imdecode(data, 1))")
     assert (done.stdout, done.stderr) == ("None\n", "")
+
+
+def test_own_warnings_are_sentences_and_others_show_their_code(tmp_path) -> None:
+    (tmp_path / "d.txt").write_text("a\n\nb\n")
+    read = f"from scenetext.text.charset import Charset; Charset.from_file({str(tmp_path / 'd.txt')!r})\n"
+    done = run(f"{QUIET}import warnings\nwarnings.warn('odd')\n{read}")
+    other, own = done.stderr.splitlines()
+    assert other.endswith("UserWarning: odd")
+    assert own.startswith(f"note: The dictionary {tmp_path / 'd.txt'} has odd lines: 1 blank (line 2). Each stays")

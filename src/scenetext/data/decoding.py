@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 
 import cv2
 import numpy as np
@@ -25,6 +26,7 @@ _JPEG_2000 = (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")  # in its box an
 _BMP_START = struct.Struct("<2sI4xIIiiHHI")  # "BM", file, where the pixels begin, header, width, height, planes, bits
 _BMP_PLAIN = (0, 3)  # the compressions that leave pixels as they are
 _WITH_ALPHA = (4, 6)  # colour types in a PNG's header
+_LOWER_CASE = ord("a")  # with a small letter begins what a reader of PNG may pass over
 _PIXELS_AT_ONCE = 1 << 20  # blended together
 _FAINT = 224  # on white, pixels from this value on are no more to be seen
 
@@ -42,12 +44,14 @@ def checked_size(data: bytes, location: str) -> tuple[int, int]:
         location: the file's name in error messages.
 
     Raises:
-        InputError: no bytes, no picture, a truncated one, or one of more than MOST_PIXELS pixels.
+        InputError: no bytes, no picture, a truncated or damaged one, or one of more than MOST_PIXELS pixels.
     """
     if not data:
         raise InputError(f"{location} is empty (0 bytes).")
     if is_truncated(data):
         raise InputError(f"{location} is a truncated image ({len(data)} bytes).")
+    if data.startswith(PNG) and not _is_sound_png(data):
+        raise InputError(f"{location} is a damaged image (a checksum in it is wrong).")
     try:
         width, height = image_size(data)
     except UnidentifiedImageError:
@@ -80,6 +84,20 @@ def is_truncated(data: bytes) -> bool:
         row_bytes = (abs(width) * bits + 31) // 32 * 4
         return compression in _BMP_PLAIN and len(data) < start + row_bytes * abs(height)
     return data.startswith(JPEG) and data.rfind(b"\xff\xd9", _scan_start(data)) < 0
+
+
+def _is_sound_png(data: bytes) -> bool:
+    """Whether the checksums of a PNG's chunks are right, except for those that a reader may pass over."""
+    view, at = memoryview(data), len(PNG)
+    while at + 12 <= len(data):
+        size = int.from_bytes(view[at : at + 4], "big")
+        end = at + 8 + size
+        if data[at + 4] < _LOWER_CASE and zlib.crc32(view[at + 4 : end]) != int.from_bytes(view[end : end + 4], "big"):
+            return False
+        if view[at + 4 : at + 8] == b"IEND":
+            return True
+        at = end + 4
+    return False
 
 
 def _is_webp(data: bytes) -> bool:

@@ -192,7 +192,7 @@ def _records_and_images(dataset: settings.DatasetSettings, section: str, seed: i
     tables: list[RecordTable] = []
     lines = 0
     for number, (file, ratio) in enumerate(zip(dataset.label_files, dataset.ratios, strict=True)):
-        if not Path(file).is_file():
+        if not Path(file).exists():
             raise InputError(f"{section}.dataset.label_file_list: {file} does not exist; `scenetext prepare` makes it.")
         own = read_label_file(file)
         lines += len(own)

@@ -26,8 +26,14 @@ def can_convert() -> bool:
     return importlib.util.find_spec("paddle2onnx") is not None
 
 
-def convert_to_onnx(folder: str | Path, out: str | Path) -> None:
-    """Converts the program and parameters of an exported folder; `out` gets the characters as metadata.
+def convert_to_onnx(folder: str | Path, out: str | Path, for_others: bool = True) -> None:
+    """Converts the program and parameters of an exported folder.
+
+    Args:
+        folder: the exported folder.
+        out: the file to write.
+        for_others: whether the file gets the characters as metadata, which RapidOCR needs. This project's engine has
+            them from the folder's inference.yml, which can also hold characters that the metadata cannot.
 
     Raises:
         InputError: the folder is not complete, or the converter is not installed.
@@ -40,7 +46,8 @@ def convert_to_onnx(folder: str | Path, out: str | Path) -> None:
             f"{folder} cannot be converted to ONNX, because paddle2onnx is not installed (it has no wheel for Python "
             "3.13): read it with the engine paddle, export as json or pdmodel, or use Python 3.10 to 3.12."
         )
-    run_module("scenetext.predict.onnx_conversion", [str(folder), str(out)])
+    characters = [CHARACTERS_KEY] if for_others else []
+    run_module("scenetext.predict.onnx_conversion", [str(folder), str(out), *characters])
 
 
 def cached_onnx(folder: str | Path) -> Path:
@@ -53,7 +60,7 @@ def cached_onnx(folder: str | Path) -> Path:
     if not path.is_file():
         cache.mkdir(parents=True, exist_ok=True)
         print(f"{folder} is converted to ONNX once, which takes some seconds; {cache} keeps the copy.", file=sys.stderr)
-        convert_to_onnx(folder, path)
+        convert_to_onnx(folder, path, for_others=False)
     return path
 
 
@@ -79,7 +86,7 @@ def main(arguments: list[str]) -> None:
     import onnx
     import paddle2onnx
 
-    folder, out = map(Path, arguments)
+    folder, out = map(Path, arguments[:2])
     program, parameters = program_files(folder)
     with replacing(out) as file:
         paddle2onnx.export(
@@ -91,8 +98,9 @@ def main(arguments: list[str]) -> None:
             optimize_tool="None",
         )
         model = onnx.load(file.name)
-        entry = model.metadata_props.add()
-        entry.key, entry.value = CHARACTERS_KEY, characters_metadata(read_inference_yml(folder).charset)
+        if CHARACTERS_KEY in arguments[2:]:
+            entry = model.metadata_props.add()
+            entry.key, entry.value = CHARACTERS_KEY, characters_metadata(read_inference_yml(folder).charset)
         file.write(model.SerializeToString())
 
 

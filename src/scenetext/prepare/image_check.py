@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +54,12 @@ def check_and_copy(images: RawPictures, folder: Path, progress: bool = True) -> 
             fault = str(error).rstrip(".")
             if images.leads_elsewhere(name):  # a link to anything at all, such as /etc/passwd
                 data = b""
-        (folder / name).write_bytes(data)
+        try:
+            (folder / name).write_bytes(data)
+        except OSError as error:
+            if error.errno != errno.ENAMETOOLONG:
+                raise
+            fault = f"the name of {images.location(name)} is longer than the disk allows once it is written as text"
         return ImageFacts(name, width_px, height_px, sha256_bytes(data), fault)
 
     pool = ThreadPoolExecutor(min(_MOST_THREADS, usable_cores()))

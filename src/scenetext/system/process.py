@@ -60,8 +60,10 @@ def _mkl_kind(description: str) -> str | None:
 def silence_noise() -> None:
     """Suppresses messages that appear in every run and that a user can do nothing about.
 
-    Must run before Paddle and OpenCV are imported.
+    This package's own warnings are shown as sentences, without a line of code. Must run before Paddle and OpenCV are
+    imported.
     """
+    warnings.formatwarning = _sentence
     # OpenCV reads it when it is loaded. Pictures that it cannot decode are named in reports, with their files.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "FATAL")
     if not any(isinstance(finder, _PaddleWithoutThreadsMessage) for finder in sys.meta_path):
@@ -73,6 +75,17 @@ def silence_noise() -> None:
     ):
         warnings.filterwarnings("ignore", message=message)
     warnings.filterwarnings("ignore", module=r"PIL\.")  # about broken pictures, which our errors name with their files
+
+
+_formatted_with_code = warnings.formatwarning
+
+
+def _sentence(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    """A warning of this package for a user, and any other one as Python shows it."""
+    own = category is UserWarning and Path(filename).is_relative_to(Path(__file__).parents[1])
+    return f"note: {message}\n" if own else _formatted_with_code(message, category, filename, lineno, line)
 
 
 class _PaddleWithoutThreadsMessage:

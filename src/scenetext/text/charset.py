@@ -293,7 +293,7 @@ def _warn_of_odd_lines(path: Path, lines: Sequence[str]) -> None:
     warnings.warn(
         f"The dictionary {path} has odd lines: {told}. Each stays a class, as in PaddleOCR, which no label uses; write "
         "one character a line, unless weights were trained with these lines.",
-        stacklevel=3,
+        stacklevel=1,
     )
 
 

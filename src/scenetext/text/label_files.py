@@ -256,7 +256,7 @@ def _without_quotes(path: Path, data: bytes) -> bytes:
         warnings.warn(
             f"{path.name}: {count} labels stand in quotes and the quotes in them are doubled, as pandas' to_csv writes "
             'them; they are read without, "5""屏" as 5"屏.',
-            stacklevel=4,
+            stacklevel=1,
         )
     return plain
 

@@ -22,7 +22,6 @@ from scenetext.config.kinds import (
     UnreadFlag,
     UnreadInt,
     UnreadRatios,
-    UnreadText,
     one_of,
     optional,
 )
@@ -95,17 +94,9 @@ class MultiScaleDataSet(SimpleDataSet):
 
 
 class LMDBDataSet(DatasetSettings):
-    """Pictures and labels in LMDBs.
-
-    Settings of a SimpleDataSet, which a base file may have, mean nothing here, as in PaddleOCR.
-    """
+    """Pictures and labels in LMDBs."""
 
     name: Literal["LMDBDataSet"] = "LMDBDataSet"
-    label_file_list: Annotated[str | list[str] | None, optional(TEXT_OR_TEXTS), UNREAD] = Field(
-        None, description="the labels are in the LMDBs"
-    )
-    ratio_list: UnreadRatios = Field(None, description="all lines are used")
-    delimiter: UnreadText = Field(None, description="the labels are in the LMDBs")
 
 
 class Cached(Section):
