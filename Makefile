@@ -51,4 +51,4 @@ $(STAMP): pyproject.toml setup.py .ci/lock.txt .ci/install.py
 lock:
 	@command -v $(firstword $(UV)) > /dev/null || { echo "make lock: uv is needed: pip install uv."; exit 2; }
 	$(UV) pip compile -q --universal --python-version 3.10 --generate-hashes --no-header --no-annotate \
-		--no-emit-index-url --extra cpu --extra dev pyproject.toml -o .ci/lock.txt
+		--no-emit-index-url --extra dev pyproject.toml -o .ci/lock.txt

@@ -25,6 +25,7 @@ class FlakyServer(ThreadingHTTPServer):
         self.break_after: list[int] = []
         self.failures: list[int] = []
         self.requests: list[str | None] = []  # the Range header of each request
+        self.if_range: list[str | None] = []  # that header of each request
         self.sent_bytes = 0
         self.scripts: list[Callable[[Handler], None]] = []  # played instead, the last one again and again
         self.stopped = threading.Event()
@@ -43,6 +44,7 @@ class Handler(BaseHTTPRequestHandler):
         server = self.server
         asked = self.headers.get("Range")
         server.requests.append(asked)
+        server.if_range.append(self.headers.get("If-Range"))
         self.close_connection = True
         if server.scripts:
             script = server.scripts.pop(0) if len(server.scripts) > 1 else server.scripts[0]

@@ -69,6 +69,18 @@ def test_packages_that_get_another_version_are_named(installer) -> None:
     ]
 
 
+def test_without_libgl_the_opencv_that_needs_no_screen_takes_the_place_of_the_others(installer, tmp_path: Path) -> None:
+    python, told = tmp_path / "python", tmp_path / "told"
+    python.write_text(
+        '#!/bin/sh\ncase "$2" in "import cv2") exit 1;; *importlib.metadata*) echo opencv-python-headless 4.10.0.84;; '
+        f'*) echo "$@" >> {told};; esac\n'
+    )
+    python.chmod(0o755)
+    installer.screenless_opencv(str(python), ".venv")
+    assert "install -q --no-deps --force-reinstall opencv-python-headless==4.10.0.84" in told.read_text()
+    installer.screenless_opencv(sys.executable, ".venv")  # OpenCV can be imported: nothing is installed
+
+
 def test_the_lock_is_read_as_entries_with_their_hashes(installer) -> None:
     entries = installer.read_lock()
     assert {"numpy", "paddlepaddle", "opencv-python"} <= {name for name, _ in entries}

@@ -15,6 +15,7 @@ STATED = {
     "BSD-3-Clause": r"BSD",
     "MIT": r"\bMIT\b",
     "MIT-CMU": r"MIT-CMU|HPND",
+    "MPL-2.0": r"MPL-?2\.0|MPLv2\.0|Mozilla Public License 2",
     "MPL-2.0 AND MIT": r"MPL-?2\.0|MPLv2\.0",
     "OFL-1.1": r"OFL|Open Font License",
     "OLDAP-2.8": r"OLDAP|OpenLDAP",

@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from scenetext import __version__
-from scenetext.errors import InputError
+from scenetext.errors import SHOW_TRACEBACK, InputError
 from scenetext.export.choices import FORMATS, STORAGES
 from scenetext.predict.choices import AUTO, ENGINE_NAMES
-from scenetext.system.last_net import SHOW_TRACEBACK, LastNet
+from scenetext.system.last_net import LastNet
 from scenetext.system.process import prepare_process, silence_noise
 from scenetext.text.normalise import CHOICES
 

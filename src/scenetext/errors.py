@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 
+SHOW_TRACEBACK = "SCENETEXT_TRACEBACK"  # environment variable: for debugging, errors show where they were raised
 NEAREST_CUTOFF = 0.5  # least similarity of a name that is offered: difflib's ratio in [0, 1]
 MAX_LISTED = 40  # valid names in a message
 
@@ -13,6 +15,10 @@ class _Foreseen(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """What IPython shows in a notebook: the sentence, without the traceback, which would not help."""
+        if os.environ.get(SHOW_TRACEBACK):
+            import traceback
+
+            return traceback.format_exception(self)
         return [f"{type(self).__name__}: {self}"]
 
 

@@ -82,7 +82,7 @@ def draw_accuracy(panel: plt.Axes, report: dict) -> None:
     panel.plot(size, accuracy, color=BLUE, marker="o")
     for x, y, row in zip(size, accuracy, report["curve"], strict=True):
         name = "float32" if row["max_mb"] is None else f"{row['bits']:.1f} bits a weight"
-        panel.annotate(name, (x, y), xytext=(0, 8), textcoords="offset points", ha="center", fontsize=9)
+        panel.annotate(name, (x, y), xytext=(4, -14), textcoords="offset points", fontsize=9)
     exported = 100 * report["accuracy"]["exported"]["normalised"]["value"]
     panel.plot(report["size_bytes"] / 1e6, exported, "D", color=ORANGE, label=f"exported, {report['storage']}")
     panel.axvline(10, color=GREY, linestyle="--", linewidth=1, label="the competition's limit")
@@ -91,7 +91,7 @@ def draw_accuracy(panel: plt.Axes, report: dict) -> None:
     panel.set_xticks([], minor=True)
     panel.set(xlabel="program and parameters, 1,000,000 bytes", ylabel="validation lines read right, %")
     panel.spines[["top", "right"]].set_visible(False)
-    panel.legend(frameon=False, loc="lower right", fontsize=9)
+    panel.legend(frameon=False, loc="upper left", fontsize=9)
     panel.set_title("accuracy by bytes, PP-OCRv6 small", fontsize=10, loc="left")
 
 

@@ -10,7 +10,8 @@ import yaml
 from paddleocr_files import CRNN, config_file, value_at
 
 from scenetext.config import load_config, write_config
-from scenetext.config.kinds import LARGEST_SEED
+from scenetext.config.kinds import LARGEST_SEED, Kind
+from scenetext.config.schema import walk
 from scenetext.errors import InputError
 
 FILES = '    label_file_list: ["./train_data/train_list.txt"]'
@@ -20,6 +21,8 @@ SHAPE = "RecResizeImg: {image_shape: [3, 32, 320]}"
 EPOCHS, EVALUATIONS = "  epoch_num: 500", "  eval_batch_step: [0, 2000]"
 LONGEST, BETA_1, BETA_2 = "  max_text_length: 25", "  beta1: 0.9\n", "  beta2: 0.999\n"
 AUGMENT = "      - RecAug:"
+REGULARIZER = "{name: 'L2', factor: 0}"
+LOSS = "Loss: {name: CTCLoss}"
 
 
 def changed(*changes: tuple[str, str]) -> str:
@@ -67,7 +70,7 @@ COUNT = "must be a whole number of at least 1"
             scales(divided_factor=[0, 16]),
             "Train.sampler.divided_factor must be a list of 2 whole numbers of at least 1",
         ),
-        (scales(first_bs=0), f"Train.sampler.first_bs {COUNT}"),
+        (scales(first_bs=0), "Train.sampler.first_bs must be a whole number from 1 to 1000000"),
         (sampler("WidthBucketSampler", max_width=0), f"Train.sampler.max_width {COUNT}"),
         (sampler("WidthBucketSampler"), "Train.sampler.max_width is missing"),
         (sampler("WidthBucketSampler", max_width=9, pixels_per_batch=0), f"Train.sampler.pixels_per_batch {COUNT}"),
@@ -100,7 +103,102 @@ COUNT = "must be a whole number of at least 1"
         ((EPOCHS, "  seed: -1"), "Global.seed must be a whole number from 0 to 18446744073709551615"),
         ((EPOCHS, "  seed: 18446744073709551616"), "not 18446744073709551616"),
         ((EPOCHS, "  seed: 1.5"), "Global.seed must be a whole number"),
-        ((LONGEST, "  max_text_length: 0"), f"Global.max_text_length {COUNT}"),
+        ((LONGEST, "  max_text_length: 0"), "Global.max_text_length must be a whole number from 1 to 100000"),
+        ((EPOCHS, "  seed: 12345678901234567891.0"), "Global.seed must be"),  # a float has not so many digits
+        ((EPOCHS, "  seed: 1.0e+19"), "Global.seed must be"),
+        ((EPOCHS, "  epoch_num: 99999999999999999999"), f"Global.epoch_num {COUNT}"),
+        (("  print_batch_step: 10", "  print_batch_step: 0"), f"Global.print_batch_step {COUNT}"),
+        (("  log_smooth_window: 20", "  log_smooth_window: -1"), f"Global.log_smooth_window {COUNT}"),
+        ((EPOCHS, "  early_stop_evals: -1"), "Global.early_stop_evals must be a whole number of at least 0"),
+        ((EPOCHS, "  weight_interpolation: 1.5"), "Global.weight_interpolation must be a number from 0 to 1"),
+        ((EPOCHS, "  scale_loss: 0"), "Global.scale_loss must be a number above 0"),
+        ((EPOCHS, "  scale_loss: 1.0e+39"), "Global.scale_loss must be a number above 0"),
+        ((EPOCHS, '  model_name: "a\\0b"'), "Global.model_name must be text or nothing"),
+        (
+            (EPOCHS, "  amp_custom_black_list: [exp, log]\n  amp_custom_white_list: [log]"),
+            "Global.amp_custom_black_list and amp_custom_white_list both hold 'log': keep one.",
+        ),
+        # label files
+        ((FILES, "    label_file_list: []"), "label_file_list must be the name of a file or a list of at least one"),
+        ((FILES, "    label_file_list: ['']"), "label_file_list must be the name of a file or a list of at least one"),
+        ((FILES, "    label_file_list: ' '"), "label_file_list must be the name of a file or a list of at least one"),
+        ((FILES, f"{FILES}\n    ratio_list: [-0.5]"), "Train.dataset.ratio_list must be a number above 0, at most 1"),
+        ((FILES, f"{FILES}\n    ratio_list: [.nan]"), "Train.dataset.ratio_list must be a number above 0, at most 1"),
+        ((FILES, f"{FILES}\n    delimiter: ','"), "Train.dataset.delimiter must be one of"),
+        # operations of which one can count
+        (
+            (AUGMENT, f"{AUGMENT}\n{AUGMENT}"),
+            "Train.dataset.transforms holds RecAug and RecAug, of which one can count",
+        ),
+        (
+            (SHAPE, f"{SHAPE}\n      - SVTRRecResizeImg: {{image_shape: [3, 32, 320]}}"),
+            "Train.dataset.transforms holds RecResizeImg and SVTRRecResizeImg, of which one can count: keep one.",
+        ),
+        ((AUGMENT, "      - NRTRLabelEncode:"), "transforms holds NRTRLabelEncode and CTCLabelEncode, of which one"),
+        ((AUGMENT, "      - RecConAug: {prob: 1.5}"), "RecConAug.prob must be a number from 0 to 1"),
+        (
+            (AUGMENT, "      - RecConAug: {ext_data_num: 1001}"),
+            "RecConAug.ext_data_num must be a whole number from 0 to",
+        ),
+        (
+            (AUGMENT, "      - RecConAug: {image_shape: [3, 32, 320]}"),
+            "RecConAug.image_shape must be a list of 3 whole",
+        ),
+        ((AUGMENT, "      - RecAug: {tia_prob: -0.1}"), "RecAug.tia_prob must be a number from 0 to 1"),
+        # sizes that no memory holds
+        ((SHAPE, "RecResizeImg: {image_shape: [3, 32, 1000000]}"), "a height and a width from 1 to 10000"),
+        (
+            scales(scales=[[320, 100_000]]),
+            "Train.sampler.scales must be a list of pairs of whole numbers of at least 1, at",
+        ),
+        (scales(scales=[[320]]), "Train.sampler.scales must be a list of pairs"),
+        (scales(scales=[[320, 64]]), "image_shape is [3, 32, 320], but Train's lines are 64 pixels high"),
+        (scales(first_bs=10**7), "Train.sampler.first_bs must be a whole number from 1 to 1000000"),
+        (
+            (LOADER, "  loader: {batch_size_per_card: 0"),
+            "Train.loader.batch_size_per_card must be a whole number from 1",
+        ),
+        (("drop_last: True, num_workers: 8", "drop_last: True, num_workers: -1"), "Train.loader.num_workers must be"),
+        # the optimiser
+        ((BETA_1, "  beta1: 0.999999999\n"), "Optimizer.beta1 must be a number from 0 to below 1"),  # 1 in float32
+        ((BETA_1, "  epsilon: 0\n"), "Optimizer.epsilon must be a number from 1e-30 to 1"),
+        ((BETA_1, "  epsilon: 1.0e-60\n"), "Optimizer.epsilon must be a number from 1e-30 to 1"),
+        ((BETA_1, "  clip_norm: 0\n"), "Optimizer.clip_norm must be a number above 0 or nothing"),
+        ((BETA_1, "  clip_norm_global: -1\n"), "Optimizer.clip_norm_global must be a number above 0 or nothing"),
+        (
+            (BETA_1, "  clip_norm: 1\n  clip_norm_global: 1\n"),
+            "Optimizer.clip_norm cannot be given beside clip_norm_global: keep one of the two.",
+        ),
+        ((REGULARIZER, "{name: L3}"), "Optimizer.regularizer.name must be one of L1, L2"),
+        ((REGULARIZER, "{factor: -1}"), "Optimizer.regularizer.factor must be a number of at least 0"),
+        ((RATE, "lr: {name: Cosine, learning_rate: -1}"), "Optimizer.lr.learning_rate must be a number of at least 0"),
+        ((RATE, "lr: {name: Cosine, learning_rate: 1.0e+39}"), "Optimizer.lr.learning_rate must be"),
+        ((RATE, "lr: {name: Cosine, warmup_epoch: -1}"), "Optimizer.lr.warmup_epoch must be a number of at least 0"),
+        ((RATE, "lr: {name: Linear, end_lr: 1}"), "Optimizer.lr.end_lr is 1.0, above learning_rate, 0.001: lower it."),
+        ((RATE, "lr: {name: Linear, power: -1}"), "Optimizer.lr.power must be a number of at least 0"),
+        (
+            (RATE, "lr: {name: Piecewise, decay_epochs: [3], values: [1, -1]}"),
+            "Optimizer.lr.values must be a list of numbers of at least 0",
+        ),
+        # the network and its loss
+        (("  algorithm: CRNN", "  in_channels: 1"), "Architecture.in_channels must be one of 3"),
+        ((LOSS, "Loss: {name: MultiLoss, loss_config_list: []}"), "Loss.loss_config_list is empty"),
+        (
+            (LOSS, "Loss: {name: MultiLoss, loss_config_list: [CTCLoss, CTCLoss]}"),
+            "Loss.loss_config_list holds CTCLoss 2 times: keep one.",
+        ),
+        (
+            (LOSS, "Loss: {name: MultiLoss, weight_1: -1, loss_config_list: [CTCLoss]}"),
+            "Loss.weight_1 must be a number",
+        ),
+        (
+            (LOSS, "Loss: {name: MultiLoss, weight_1: 0, loss_config_list: [CTCLoss]}"),
+            "Loss.weight_1 is 0, and so is every part of the loss: nothing would be learned.",
+        ),
+        (
+            (LOSS, "Loss: {name: CombinedLoss, loss_config_list: [DistillationCTCLoss: {model_name_list: [Student]}]}"),
+            "Loss.name is CombinedLoss, but Architecture has one network",
+        ),
     ],
 )
 def test_what_would_be_a_traceback_or_silence_is_a_sentence_when_the_file_is_read(
@@ -216,6 +314,8 @@ def test_a_name_switches_the_settings_of_its_section(
 @pytest.mark.parametrize(
     "overrides",
     [
+        ["Optimizer.name=Momentum", "Optimizer.beta1=0.5"],
+        ["Optimizer.beta1=0.5", "Optimizer.name=Momentum"],
         ["Train.dataset.name=LMDBDataSet", "Train.dataset.label_file_list=[a.txt]"],
         ["Train.dataset.label_file_list=[a.txt]", "Train.dataset.name=LMDBDataSet"],
         ["Train.dataset.label_file_list.0=a.txt", "Train.dataset.name=LMDBDataSet"],
@@ -224,8 +324,61 @@ def test_a_name_switches_the_settings_of_its_section(
 def test_a_setting_that_the_same_command_line_gives_is_not_dropped_for_a_name(
     tmp_path: Path, overrides: list[str]
 ) -> None:
-    with pytest.raises(InputError, match="Train.dataset.label_file_list is no known setting of LMDBDataSet"):
+    with pytest.raises(InputError, match="is no known setting of (Momentum|LMDBDataSet)"):
         load_config(config_file(tmp_path, CRNN), overrides)
+
+
+def test_a_data_set_of_another_kind_keeps_the_transforms_of_the_file_that_it_extends(tmp_path: Path) -> None:
+    """Without them, training would silently do without augmentation."""
+    config_file(tmp_path, CRNN, "base.yml")
+    text = "base: base.yml\nTrain: {dataset: {name: LMDBDataSet, data_dir: lmdb}}\n"
+    found, base = load_config(config_file(tmp_path, text)).Train, load_config(tmp_path / "base.yml").Train
+    assert (found.dataset.name, found.dataset.data_dir, found.dataset.label_files) == ("LMDBDataSet", "lmdb", [])
+    assert found.dataset.transforms == base.dataset.transforms and found.loader == base.loader
+
+
+def distillation(loss: object, frozen: tuple[str, ...] = ("Teacher",)) -> dict[str, object]:
+    models = {name: {"freeze_params": name in frozen} for name in ("Teacher", "Student")}
+    return {"Architecture": {"name": "DistillationModel", "Models": models}, "Loss": loss}
+
+
+def combined(**options: object) -> dict[str, object]:
+    own = {"model_name_pairs": [["Student", "Teacher"]], **options}
+    return {"name": "CombinedLoss", "loss_config_list": [{"DistillationDKDLoss": own}]}
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        (distillation({"name": "CTCLoss"}), "Loss.name is CTCLoss, but Architecture has 2 networks"),
+        (
+            distillation(combined(model_name_pairs=[["Student", "Techer"]])),
+            "'Techer' in DistillationDKDLoss: the nearest is",
+        ),
+        (distillation(combined(model_name_pairs=[])), "model_name_pairs must be a list of at least one pair of names"),
+        (distillation(combined(weight=0)), "Loss.loss_config_list has the weight 0 for every part"),
+        (distillation(combined(weight=-1)), "weight must be a number of at least 0"),
+        (distillation(combined(temperature=0)), "temperature must be a number above 0"),
+        (distillation(combined(), ("Teacher", "Student")), "Architecture.Models are all frozen by freeze_params"),
+        ({"Architecture": {"name": "DistillationModel", "Models": {}}}, "Architecture.Models is empty"),
+    ],
+)
+def test_a_loss_and_networks_that_do_not_fit_are_named(config: dict[str, object], told: str) -> None:
+    load_config(distillation(combined()))
+    with pytest.raises(InputError) as error:
+        load_config(config)
+    assert told in str(error.value)
+
+
+def test_every_number_has_a_range_and_every_setting_refuses_what_is_far_beyond_it() -> None:
+    """Whatever the setting, 10**39 is no count, no size and no rate that a training could work with."""
+    for path, field in walk():
+        kinds = [mark for mark in field.metadata if isinstance(mark, Kind)]
+        for kind in kinds:
+            for value in (10**39, -(10**39), float("inf"), float("nan"), [10**39], [float("nan")] * 3, "\0"):
+                with pytest.raises((ValueError, TypeError)):
+                    kind.convert(value)
+                    pytest.fail(f"{'.'.join(map(str, path))} takes {value!r}")
 
 
 def test_the_former_key_of_weight_interpolation_is_unknown_like_any_other() -> None:

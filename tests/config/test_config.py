@@ -128,7 +128,7 @@ def test_a_fault_is_named_with_its_line_and_what_would_be_right(
         (
             b"a: &a [1,2,3,4,5,6,7,8,9,10]\n"
             + b"".join(b"%c: &%c [%s]\n" % (98 + i, 98 + i, b",".join([b"*%c" % (97 + i)] * 10)) for i in range(8)),
-            "no configuration",
+            "too many for such a file",
         ),
     ],
 )

@@ -88,6 +88,12 @@ REFUSED = [
         {"Transform": STN_ON | {"stn_activation": "tanh"}},
         f"{TRANSFORM}.stn_activation is 'tanh'; known are none, sigmoid",
     ),
+    # sizes that no memory holds, and factors that leave nothing
+    (backbone("MobileNetV3", scale=10**9), f"{BACKBONE}.scale is 1000000000: no network has a part of more than 10000"),
+    ({"Neck": RNN | {"hidden_size": 10**6}}, f"{NECK}.hidden_size is 1000000: no network has a part of more than"),
+    (backbone("SVTRv2", dims=[128, 256, 10**5]), f"{BACKBONE}.dims is [128, 256, 100000]: no network has a part of"),
+    (backbone("SVTRNet", qk_scale=0), f"{BACKBONE}.qk_scale must be a number above 0 or nothing, not 0"),
+    (backbone("SVTRNet", epsilon=0), f"{BACKBONE}.epsilon must be a number above 0, not 0"),
     # another type
     (backbone("MobileNetV3", scale="half"), f"{BACKBONE}.scale must be a number above 0, not 'half'"),
     (backbone("MobileNetV3", scale=True), f"{BACKBONE}.scale must be a number above 0, not True"),

@@ -125,7 +125,6 @@ def test_widths_of_the_widest_pictures_are_right(tmp_path):
 EMPTY = [
     ({"label_file_list": ["val.txt"]}, r"Eval\.dataset\.label_file_list: val.txt holds no line; .*--val 0"),
     ({"label_file_list": ["val.txt", "val.txt"]}, "val.txt, val.txt holds no line"),
-    ({"label_file_list": []}, "an empty list holds no line"),
     ({"label_file_list": ["one.txt"], "ratio_list": 0.2}, "ratio_list is 0.2 and leaves none of the 1 lines: raise"),
     ({"label_file_list": ["one.txt"], "ratio_list": [0.2]}, r"ratio_list is \[0.2\] and leaves none of the 1 lines"),
     ({"name": "LMDBDataSet", "data_dir": "lmdb"}, "lmdb holds no line: num-samples is 0"),

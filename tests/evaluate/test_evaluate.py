@@ -15,7 +15,7 @@ import pytest
 
 from scenetext.errors import InputError
 from scenetext.evaluate.breakdown import Confusion, confusions, group_scores, range_name
-from scenetext.evaluate.evaluation import evaluate
+from scenetext.evaluate.evaluation import evaluate, evaluate_command
 from scenetext.text.charset import Charset
 from scenetext.text.records import Record
 
@@ -130,6 +130,28 @@ def test_groups_cover_every_value_and_leave_out_empty_ranges() -> None:
     groups = group_scores(["a", "b", "c", "d"], ["a", "b", "x", "d"], [1, 2, 2, 90], (1, 2, 3, 5, 9))
     assert [(group.group, group.lines, group.raw) for group in groups] == [("1", 1, 1.0), ("2", 2, 0.5), ("9+", 1, 1.0)]
     assert range_name((0, 64, 128), 0) == "0-63"
+
+
+@pytest.mark.parametrize(
+    ("content", "out", "told"),
+    [
+        (b"", "out", "labels.csv"),
+        (b"name,value\n", "out", "labels.csv"),
+        (b"name,value\n0.png,\n", "out", r"labels\.csv holds no label that can be scored"),
+        (b"name,value\n0.png,A\n", "labels.csv", r"labels\.csv is a file; give the name of a folder"),
+    ],
+)
+def test_labels_and_places_that_cannot_be_used_are_told_before_the_model_is_opened(
+    content: bytes, out: str, told: str, images: Path, tmp_path: Path
+) -> None:
+    labels = tmp_path / "labels.csv"
+    labels.write_bytes(content)
+    with pytest.raises(InputError, match=told):
+        evaluate_command(
+            config=None, weights=None, model="none", labels=str(labels), images=str(images), out=str(tmp_path / out)
+        )
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "labels.csv"]
+    assert labels.read_bytes() == content
 
 
 def test_the_command_scores_trained_weights_and_an_exported_folder_alike(images: Path, tmp_path: Path, root) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -16,9 +18,10 @@ from scenetext.config import load_config
 from scenetext.data.sources.images import open_images
 from scenetext.data.transforms import Canvas, decode_image
 from scenetext.errors import InputError, RunError
-from scenetext.export import sample_lines
+from scenetext.export import exporter, sample_lines
 from scenetext.export.exporter import export_model, report_path
 from scenetext.export.trace import Tracer
+from scenetext.export.verify import Verification
 from scenetext.models import build_model
 from scenetext.predict.model_folder import InferenceSettings, model_name, read_inference_yml
 from scenetext.predict.model_reader import EagerEngine
@@ -171,6 +174,10 @@ def test_curve_reads_better_or_as_well_with_more_bytes_and_ends_with_the_float32
     sizes, losses = ([row[name] for row in report.curve] for name in ("size_bytes", "expected_loss"))
     assert sizes == sorted(sizes) and losses == sorted(losses, reverse=True) and losses[-1] == 0
     assert [row["fits"] for row in report.curve] == [False, True, True, True]
+    for row in report.curve:
+        bits, numbers = row["bits_by_weight"], {plan["key"]: np.prod(plan["shape"]) for plan in report.plan}
+        assert row["bits"] == pytest.approx(np.average([*bits.values()], weights=[numbers[key] for key in bits]))
+    assert set(report.curve[-1]["bits_by_weight"].values()) == {32.0}
     trained = report.accuracy["trained"]
     assert {name: report.curve[-1][name] for name in ("raw", "normalised")} == {
         name: trained[name]["value"] for name in ("raw", "normalised")
@@ -206,6 +213,117 @@ def test_files_that_compute_something_else_are_not_published(tmp_path: Path, mon
     with pytest.raises(RunError, match="Paddle Inference differs by"):
         export_model(tiny_config(tiny_folder()), tiny_folder() / "tiny", tmp_path / "out", progress=False)
     assert list(tmp_path.iterdir()) == []
+
+
+def export_tiny(out: Path, **options) -> None:
+    settings = {"storage": "float32", "progress": False, **options}
+    export_model(tiny_config(tiny_folder()), tiny_folder() / "tiny", out, **settings)
+
+
+class CopyingTracer:
+    """Stands for a Tracer: its programs are those of an earlier export."""
+
+    jobs: ClassVar[list[Path]] = []
+
+    def __init__(self, format: str):
+        self.jobs.clear()
+
+    def __enter__(self) -> CopyingTracer:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def trace(self, model, config, quantised, job: Path, canvas) -> list[Path]:
+        self.jobs.append(job)
+        names = ("inference.json", "inference.pdiparams")
+        return [Path(shutil.copy(tiny_export("json", "float32") / name, job)) for name in names]
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exports without their helper processes."""
+    tiny_export("json", "float32")
+    monkeypatch.setattr(exporter, "Tracer", CopyingTracer)
+    monkeypatch.setattr(exporter, "_verify", lambda *arguments: Verification({}, [], 0, 1.0))
+
+
+@pytest.mark.usefixtures("quick")
+def test_all_files_of_an_export_lie_beside_it_until_they_take_their_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So the disk that has to hold the export is the only one that can be full, and leftovers are found there."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
+    export_tiny(tmp_path / "out")
+    assert CopyingTracer.jobs and all(job.parents[2] == tmp_path for job in CopyingTracer.jobs)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "out.report.json"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == FILES["json"]
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_second_export_into_one_folder_is_refused_and_the_first_ends_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, refused = tmp_path / "out", []
+
+    def beside(*arguments):
+        with pytest.raises(RunError, match="Another process is writing .*out now"):
+            export_tiny(out)
+        refused.append(True)
+        return Verification({}, [], 0, 1.0)
+
+    monkeypatch.setattr(exporter, "_verify", beside)
+    export_tiny(out)
+    assert len(refused) == 1
+    Recognizer(out)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "out.report.json"]
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(
+    ("place", "failing"),
+    [("scenetext.export.exporter.Tracer.trace", OSError(28, "No space left on device")),
+     ("scenetext.export.exporter._verify", RunError("python -m scenetext.export.verify ended with status 1: full")),
+     ("scenetext.system.files.exchange", OSError(5, "Input/output error")),
+     ("scenetext.export.exporter.write_json", OSError(28, "No space left on device"))],
+)  # fmt: skip
+def test_a_failed_export_names_its_folder_and_no_report_is_of_another_export(
+    place: str, failing: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments, **options):
+        raise failing
+
+    out = tmp_path / "out"
+    shutil.copytree(tiny_export("pdmodel", "uint8"), out)
+    report_path(out).write_text("{}")
+    monkeypatch.setattr(place, fail)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    with pytest.raises(RunError, match=re.escape(str(out))):
+        export_tiny(out)
+    is_old = {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert is_old == (not place.endswith("write_json"))
+    assert is_old or not report_path(out).exists()
+    assert {path.name for path in tmp_path.iterdir()} <= {"out", "out.report.json"}
+
+
+def test_the_current_folder_is_not_exported_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="is the current folder"):
+        export_tiny(Path("."))
+
+
+def test_an_onnx_file_has_named_axes_and_nothing_that_is_not_used() -> None:
+    import onnx
+
+    graph = onnx.load(str(tiny_export("onnx", "uint8") / "inference.onnx")).graph
+    axes = {
+        value.name: [axis.dim_param or axis.dim_value for axis in value.type.tensor_type.shape.dim]
+        for value in (*graph.input, *graph.output)
+    }
+    assert list(axes.values()) == [["batch", 3, 32, "width"], ["batch", "time", 11]]
+    used = {name for node in graph.node for name in node.input} | {value.name for value in graph.output}
+    assert all(used.intersection(node.output) for node in graph.node)
+    assert {constant.name for constant in graph.initializer} <= used
 
 
 @pytest.mark.parametrize("character", ["\u2028", "\x0b", "\x85"])

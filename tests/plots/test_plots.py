@@ -16,7 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from scenetext import plots
-from scenetext.plots.style import text_fonts, visible
+from scenetext.plots.style import text_fonts, visible, wilson_interval
 
 RNG = np.random.default_rng(0)
 GROUPS = {"group": ["1", "2-3"], "lines": [10, 5], "normalised": [0.8, 1.0], "low": [0.6, 1.0], "high": [0.9, 1.0]}
@@ -32,8 +32,8 @@ FIGURES = {
     "character_counts": lambda: plots.character_counts({"的": 500, " ": 30, "\u3000": 20, "$": 3, "龘": 1}),
     "canvases": lambda: plots.canvases([20, 300, 900], {"a": 320, "b": 960}, {"a": (640, 320), "b": (1220, 30)}, 48),
     "learning_rates": lambda: plots.learning_rates([0.0, 1e-4, 5e-5, 1e-6], steps_per_epoch=2),
-    "training_curves": lambda: plots.training_curves([10, 20], [9.0, 3.0], [20], [0.5], [0.6]),
-    "training_curves before a first row": lambda: plots.training_curves([], [], [3], [0.0], [0.0]),
+    "training_curves": lambda: plots.training_curves([10, 20], [9.0, 3.0], [20], [0.5], [0.6], 200),
+    "training_curves before a first row": lambda: plots.training_curves([], [], [3], [0.0], [0.0], 1),
     "accuracy_by_group": lambda: plots.accuracy_by_group(
         {"length": {"a": GROUPS, "b": GROUPS}, "width": {"a": GROUPS}}
     ),
@@ -133,3 +133,9 @@ def test_every_figure_of_the_notebooks_is_reached_by_the_package_alone() -> None
         "from scenetext import plots\nassert all(callable(getattr(plots, name)) for name in plots.__all__)\nplots.save"
     )
     subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+
+
+def test_the_interval_of_an_accuracy_is_wilson_s() -> None:
+    low, high = wilson_interval(np.array([0.0, 0.89, 1.0]), 200)
+    np.testing.assert_allclose(low, [0.0, 0.8391, 0.9812], atol=1e-4)
+    np.testing.assert_allclose(high, [0.0188, 0.9262, 1.0], atol=1e-4)

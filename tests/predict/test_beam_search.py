@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 from collections import defaultdict
 
 import numpy as np
@@ -152,16 +153,38 @@ def test_saved_model_is_text_and_reads_back_equal(tmp_path):
     assert (tmp_path / "again.txt").read_bytes() == (tmp_path / "model.txt").read_bytes()
 
 
+HEADER = b'{"format": "scenetext character n-grams", "order": 3}\n'
+
+
 @pytest.mark.parametrize(
     "content, message",
     [
-        (None, "cannot be read"),
+        (None, "cannot be read|does not exist"),
         (b"\xff\xfe", "not UTF-8"),
         (b"", "model.txt:1 "),
         (b'{"format": "other", "order": 3}\n', "model.txt:1 "),
         (b'{"format": "scenetext character n-grams", "order": 2}\n1\t"a"\n0\t"ab"\n', "model.txt:3 "),  # count 0
         (b'{"format": "scenetext character n-grams", "order": 2}\n1\t"abc"\n', "model.txt:2 "),  # longer than the order
-        (b'{"format": "scenetext character n-grams", "order": 0}\n', "at least 1"),
+        (b'{"format": "scenetext character n-grams", "order": 0}\n', "from 1 to 20"),
+        (b'{"format": "scenetext character n-grams", "order": 21}\n', "from 1 to 20"),
+        (b'{"format": "scenetext character n-grams", "order": Infinity}\n', "model.txt:1 "),
+        (b'{"format": "scenetext character n-grams", "order": 1e400}\n', "model.txt:1 "),
+        (b'{"format": "scenetext character n-grams", "order": 2.5}\n', "model.txt:1 "),
+        (b'{"format": "scenetext character n-grams", "order": true}\n', "model.txt:1 "),
+        (b'[["format", "order"]]\n', "model.txt:1 "),
+        (b"[" * 100_000, "model.txt:1 "),
+        (HEADER + b"1\t" + b"[" * 100_000, "model.txt:2 "),
+        (HEADER + b"1\t" + b"[" * 30, "model.txt:2 "),
+        (HEADER + b'1\t"' + b"x" * 100_000 + b'"', "model.txt:2 "),
+        (HEADER + b"9" * 400 + b'\t"a"', "model.txt:2 "),
+        (HEADER + b"9" * 5000 + b'\t"a"', "model.txt:2 "),
+        (HEADER + b'1e5\t"a"', "model.txt:2 "),
+        (HEADER + b'-1\t"a"', "model.txt:2 "),
+        (HEADER + b'1\t"a"\n1 "b"', "model.txt:3 "),
+        (HEADER + '\u0663\t"a"'.encode(), "model.txt:2 "),  # a digit, but no number that `save` writes
+        (HEADER + b'1\t""', "model.txt:2 "),
+        (HEADER + b"1\t5", "model.txt:2 "),
+        (HEADER, "holds no n-grams"),
     ],
 )
 def test_file_that_is_no_model_is_an_error_with_its_line(tmp_path, content, message):
@@ -169,6 +192,27 @@ def test_file_that_is_no_model_is_an_error_with_its_line(tmp_path, content, mess
         (tmp_path / "model.txt").write_bytes(content)
     with pytest.raises(InputError, match=message):
         NGramModel.load(tmp_path / "model.txt")
+
+
+def test_n_grams_that_would_fill_the_memory_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("scenetext.predict.ngram.MAX_CONTEXTS", 10)
+    (tmp_path / "model.txt").write_bytes(HEADER + b"".join(b'1\t"ab%d"\n' % i for i in range(9)))
+    with pytest.raises(InputError, match="model.txt:5: The n-grams up to here have more than 10 contexts"):
+        NGramModel.load(tmp_path / "model.txt")
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "large"])
+def test_what_is_no_file_of_n_grams_is_not_waited_for(tmp_path, monkeypatch, kind):
+    path = tmp_path / "model.txt"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        monkeypatch.setattr("scenetext.predict.ngram.MAX_BYTES", 10)
+        path.write_bytes(HEADER)
+    with pytest.raises(InputError, match="model.txt (cannot be read|has 54 bytes)"):
+        NGramModel.load(path)
 
 
 def test_no_texts_make_no_model():

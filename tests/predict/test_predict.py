@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
 import sys
 import zipfile
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -16,8 +19,9 @@ from exported import LINES, skip_without_converter, tiny_export, tiny_folder
 from paddleocr_resize import resize_norm_img
 
 from scenetext.data.transforms import Canvas, to_canvas
-from scenetext.errors import InputError
+from scenetext.errors import InputError, RunError
 from scenetext.predict import onnx_conversion
+from scenetext.predict.engines import OnnxRuntime
 from scenetext.predict.images import predict_images
 from scenetext.predict.line_reader import MAX_WIDTH_PX, LineReader, fit_line
 from scenetext.predict.ngram import NGramModel
@@ -135,8 +139,10 @@ def test_a_beam_with_a_language_model_reads_what_the_model_likes_better(
 ) -> None:
     model = NGramModel.train([text for text, _ in Recognizer(folder)(lines)][:3])
     plain = [text for text, _ in Recognizer(folder, beam_width=8)(lines)]
-    weighed = [text for text, _ in Recognizer(folder, beam_width=8, language_model=model)(lines)]
-    assert sum(map(model.score, weighed)) > sum(map(model.score, plain))
+    reader = Recognizer(folder, beam_width=8, language_model=model)
+    weighed = [text for text, _ in reader(lines)]
+    reader.decode = partial(reader.decode, lm_weight=0.5, length_bonus=0.0)
+    assert sum(map(model.score, [text for text, _ in reader(lines)])) > sum(map(model.score, plain))
 
     model.save(tmp_path / "model.txt")
     out = tmp_path / "read.txt"
@@ -197,7 +203,7 @@ def test_a_dictionary_that_onnx_metadata_cannot_hold_is_converted_for_this_proje
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     onnx_conversion.cached_onnx(folder)
     onnx_conversion.convert_to_onnx(folder, tmp_path / "a.onnx")
-    assert [arguments[2:] for arguments in asked] == [[], ["character"]]
+    assert [arguments[2:] for arguments in asked] == [[], ["characters"]]
 
 
 @pytest.mark.parametrize(("format", "storage"), [("json", "float32"), ("pdmodel", "uint8"), ("onnx", "uint8")])
@@ -222,6 +228,12 @@ def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
+def remove_checksums(folder: Path) -> None:
+    """Makes a folder as PaddleOCR writes it."""
+    path = folder / "inference.yml"
+    path.write_text(path.read_text(encoding="utf-8").partition("Checksums:")[0], encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("broken", "engine", "told"),
     [
@@ -229,7 +241,11 @@ def cut(path: Path) -> None:
         (lambda f: (f / "inference.yml").unlink(), "paddle", "holds no inference.yml"),
         (lambda f: (f / "inference.yml").write_text("a: [1"), "paddle", "not valid YAML"),
         (lambda f: (f / "inference.yml").write_text("PreProcess: {}"), "paddle", "transform_ops"),
-        (lambda f: (f / "inference.yml").write_text("!!python/object/apply:os.getcwd []"), "paddle", "not valid YAML"),
+        (
+            lambda f: (f / "inference.yml").write_text("!!python/object/apply:os.getcwd []"),
+            "paddle",
+            "the tag .* is not allowed",
+        ),
         (lambda f: (f / "inference.json").unlink(), "paddle", "neither inference.json nor inference.pdmodel"),
         (lambda f: (f / "inference.pdiparams").unlink(), "paddle", "without inference.pdiparams"),
         (lambda f: cut(f / "inference.json"), "paddle", "damaged"),
@@ -241,6 +257,7 @@ def cut(path: Path) -> None:
 def test_incomplete_folder_is_told(folder: Path, tmp_path: Path, broken, engine: str, told: str) -> None:
     copy = tmp_path / "model"
     shutil.copytree(folder, copy)
+    remove_checksums(copy)
     broken(copy)
     with pytest.raises(InputError, match=told):
         Recognizer(copy, engine)
@@ -267,6 +284,7 @@ def test_a_stopped_job_goes_on_where_it_stopped(folder: Path, tmp_path: Path, li
                 raise KeyboardInterrupt
             yield prediction
 
+    monkeypatch.setattr("scenetext.predict.images.LINES_PER_PIECE", 2)
     monkeypatch.setattr("scenetext.predict.recognizer.predict_images", stopping)
     with pytest.raises(KeyboardInterrupt):
         predict_to_file(folder, pictures, out, progress=False)
@@ -290,7 +308,86 @@ def test_a_stopped_job_goes_on_where_it_stopped(folder: Path, tmp_path: Path, li
     assert sorted(p.name for p in tmp_path.iterdir()) == ["pictures", "read.txt", "whole.txt"]
 
 
-@pytest.mark.parametrize("changed", ["model", "images", "engine"])
+@pytest.mark.parametrize("stopped_after", [1, 5, 8, 11])
+def test_a_resumed_job_reads_the_same_batches_and_writes_the_same_digits(
+    stopped_after: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skip_without_converter()
+    onnx_folder, images = tiny_export("onnx", "uint8"), tiny_folder() / "images"
+    compute = OnnxRuntime.run
+    # the last digits of some libraries depend on the batch; here the second one does, whatever the library
+    monkeypatch.setattr(OnnxRuntime, "run", lambda self, batch: compute(self, batch) * (1 - 0.01 * len(batch)))
+    monkeypatch.setattr("scenetext.predict.images.LINES_PER_PIECE", 5)
+    predict_to_file(onnx_folder, images, tmp_path / "whole.txt", progress=False)
+
+    def stopping(*arguments):
+        yield from islice(predict_images(*arguments), stopped_after)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("scenetext.predict.recognizer.predict_images", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            predict_to_file(onnx_folder, images, tmp_path / "read.txt", progress=False)
+    predict_to_file(onnx_folder, images, tmp_path / "read.txt", progress=False)
+    assert (tmp_path / "read.txt").read_bytes() == (tmp_path / "whole.txt").read_bytes()
+
+
+def test_a_second_job_into_one_file_is_refused_and_the_first_ends_well(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images, out, refused = tiny_folder() / "images", tmp_path / "read.txt", []
+
+    def beside(*arguments):
+        with pytest.raises(RunError, match=r"Another process is writing .*read\.txt now"):
+            patch.undo()
+            predict_to_file(folder, images, out, progress=False)
+        refused.append(True)
+        return predict_images(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("scenetext.predict.recognizer.predict_images", beside)
+        predict_to_file(folder, images, out, progress=False)
+    assert refused and len(out.read_text(encoding="utf-8").splitlines()) == LINES
+    assert [path.name for path in tmp_path.iterdir()] == ["read.txt"]
+
+
+@pytest.mark.parametrize(
+    ("out", "told"),
+    [
+        ("images", "is a folder; give the name of a file"),
+        ("file/read.txt", r"read\.txt cannot be written, because .*file is a file"),
+        ("pictures.zip", r"pictures\.zip holds the pictures to read"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is_read(out: str, told: str, tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "file").write_text("mine")
+    with zipfile.ZipFile(tmp_path / "pictures.zip", "w") as archive:
+        archive.write(tiny_folder() / "images" / "0.png", "0.png")
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    with pytest.raises(InputError, match=told):
+        predict_to_file("no model", tmp_path / "pictures.zip", tmp_path / out)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
+@pytest.mark.parametrize("failing", ["fsync", "replace"])
+def test_a_full_or_broken_disk_is_a_sentence_with_the_given_path(
+    failing: str, number: int, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments):
+        raise OSError(number, os.strerror(number))
+
+    out = tmp_path / "read.txt"
+    out.write_text("earlier")
+    monkeypatch.setattr(os, failing, fail)
+    with pytest.raises(RunError) as told:
+        predict_to_file(folder, tiny_folder() / "images", out, progress=False)
+    assert f"{out}" in str(told.value) and f"could not be written ({os.strerror(number)}): " in str(told.value)
+    assert out.read_text() == "earlier"
+
+
+@pytest.mark.parametrize("changed", ["model", "images", "engine", "batch size", "picture"])
 def test_lines_of_another_job_are_not_gone_on_with(folder, tmp_path: Path, lines, changed: str, monkeypatch) -> None:
     pictures, others, out = tmp_path / "pictures", tmp_path / "others", tmp_path / "read.txt"
     for location in (pictures, others):
@@ -306,8 +403,13 @@ def test_lines_of_another_job_are_not_gone_on_with(folder, tmp_path: Path, lines
     if changed == "model":
         path = model / "inference.yml"
         path.write_text(path.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    if changed == "picture":
+        cv2.imwrite(str(pictures / "0.png"), lines[5])
     engine = "paddle" if changed == "engine" else "onnxruntime"
-    predict_to_file(model, others if changed == "images" else pictures, out, engine=engine, progress=False)
+    batch_size = 8 if changed == "batch size" else 16
+    predict_to_file(
+        model, others if changed == "images" else pictures, out, engine=engine, batch_size=batch_size, progress=False
+    )
     assert "of the other job" not in out.read_text(encoding="utf-8")
 
 
@@ -321,3 +423,32 @@ def test_without_the_converter_paddle_reads_and_onnx_runtime_says_what_is_missin
     assert engines.fastest_engine(folder) == "paddle"
     with pytest.raises(InputError, match="paddle2onnx is not installed"):
         engines.open_engine("onnxruntime", folder)
+
+
+def test_the_first_reading_says_that_the_folder_is_converted_and_the_second_does_not(
+    tmp_path, monkeypatch, capsys
+) -> None:
+    folder = tiny_export("json", "auto")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(onnx_conversion, "convert_to_onnx", lambda folder, out, **_: Path(out).write_bytes(b"onnx"))
+    path = onnx_conversion.cached_onnx(folder)
+    assert f"{folder} is converted to ONNX once, which takes some seconds; {path.parent}" in capsys.readouterr().err
+    assert onnx_conversion.cached_onnx(folder) == path and capsys.readouterr().err == ""
+
+
+def test_a_dictionary_with_an_empty_or_breaking_entry_is_read_by_both_engines(tmp_path: Path, capsys) -> None:
+    skip_without_converter()
+    copy = shutil.copytree(tiny_export("json", "float32"), tmp_path / "model")
+    path = copy / "inference.yml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("- '0'", '- ""').replace("- '7'", '- "\\n"').replace("- '9'", '- "\\t"'), "utf-8")
+    images = tiny_folder() / "images"
+    read = {
+        engine: [p.text for p in predict_images(Recognizer(copy, engine), images, progress=False)]
+        for engine in ("onnxruntime", "paddle")
+    }
+    assert read["onnxruntime"] == read["paddle"] and {"\n", "\t"} < set("".join(read["paddle"]))
+    predict_to_file(copy, images, tmp_path / "read.txt", progress=False)
+    rows = [line.split("\t") for line in (tmp_path / "read.txt").read_text(encoding="utf-8").splitlines()]
+    assert [row[1] for row in rows] == [t.replace("\n", "\\x0a").replace("\t", "\\x09") for t in read["paddle"]]
+    assert {len(row) for row in rows} == {3} and "holds 2 tabs, line ends" in capsys.readouterr().err

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from pathlib import Path
 
@@ -9,10 +11,13 @@ import pytest
 import yaml
 from exported import LINES, tiny_export, tiny_folder
 
-from scenetext.errors import InputError
+from scenetext.errors import InputError, RunError
 from scenetext.predict.images import predict_images
 from scenetext.predict.recognizer import Recognizer
-from scenetext.submit.submission import submit, validate_submission
+from scenetext.submit import submission
+from scenetext.submit.score_table import add_submission_row
+from scenetext.submit.submission import read_submission, submit, validate_submission
+from scenetext.system import files
 from scenetext.system.files import read_json, sha256_file
 
 NAMES = ["1.jpg", "2.jpg", "10.jpg"]
@@ -137,3 +142,106 @@ def test_right_submission_is_counted(tmp_path: Path) -> None:
     (tmp_path / "p.txt").write_bytes(GOOD.replace("b c", "中").encode("gb18030"))
     with pytest.raises(InputError, match=":4 is not UTF-8"):
         validate_submission(tmp_path / "p.txt", NAMES)
+
+
+@pytest.mark.parametrize("with_notes", [False, True])
+@pytest.mark.parametrize("failing", [0, 1, 2, 3, 5])
+def test_a_submission_that_fails_anywhere_is_old_or_new_or_told(
+    with_notes: bool, failing: int, submitted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, images = tmp_path / "out", tmp_path / "images"
+    shutil.copytree(submitted, out)
+    shutil.copytree(tiny_folder() / "images", images)
+    if with_notes:
+        (out / "notes.txt").write_text("mine")
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    calls = iter(range(99))
+
+    def failing_now(call):
+        def calling(*arguments, **options):
+            if next(calls) == failing:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            return call(*arguments, **options)
+
+        return calling
+
+    for module, name in ((os, "replace"), (os, "fsync"), (files, "exchange")):
+        monkeypatch.setattr(module, name, failing_now(getattr(module, name)))
+    failed = False
+    try:
+        submit(tiny_export("json", "float32"), images, out, progress=False, add_row=False)
+    except RunError as error:
+        failed = True
+        assert str(out) in str(error)
+    monkeypatch.undo()
+    after = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert after.keys() == before.keys()
+    if not failed:
+        assert read_submission(out)["rows"] == LINES
+    elif after != before and after["predicts.txt"] == before["predicts.txt"]:
+        assert with_notes
+        with pytest.raises(InputError, match="does not describe the predicts.txt beside it"):
+            read_submission(out)
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+    submit(tiny_export("json", "float32"), images, out, progress=False, add_row=False)
+    assert read_submission(out)["rows"] == LINES
+
+
+def test_a_second_submission_into_one_folder_is_refused_and_the_first_ends_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, images, out = tiny_export("json", "float32"), tiny_folder() / "images", tmp_path / "submissions" / "s"
+
+    def beside(*arguments):
+        patch.undo()
+        with pytest.raises(RunError, match=r"Another process is writing .*submissions/s now"):
+            submit(model, images, out, progress=False)
+        return predict_images(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(submission, "predict_images", beside)
+        submit(model, images, out, progress=False)
+    assert read_submission(out)["rows"] == LINES
+    assert sorted(path.name for path in out.parent.iterdir()) == ["README.md", "s"]
+
+
+@pytest.mark.parametrize("missing", ["predicts.txt", "manifest.json"])
+def test_a_submission_of_one_file_is_told(missing: str, submitted: Path, tmp_path: Path) -> None:
+    out = shutil.copytree(submitted, tmp_path / "out")
+    (out / missing).unlink()
+    with pytest.raises(InputError, match=rf"{missing} does not exist"):
+        read_submission(out)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are text there")
+def test_odd_names_stay_on_their_lines_and_are_told_before_reading(tmp_path: Path, capsys) -> None:
+    images = tmp_path / os.fsdecode("招牌".encode("gbk"))
+    images.mkdir()
+    for name in (b"a\tb.png", b"c\nd.png", b"\xff.png", "店.png".encode("gbk"), b"0.png"):
+        shutil.copy(tiny_folder() / "images" / "0.png", os.path.join(os.fsencode(images), name))
+    out = tmp_path / os.fsdecode("提|交".encode("gbk"))
+    manifest = submit(tiny_export("json", "float32"), images, out, progress=False)
+    rows = [line.split("\t") for line in (out / "predicts.txt").read_text(encoding="utf-8").splitlines()[1:]]
+    assert sorted(name for name, _ in rows) == ["0.png", "\\xff.png", "a\\x09b.png", "c\\x0ad.png", "店.png"]
+    assert manifest["name"] == "提|交" and manifest["images"]["path"].endswith("招牌")
+    assert "3 names hold tabs, line ends" in capsys.readouterr().err
+
+
+def test_a_bar_in_a_name_stays_in_its_cell(tmp_path: Path) -> None:
+    manifest = {
+        "name": "a|b",
+        "written": "2026-01-01",
+        "model": {"model_name": "n", "size_bytes": 1},
+        "rows": 1,
+        "empty": 0,
+    }
+    for _ in range(2):
+        add_submission_row(tmp_path / "README.md", manifest)
+    rows = [line for line in (tmp_path / "README.md").read_text(encoding="utf-8").splitlines() if line.startswith("|")]
+    assert len(rows) == 3 and rows[2].startswith("| a&#124;b | 2026-01-01 | n |")
+
+
+def test_a_table_that_is_not_utf_8_is_told(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_bytes("# 提交\n".encode("gbk"))
+    with pytest.raises(InputError, match=r"README\.md is not a table of submissions"):
+        add_submission_row(tmp_path / "README.md", {})

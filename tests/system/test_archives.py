@@ -219,10 +219,10 @@ def test_a_bomb_is_refused_by_its_header(tmp_path, size):
         file.write(header(size=size))
         for _ in range(100):
             file.write(bytes(1_000_000))
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(InputError, match=r"a\.tar\.gz.* would unpack to more than"):
         safe_untar(path, tmp_path / "out", progress=False)
-    assert time.monotonic() - started < 0.5
+    assert time.process_time() - started < 0.3
 
 
 def test_a_bomb_behind_the_end_mark_or_of_many_entries_is_refused(tmp_path, monkeypatch):
@@ -251,7 +251,7 @@ def test_damaged_archives_end_in_a_result_or_an_own_error(tmp_path, packed):
     tar = gzip.compress(tar) if packed else tar
     zipped = zip_of(tmp_path / "b", [(f"d/{k}", rng.randbytes(600)) for k in range(3)]).read_bytes()
     refused = 0
-    for data in [tar, zipped] * 150:
+    for data in [tar, zipped] * 60:
         data = bytearray(data[: rng.randrange(len(data))] if rng.random() < 0.2 else data)
         for _ in range(rng.randrange(1, 6)):
             if data:
@@ -264,7 +264,7 @@ def test_damaged_archives_end_in_a_result_or_an_own_error(tmp_path, packed):
         except (InputError, RunError) as error:
             refused += 1
             assert "c" in str(error)
-    assert refused > 100
+    assert refused > 50
 
 
 def test_too_little_room_is_said_before_anything_is_written(tmp_path):

@@ -26,6 +26,7 @@ SHA256 = hashlib.sha256(DATA).hexdigest()
 @pytest.fixture
 def server(monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr(os, "fsync", lambda _: None)  # no test here cuts the power, and a busy disk takes its time
     with serving() as running:
         yield running
 
@@ -136,7 +137,7 @@ def test_a_full_disk_is_an_error_that_keeps_what_came(server, tmp_path):
     run = [sys.executable, "-c", code, server.url(), str(tmp_path / "d.bin")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     printed = subprocess.run(run, capture_output=True, text=True, env=environment, timeout=60)
-    assert "cannot be written: File too large" in printed.stdout, printed.stderr
+    assert "could not be written (File too large)" in printed.stdout, printed.stderr
     assert not (tmp_path / "d.bin").exists()
     assert fetch(server, tmp_path / "d.bin").read_bytes() == DATA
     assert server.requests[-1] is not None  # went on from what had come
@@ -262,7 +263,7 @@ def test_an_answer_that_is_not_the_whole_file_leaves_no_file(server, tmp_path, m
     started = time.monotonic()
     with pytest.raises(DownloadError, match=cause) as error:
         fetch(server, tmp_path / "d.bin", **options)
-    assert time.monotonic() - started < 5 and str(error.value).isprintable()
+    assert time.monotonic() - started < 20 and str(error.value).isprintable()
     assert not (tmp_path / "d.bin").exists()
     left = sum(path.stat().st_size for path in tmp_path.iterdir())
     assert left < 2_000_000
@@ -310,21 +311,35 @@ def test_an_answer_that_is_unusual_but_right_gives_the_whole_file(server, tmp_pa
     ids=["body", "headers", "continue", "size of a chunk", "trailers", "redirection", "silence"],
 )
 def test_a_server_that_trickles_or_is_silent_is_given_up(server, tmp_path, monkeypatch, script):
-    monkeypatch.setattr(http_answers, "WINDOW_S", 0.3)
+    monkeypatch.setattr(http_answers, "WINDOW_S", 0.2)
     server.scripts = [script]
     started = time.monotonic()
     with pytest.raises(DownloadError, match="too slow|no answer within"):
         fetch(server, tmp_path / "d.bin")
-    assert time.monotonic() - started < 2.5  # two tries, since a slow one costs two of the four
+    assert time.monotonic() - started < 10 and len(server.requests) == 2  # a slow try costs two of four
     assert not (tmp_path / "d.bin").exists()
+
+
+def test_a_server_that_does_not_greet_is_given_up(tmp_path, monkeypatch):
+    """The greeting of TLS is read by the handle that TLS has taken over; the watch has to end that one, too."""
+    monkeypatch.setattr(http_answers, "WINDOW_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"https://127.0.0.1:{silent.getsockname()[1]}/x.bin"
+        with pytest.raises(DownloadError, match="too slow|no answer within"):
+            download(address, tmp_path / "d.bin", pause_s=0.0, progress=False)
+
+
+def test_a_server_that_speaks_no_tls_is_told(server, tmp_path):
+    with pytest.raises(DownloadError, match="SSL"):
+        download(server.url().replace("http", "https"), tmp_path / "d.bin", pause_s=0.0, progress=False)
 
 
 def test_a_download_ends_at_its_deadline_and_is_resumed_by_the_next_call(server, tmp_path):
     server.scripts = [says(OK, LENGTH, 'ETag: "1"', body=DATA[:5000]), lambda handler: handler.server.stopped.wait(60)]
     started = time.monotonic()
     with pytest.raises(DownloadError, match="the time for the download is over"):
-        fetch(server, tmp_path / "d.bin", deadline_s=0.5)
-    assert time.monotonic() - started < 2
+        fetch(server, tmp_path / "d.bin", deadline_s=0.3)
+    assert time.monotonic() - started < 10
     server.scripts = []
     assert fetch(server, tmp_path / "d.bin").read_bytes() == DATA
     assert server.requests[-1] == "bytes=5000-"
@@ -347,6 +362,37 @@ def test_a_connection_that_begins_anew_all_the_time_is_given_up(server, tmp_path
     assert os.listdir(tmp_path) == []
 
 
+def test_a_file_that_changed_without_a_sign_is_found_out_by_its_checksum_and_fetched_anew(server, tmp_path):
+    server.etag, server.break_after = None, [300_000]
+    changed = DATA[::-1]
+    options = {"sha256": hashlib.sha256(changed).hexdigest()}
+    with pytest.raises(DownloadError):
+        fetch(server, tmp_path / "d.bin", tries=1, **options)
+    server.files["/data.bin"] = changed
+    assert fetch(server, tmp_path / "d.bin", **options).read_bytes() == changed
+    assert server.requests == [None, "bytes=300000-", None]
+
+
+DATE = "Mon, 01 Jan 2024 00:00:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("headers", "sent"),
+    [
+        (['ETag: "1"', f"Last-Modified: {DATE}"], '"1"'),
+        (['ETag: W/"1"', f"Last-Modified: {DATE}"], DATE),  # a weak tag does not promise equal bytes
+        ([f"Last-Modified: {DATE}"], DATE),
+        (['ETag: W/"1"'], None),
+        (["ETag: \xff"], None),
+    ],
+)
+def test_a_resumed_download_asks_on_the_condition_that_the_file_is_the_same(server, tmp_path, headers, sent):
+    server.scripts = [says(OK, LENGTH, *headers, body=DATA[:HALF]), says(OK, LENGTH, body=DATA)]
+    assert fetch(server, tmp_path / "d.bin").read_bytes() == DATA
+    assert server.if_range == [None, sent]
+    assert server.requests == [None, f"bytes={HALF}-" if sent else None]
+
+
 def test_a_part_that_was_whole_and_got_no_name_is_not_fetched_again(server, tmp_path, monkeypatch):
     real = os.replace
 
@@ -355,7 +401,10 @@ def test_a_part_that_was_whole_and_got_no_name_is_not_fetched_again(server, tmp_
             raise OSError(5, "Input/output error")
         real(old, new)
 
-    with monkeypatch.context() as patched, pytest.raises(RunError, match="d.bin cannot be written: Input/output"):
+    with (
+        monkeypatch.context() as patched,
+        pytest.raises(RunError, match="d.bin could not be written .Input/output error.: check the disk"),
+    ):
         patched.setattr(os, "replace", failing)
         fetch(server, tmp_path / "d.bin")
     assert fetch(server, tmp_path / "d.bin").read_bytes() == DATA
@@ -364,7 +413,7 @@ def test_a_part_that_was_whole_and_got_no_name_is_not_fetched_again(server, tmp_
 
 def test_a_folder_that_cannot_be_written_is_named(server, tmp_path):
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(RunError, match="file/d.bin cannot be written"):
+    with pytest.raises(RunError, match="file/d.bin could not be written"):
         fetch(server, tmp_path / "file" / "d.bin")
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from scenetext.errors import InputError, RunError
+from scenetext.system.download import DownloadError
 from scenetext.system.last_net import LastNet, keep_traceback
 
 
@@ -125,6 +126,18 @@ def test_the_variable_shows_the_traceback(folder, monkeypatch) -> None:
     monkeypatch.setenv("SCENETEXT_TRACEBACK", "1")
     with pytest.raises(InputError):
         ended_by(InputError("x"))
+
+
+@pytest.mark.parametrize("kind", [InputError, RunError, DownloadError])
+def test_a_notebook_shows_the_sentence_of_a_foreseen_error_or_its_traceback_if_that_is_wanted(
+    monkeypatch, kind
+) -> None:
+    try:
+        raise kind("a sentence.")
+    except kind as error:
+        assert error._render_traceback_() == [f"{kind.__name__}: a sentence."]
+        monkeypatch.setenv("SCENETEXT_TRACEBACK", "1")
+        assert "raise kind" in "".join(error._render_traceback_())
 
 
 def shell(code: str, redirection: str, folder: Path, unbuffered: str) -> subprocess.CompletedProcess[str]:

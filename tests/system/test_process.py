@@ -21,6 +21,15 @@ def test_paddle_with_two_threads_is_imported_without_its_message_and_keeps_the_t
     assert (done.stdout, "WISELY" in done.stderr, "WARNING" in done.stderr) == ("2\n", False, False)
 
 
+def test_in_a_notebook_an_error_cancels_the_cells_that_arrive_within_a_second() -> None:
+    code = (
+        "from ipykernel.inprocess.ipkernel import InProcessKernel; from IPython import get_ipython\n"
+        "from scenetext.runs import enter_project_root; kernel = InProcessKernel(); enter_project_root()\n"
+        "print(get_ipython().kernel is kernel, kernel.stop_on_error_timeout)"
+    )
+    assert run(code).stdout.splitlines()[-1] == "True 1.0"
+
+
 def test_what_else_paddle_writes_while_it_is_imported_is_passed_on(tmp_path) -> None:
     package = tmp_path / "paddle"
     (package / "base").mkdir(parents=True)

@@ -42,6 +42,7 @@ TRAINING = tar_of({"rec_train/latest.pdparams": weights(1), "rec_train/best_accu
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr(os, "fsync", lambda _: None)  # no test here cuts the power, and a busy disk takes its time
     with serving() as running:
         running.files = {"/x.pdparams": weights(3), "/rec_train.tar": TRAINING}
         yield running
@@ -133,6 +134,14 @@ def test_a_file_that_is_another_one_than_at_the_first_time_is_refused_with_the_w
 def test_a_tar_may_be_removed_once_its_weights_are_there(server, tmp_path) -> None:
     fetch(server, "/rec_train.tar", tmp_path)
     next(tmp_path.glob("*.tar")).unlink()
+    assert fetch(server, "/rec_train.tar", tmp_path) == 2 and len(server.requests) == 1
+
+
+def test_a_file_that_was_fetched_by_other_means_and_saved_where_the_message_says_is_taken(server, tmp_path) -> None:
+    server.failures = [404]
+    with pytest.raises(DownloadError) as error:
+        fetch(server, "/rec_train.tar", tmp_path)
+    Path(str(error.value).rpartition(" as ")[2].rstrip(".")).write_bytes(TRAINING)
     assert fetch(server, "/rec_train.tar", tmp_path) == 2 and len(server.requests) == 1
 
 

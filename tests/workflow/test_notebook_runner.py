@@ -212,7 +212,8 @@ def test_parameters_are_the_literals_of_the_tagged_cell(tmp_path: Path) -> None:
         ("5", None, 5),
         ("null", None, None),
         ("", None, ""),
-        ("[1, 2]", [], [1, 2]),
+        ("[1, 2.5]", [3], [1, 2.5]),
+        ("[a, 'b']", [], ["a", "b"]),
     ],
 )
 def test_a_value_is_read_by_the_type_of_the_default(text: str, default: object, value: object) -> None:
@@ -220,7 +221,9 @@ def test_a_value_is_read_by_the_type_of_the_default(text: str, default: object, 
     assert read == value and type(read) is type(value)
 
 
-@pytest.mark.parametrize(("text", "default"), [("x", 3), ("1.5", 3), ("true", 3), ("1", True), ("x", 0.1), ("3", [])])
+@pytest.mark.parametrize(
+    ("text", "default"), [("x", 3), ("1.5", 3), ("true", 3), ("1", True), ("x", 0.1), ("3", []), ("[3]", [])]
+)
 def test_a_value_of_another_type_is_refused(text: str, default: object) -> None:
     with pytest.raises(InputError, match="-p p="):
         read_value("p", text, default)

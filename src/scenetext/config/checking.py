@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from scenetext.config.kinds import WRONG_KIND
 from scenetext.config.schema import Config, section_at, shape_at, walk
 from scenetext.config.section import ByName, Named, Path, Section, dotted, is_unread, name_of
+from scenetext.config.yaml_text import shown
 from scenetext.errors import NEAREST_CUTOFF, InputError, nearest_hint
 
 UNKNOWN, MISSING, NO_MAPPING = "extra_forbidden", "missing", "dict_type"  # pydantic's types of errors
@@ -59,9 +60,9 @@ def _sentence(error: Mapping[str, Any], values: Mapping[str, Any]) -> str:
     if error["type"] == WRONG_KIND:
         field = section.model_fields.get(path[-1]) if section else None
         meaning = f" ({field.description})" if field and field.description and not is_unread(field) else ""
-        return f"{subject} must be {error['ctx']['kind']}{meaning}, not {error['input']!r}."
+        return f"{subject} must be {error['ctx']['kind']}{meaning}, not {shown(error['input'])}."
     if error["type"] == NO_MAPPING:
-        return f"{subject} must be a mapping of keys to values, not {error['input']!r}."
+        return f"{subject} must be a mapping of keys to values, not {shown(error['input'])}."
     return f"{subject} {error['msg']}"
 
 

@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from scenetext.config.options import OptionError, checked
+from scenetext.config.yaml_text import shown
 from scenetext.errors import InputError, nearest_hint
 
 # what Python and Paddle raise on a value that passed the checks
 FAULTS = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
+FAULTS += (MemoryError, RuntimeError)  # of sizes that no memory holds
 
 
 def construct(cls: type, location: str, options: Mapping[str, Any], **given: Any) -> Any:
@@ -30,11 +32,11 @@ def construct(cls: type, location: str, options: Mapping[str, Any], **given: Any
             type, or one that `cls` refuses.
     """
     if not isinstance(options, Mapping):
-        raise OptionError(f"{location} must be a mapping of options, not {options!r}.")
+        raise OptionError(f"{location} must be a mapping of options, not {shown(options)}.")
     for key in given.keys() & options.keys():
         if options[key] != given[key]:
             warnings.warn(
-                f"{location}.{key} is {options[key]!r}, and by the dictionary or the rest of the network it is "
+                f"{location}.{key} is {shown(options[key])}, and by the dictionary or the rest of the network it is "
                 f"{given[key]!r}, which counts.",
                 stacklevel=3,
             )
@@ -45,9 +47,9 @@ def construct(cls: type, location: str, options: Mapping[str, Any], **given: Any
     except InputError:
         raise
     except FAULTS as error:
-        told = " ".join(str(error).split())
+        told = " ".join(str(error).split())[:300]
         raise OptionError(
-            f"{location}: no {cls.__name__} can be made of {dict(options)!r} ({type(error).__name__}: {told})."
+            f"{location}: no {cls.__name__} can be made of {shown(dict(options))} ({type(error).__name__}: {told})."
         ) from error
 
 
@@ -79,5 +81,5 @@ def look_up(table: dict[str, type], name: str | None, location: str) -> type:
     if name not in table:
         if name is None:
             raise InputError(f"{location} needs a `name`, one of {', '.join(sorted(table))}.")
-        raise InputError(f"{location}.name is {name!r}, which is unknown: {nearest_hint(name, sorted(table))}.")
+        raise InputError(f"{location}.name is {shown(name)}, which is unknown: {nearest_hint(name, sorted(table))}.")
     return table[name]

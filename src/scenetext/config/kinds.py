@@ -7,6 +7,7 @@ constructors of networks) both convert values by it. A number in quotes is a num
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -16,6 +17,11 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from scenetext.config.yaml_text import to_number
 
 LARGEST_SEED = 2**64 - 1  # Paddle's generators take no larger one
+LARGEST_INT = 2**31 - 1  # of what is counted: Paddle counts in 32 bits
+LARGEST_FLOAT = 3.4e38  # float32 holds no larger one
+LARGEST_SIDE = 10_000  # pixels: a canvas of that height and width is far beyond any text line
+MOST_LINES, MOST_THREADS, MOST_CHARACTERS = 1_000_000, 1024, 100_000  # in a batch, in a process, in a line
+EXACT_FLOAT = 2**53  # from here on a float no longer holds every whole number
 WRONG_KIND = "wrong_kind"  # pydantic's type of the errors that a kind raises
 
 
@@ -53,9 +59,28 @@ def _number(value: Any) -> int | float:
 
 def _whole(value: Any) -> int:
     value = _number(value)
-    if isinstance(value, float) and not value.is_integer():
+    if isinstance(value, float) and not (value.is_integer() and abs(value) <= EXACT_FLOAT):
         raise ValueError
     return int(value)  # a whole number is never a float on its way, which would round it
+
+
+def _counted(value: Any) -> int:
+    value = _whole(value)
+    if abs(value) > LARGEST_INT:
+        raise ValueError
+    return value
+
+
+def _real(value: Any) -> float:
+    value = float(_number(value))
+    if abs(value) > LARGEST_FLOAT:
+        raise ValueError
+    return value
+
+
+def _rounded(value: float) -> float:
+    """The float32 that an optimiser makes of a number."""
+    return struct.unpack("f", struct.pack("f", value))[0]
 
 
 def _truth(value: Any) -> bool:
@@ -65,14 +90,20 @@ def _truth(value: Any) -> bool:
 
 
 def _text(value: Any) -> str:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or "\0" in value:  # no file's name holds a zero byte
         raise ValueError
     return value
 
 
-def _list_of(convert: Callable[[Any], Any], length: int | None = None) -> Callable[[Any], list[Any]]:
+def _filled(value: Any) -> str:
+    if not _text(value).strip():
+        raise ValueError
+    return value
+
+
+def _list_of(convert: Callable[[Any], Any], length: int | None = None, least: int = 0) -> Callable[[Any], list[Any]]:
     def listed(value: Any) -> list[Any]:
-        if not isinstance(value, (list, tuple)) or length not in (None, len(value)):
+        if not isinstance(value, (list, tuple)) or length not in (None, len(value)) or len(value) < least:
             raise ValueError
         return [convert(item) for item in value]
 
@@ -120,49 +151,62 @@ def at_least(kind: Kind, lowest: float) -> Kind:
     return _where(kind, lambda value: value >= lowest, f"{kind.name} of at least {lowest:g}")
 
 
+def between(kind: Kind, lowest: float, highest: float) -> Kind:
+    """The values of `kind` from `lowest` to `highest`."""
+    return _where(kind, lambda value: lowest <= value <= highest, f"{kind.name} from {lowest:g} to {highest:.10g}")
+
+
 def optional(kind: Kind) -> Kind:
     """`kind`, or nothing."""
     return Kind(f"{kind.name} or nothing", lambda value: None if value is None else kind.convert(value))
 
 
-INT = Kind("a whole number", _whole)
+INT = Kind("a whole number", _counted)
 COUNT = at_least(INT, 1)
 FROM_0 = at_least(INT, 0)
-SEED = _where(INT, lambda value: 0 <= value <= LARGEST_SEED, f"a whole number from 0 to {LARGEST_SEED}")
-FLOAT = Kind("a number", lambda value: float(_number(value)))
+SEED = _where(
+    Kind(INT.name, _whole), lambda value: 0 <= value <= LARGEST_SEED, f"a whole number from 0 to {LARGEST_SEED}"
+)
+FLOAT = Kind("a number", _real)
 NOT_NEGATIVE = at_least(FLOAT, 0)
-ABOVE_0 = _where(FLOAT, lambda value: value > 0, "a number above 0")
+ABOVE_0 = _where(FLOAT, lambda value: _rounded(value) > 0, "a number above 0")
 SHARE = _where(FLOAT, lambda value: 0 <= value <= 1, "a number from 0 to 1")
-DECAY = _where(FLOAT, lambda value: 0 <= value < 1, "a number from 0 to below 1")
+DECAY = _where(FLOAT, lambda value: 0 <= _rounded(value) < 1, "a number from 0 to below 1 (at most 0.99999997)")
+SMALL = between(FLOAT, 1e-30, 1)
 RATIO = _where(FLOAT, lambda value: 0 < value <= 1, "a number above 0, at most 1")
 BOOL = Kind("true or false", _truth)
 TEXT = Kind("text", _text)
 TEXTS = Kind("a list of texts", _list_of(_text))
+SOME_TEXTS = Kind("a list of at least one text", _list_of(_text, least=1))
 TEXT_OR_TEXTS = Kind("text or a list of texts", _either(_text, _list_of(_text)))
+FILES = Kind("the name of a file or a list of at least one", _either(_filled, _list_of(_filled, least=1)))
 FLOAT_OR_FLOATS = Kind("a number or a list of numbers", _either(FLOAT.convert, _list_of(FLOAT.convert)))
 RATIO_OR_RATIOS = Kind(f"{RATIO.name}, or a list of them", _either(RATIO.convert, _list_of(RATIO.convert)))
 RATES = Kind("a list of numbers of at least 0", _list_of(NOT_NEGATIVE.convert))
 EPOCHS = Kind("a list of whole numbers of at least 0", _list_of(FROM_0.convert))
-SHAPE = Kind("a list of 3 whole numbers", _list_of(_whole, 3))
-COUNT_PAIR = Kind("a list of 2 whole numbers of at least 1", _list_of(COUNT.convert, 2))
-COUNT_PAIRS = Kind("a list of pairs of whole numbers of at least 1", _list_of(COUNT_PAIR.convert))
-NAME_PAIRS = Kind("a list of pairs of names", _list_of(_list_of(_text, 2)))
+SHAPE = Kind("a list of 3 whole numbers", _list_of(_counted, 3))
+SIDE = between(INT, 1, LARGEST_SIDE)
+SIDES = Kind(f"a list of 2 whole numbers of at least 1, at most {LARGEST_SIDE}", _list_of(SIDE.convert, 2))
+PAIRS_OF_SIDES = Kind(
+    f"a list of pairs of whole numbers of at least 1, at most {LARGEST_SIDE}", _list_of(SIDES.convert)
+)
+NAME_PAIRS = Kind("a list of at least one pair of names", _list_of(_list_of(_text, 2), least=1))
 IMAGE_SHAPE = _where(
     SHAPE,
-    lambda shape: shape[0] == 3 and min(shape) >= 1,
-    "a list of 3 whole numbers: 3 channels, a height and a width of at least 1",
+    lambda shape: shape[0] == 3 and min(shape) >= 1 and max(shape) <= LARGEST_SIDE,
+    f"a list of 3 whole numbers: 3 channels, a height and a width from 1 to {LARGEST_SIDE}",
 )
 JOINED_SHAPE = _where(
     SHAPE,
-    lambda shape: shape[2] == 3 and min(shape) >= 1,
-    "a list of 3 whole numbers: a height and a width of at least 1, 3 channels",
+    lambda shape: shape[2] == 3 and min(shape) >= 1 and max(shape) <= LARGEST_SIDE,
+    f"a list of 3 whole numbers: a height and a width from 1 to {LARGEST_SIDE}, 3 channels",
 )
 
 
 def _interval(value: Any) -> int | list[int]:
     if not isinstance(value, (list, tuple)):
         return COUNT.convert(value)
-    start, every = _list_of(_whole, 2)(value)
+    start, every = _list_of(_counted, 2)(value)
     return [FROM_0.convert(start), COUNT.convert(every)]
 
 
@@ -170,14 +214,13 @@ INTERVAL = Kind(f"{COUNT.name}, or a list of 2: the first from 0 on, the second 
 
 Count = Annotated[int, COUNT]
 Natural = Annotated[int, FROM_0]
-Number = Annotated[float, FLOAT]
 Rate = Annotated[float, NOT_NEGATIVE]
 Factor = Annotated[float, ABOVE_0]
 Share = Annotated[float, SHARE]
 Decay = Annotated[float, DECAY]
 Flag = Annotated[bool, BOOL]
 Text = Annotated[str, TEXT]
-Texts = Annotated[list[str], TEXTS]
+SomeTexts = Annotated[list[str], SOME_TEXTS]
 OptionalText = Annotated[str | None, optional(TEXT)]
 OptionalTexts = Annotated[list[str] | None, optional(TEXTS)]
 NamePairs = Annotated[list[list[str]], NAME_PAIRS]

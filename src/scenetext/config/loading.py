@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from scenetext.config.checking import check
 from scenetext.config.overriding import apply_overrides, merge
 from scenetext.config.schema import Config
-from scenetext.config.yaml_text import dump, parse
+from scenetext.config.yaml_text import Location, dump, parse, read_text, shown
 from scenetext.errors import InputError
+from scenetext.system.file_names import shown_path
 from scenetext.system.files import write_text
 from scenetext.system.shipped import find_shipped
+from scenetext.system.untrusted import reading
+
+MAX_BASES = 20  # files that extend each other
 
 
 def load_config(source: str | Path | Mapping[str, Any] | Config, overrides: Sequence[str] = ()) -> Config:
@@ -37,7 +42,9 @@ def load_config(source: str | Path | Mapping[str, Any] | Config, overrides: Sequ
         given = source.model_dump() if isinstance(source, Config) else dict(source)
         values, locations, fallback = copy.deepcopy(given), {}, "the given configuration"
     else:
-        values, locations = _read(find_shipped(Path(source)), ())
+        with _naming(f"The configuration {shown_path(source)}"):
+            path = find_shipped(Path(source))
+        values, locations = _read(path, ())
         fallback = str(source)
     apply_overrides(values, overrides, locations)
     return check(values, locations, fallback)
@@ -48,27 +55,39 @@ def write_config(config: Config, path: str | Path) -> None:
     write_text(path, dump(config.model_dump()))
 
 
-def _read(path: Path, extending: tuple[Path, ...]) -> tuple[dict[str, Any], dict[tuple[Any, ...], str]]:
-    resolved = path.resolve()
+def _naming(location: str) -> AbstractContextManager[None]:
+    """The net around looking for a file: its name may be too long, or hold what no name can."""
+    return reading(location, "a configuration", "give the name of another file")
+
+
+def _read(path: Path, extending: tuple[Path, ...], asked_at: str = "") -> tuple[dict[str, Any], Location]:
+    """The values of a file laid over those of the files that it extends, and the location of each.
+
+    Args:
+        path: the file.
+        extending: the files that extend it, the last one directly.
+        asked_at: what messages put before this file's name: where another file names it.
+    """
+    location = f"{asked_at}The configuration {shown_path(path)}"
+    with _naming(location):
+        resolved, exists = path.resolve(), path.exists()
     if resolved in extending:
         raise InputError(f"{extending[-1]}: `base` leads back to {path}, which would never end.")
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"The configuration {path} does not exist.") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: byte {error.start} is not UTF-8: save the file as UTF-8.") from None
-    except OSError as error:
-        raise InputError(f"The configuration {path} cannot be read: {error.strerror}.") from None
-    config, locations = parse(text, str(path))
+    if len(extending) > MAX_BASES:
+        raise InputError(f"{extending[-1]}: `base` leads on to {path} after {MAX_BASES} files, which is too many.")
+    if not exists:
+        raise InputError(f"{location} does not exist.")
+    config, locations = parse(read_text(path, location), shown_path(path))
     if not isinstance(config, dict):
         raise InputError(
-            f"{path}: a configuration is a mapping of sections (Global, Architecture, ...), not {config!r}."
+            f"{shown_path(path)}: a configuration is a mapping of sections (Global, Architecture, ...), not "
+            f"{shown(config)}."
         )
     base = config.pop("base", None)
     if base is None:
         return config, locations
+    at = locations[("base",)]
     if not isinstance(base, str):
-        raise InputError(f"{locations[('base',)]}: base must be the name of a file, not {base!r}.")
-    lower, lower_locations = _read(path.parent / base, (*extending, resolved))
+        raise InputError(f"{at}: base must be the name of a file, not {shown(base)}.")
+    lower, lower_locations = _read(path.parent / base, (*extending, resolved), f"{at}: ")
     return merge(lower, config), {**lower_locations, **locations}

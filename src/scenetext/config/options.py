@@ -12,6 +12,7 @@ from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from scenetext.config.kinds import BOOL, FLOAT, INT, TEXT, Kind, optional
+from scenetext.config.yaml_text import shown
 from scenetext.errors import InputError
 
 
@@ -44,6 +45,7 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 Odd = Annotated[int, Kind("an odd number above 0", _odd)]  # side of a window or of a convolution that keeps the size
 
+LARGEST_WIDTH = 10_000  # channels, heads or layers: a square matrix of these takes 400 MB
 ANYTHING = Kind("anything", lambda value: value)
 MAPPING = Kind("a mapping", _mapping)
 PLAIN = {bool: BOOL, int: INT, float: FLOAT, str: TEXT, dict: MAPPING}
@@ -53,13 +55,22 @@ def checked(value: Any, annotation: Any, key: str) -> Any:
     """`value` converted to the kind that `annotation` describes.
 
     Raises:
-        OptionError: `value` is of another kind; the message opens with `key`.
+        OptionError: `value` is of another kind, or larger than a network's parts are; the message opens with `key`.
     """
     kind = kind_of(annotation)
     try:
-        return kind.convert(value)
+        converted = kind.convert(value)
     except (ValueError, TypeError, OverflowError):
-        raise OptionError(f"{key} must be {kind.name}, not {value!r}.") from None
+        raise OptionError(f"{key} must be {kind.name}, not {shown(value)}.") from None
+    if _is_too_wide(converted):
+        raise OptionError(f"{key} is {shown(value)}: no network has a part of more than {LARGEST_WIDTH}.")
+    return converted
+
+
+def _is_too_wide(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return any(map(_is_too_wide, value))
+    return isinstance(value, (int, float)) and abs(value) > LARGEST_WIDTH
 
 
 def kind_of(annotation: Any) -> Kind:

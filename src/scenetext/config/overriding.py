@@ -7,22 +7,40 @@ from typing import Any
 
 from scenetext.config.schema import shape_at
 from scenetext.config.section import ByName, Path, dotted, is_unread
-from scenetext.config.yaml_text import parse
+from scenetext.config.yaml_text import parse, shown
 from scenetext.errors import InputError, nearest_hint
 
 OPTION = "-o "  # the location of a value that an override gave begins so
 
 
-def merge(lower: Any, upper: Any) -> Any:
+DATA_SETS = (("Train", "dataset"), ("Eval", "dataset"))
+
+
+def merge(lower: Any, upper: Any, path: Path = ()) -> Any:
     """`upper` laid over `lower`: mappings are joined key by key, everything else is replaced.
 
     A mapping whose `name` differs replaces the one below whole: the arguments of one network mean nothing to another.
+    Only a data set of another kind keeps what both kinds know, because a training without the transforms of the file
+    below would be another training.
+
+    Args:
+        lower, upper: raw values.
+        path: where they are in the configuration.
     """
     if not isinstance(lower, dict) or not isinstance(upper, dict):
         return upper
     if "name" in upper and "name" in lower and upper["name"] != lower["name"]:
-        return upper
-    return {**lower, **{key: merge(lower.get(key), value) for key, value in upper.items()}}
+        if path not in DATA_SETS:
+            return upper
+        lower = _known_to(shape_at(path, {}), upper["name"], lower)
+    return {**lower, **{key: merge(lower.get(key), value, (*path, key)) for key, value in upper.items()}}
+
+
+def _known_to(choice: ByName, name: Any, section: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a section that its class of another `name` reads."""
+    cls = choice.class_of({"name": name})
+    fields = cls.model_fields if cls else {}
+    return {key: value for key, value in section.items() if key in fields and not is_unread(fields[key])}
 
 
 def apply_overrides(config: dict[str, Any], overrides: Sequence[str], locations: dict[Path, str]) -> None:
@@ -90,7 +108,7 @@ def _set(config: dict[str, Any], keys: list[str], value: Any, location: str, loc
         parent = parent[part]
     path, last = (*path, *step), step[-1]
     below = parent[last] if isinstance(parent, list) else parent.get(last)
-    parent[last] = merge(below, value) if len(keys) == 1 else value
+    parent[last] = merge(below, value, path) if len(keys) == 1 else value
     for known in [known for known in locations if known[: len(path)] == path]:
         del locations[known]
     locations[path] = location
@@ -101,7 +119,7 @@ def _step(parent: Any, key: str, path: Path, location: str) -> Path:
     if isinstance(parent, dict):
         return (key,)
     if not isinstance(parent, list):
-        raise InputError(f"{location}: {dotted(path)} is {parent!r}, which has no settings below it.")
+        raise InputError(f"{location}: {dotted(path)} is {shown(parent)}, which has no settings below it.")
     if key.isdecimal():
         if int(key) >= len(parent):
             raise InputError(f"{location}: {dotted(path)} has {len(parent)} items, counted from 0.")

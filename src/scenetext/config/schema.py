@@ -25,14 +25,14 @@ from scenetext.config.section import (
     shape_of,
     wrong_below,
 )
-from scenetext.config.sections.architecture import AnyArchitecture
+from scenetext.config.sections.architecture import AnyArchitecture, DistillationModel
 from scenetext.config.sections.data import EvalSettings, MultiScaleSampler, TrainSettings
 from scenetext.config.sections.global_section import GlobalSettings
-from scenetext.config.sections.loss import AnyLoss
+from scenetext.config.sections.loss import AnyLoss, CombinedLoss
 from scenetext.config.sections.metric import AnyMetric, AnyPostProcess, RecMetric
 from scenetext.config.sections.optimizer import Adam, AnyOptimizer
 from scenetext.config.sections.transforms import Resize
-from scenetext.errors import InputError
+from scenetext.errors import InputError, nearest_hint
 
 MAY_BE_ABSENT = ("Architecture", "Loss", "Train", "Eval", "PostProcess")
 
@@ -68,16 +68,42 @@ class Config(Section):
     @model_validator(mode="after")
     def _check_heights(self) -> Config:
         """Evaluation at another height than training's would score a network that was trained for something else."""
-        if not (self.has("Train") and self.has("Eval")) or isinstance(self.Train.sampler, MultiScaleSampler):
+        evaluated = self.Eval.dataset.resize if self.has("Train") and self.has("Eval") else None
+        if evaluated is None:
             return self
-        trained, evaluated = self.Train.dataset.resize, self.Eval.dataset.resize
-        if trained and evaluated and trained.image_shape[1] != evaluated.image_shape[1]:
+        trained, sampler = self.Train.dataset.resize, self.Train.sampler
+        heights = {trained.image_shape[1]} if trained else set()
+        if isinstance(sampler, MultiScaleSampler):
+            heights = {height for _, height in sampler.sizes_px}
+        if heights and evaluated.image_shape[1] not in heights:
             index, name = self.Eval.dataset.transforms.index(evaluated), type(evaluated).__name__
             raise wrong_below(
-                f"is {evaluated.image_shape!r}, but Train's lines are {trained.image_shape[1]} pixels high: give both "
-                "sections the same height.",
+                f"is {evaluated.image_shape!r}, but Train's lines are {' or '.join(map(str, sorted(heights)))} pixels "
+                "high: give both sections the same height.",
                 *("Eval", "dataset", "transforms", index, name, "image_shape"),
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_networks(self) -> Config:
+        """A loss of several networks needs these networks, and several networks need such a loss."""
+        if not (self.has("Architecture") and self.has("Loss")):
+            return self
+        networks = self.Architecture.Models if isinstance(self.Architecture, DistillationModel) else {}
+        if isinstance(self.Loss, CombinedLoss) != bool(networks):
+            has = f"{len(networks)} networks" if networks else "one network"
+            raise wrong_below(
+                f"is {self.Loss.name}, but Architecture has {has}: CombinedLoss is for DistillationModel, the other "
+                "losses are for one network.",
+                *("Loss", "name"),
+            )
+        for part, names in self.Loss.networks.items() if networks else ():
+            for name in names:
+                if name not in networks:
+                    raise wrong_below(
+                        f"names the network {name!r} in {part}: {nearest_hint(name, networks)}.",
+                        *("Loss", "loss_config_list"),
+                    )
         return self
 
     def __getattr__(self, name: str) -> Any:

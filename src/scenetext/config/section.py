@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
 
 from scenetext.config.kinds import Kind, Unread
+from scenetext.config.yaml_text import shown
 from scenetext.errors import nearest_hint
 
 WRONG = "wrong"  # pydantic's type of the errors whose message is our own half sentence
@@ -49,7 +50,7 @@ class Section(BaseModel):
         if isinstance(value, cls):
             return value
         if not isinstance(value, Mapping):
-            raise wrong(f"must be a mapping of keys to values, not {value!r}.")
+            raise wrong(f"must be a mapping of keys to values, not {shown(value)}.")
         for key in value:
             if not isinstance(key, str):
                 raise wrong(f"has the key {key!r}, which is no text: write it as {str(key)!r}.")
@@ -101,13 +102,13 @@ class ByName:
         if isinstance(value, tuple(self.classes.values())):
             return value
         if not isinstance(value, Mapping):
-            raise wrong(f"must be a mapping of keys to values, not {value!r}.")
+            raise wrong(f"must be a mapping of keys to values, not {shown(value)}.")
         cls, name = self.class_of(value), value.get("name")
         if cls is None:
             names = [known for known in self.classes if known is not None]
             if name is None:
                 raise wrong(f"needs a `name`, one of {', '.join(names)}.")
-            raise wrong_below(f"is {name!r}, which is unknown: {nearest_hint(name, names)}.", "name")
+            raise wrong_below(f"is {shown(name)}, which is unknown: {nearest_hint(name, names)}.", "name")
         return cls.model_validate({key: item for key, item in value.items() if key != "name" or item is not None})
 
 
@@ -139,7 +140,7 @@ class Operations:
 
     def _list(self, value: Any) -> list[Any]:
         if not isinstance(value, list):
-            raise wrong(f"must be a list of operations, not {value!r}.")
+            raise wrong(f"must be a list of operations, not {shown(value)}.")
         return value
 
     def _single(self, value: Any) -> dict[str, Any]:
@@ -148,7 +149,7 @@ class Operations:
         if isinstance(value, str):
             value = {value: None}
         if not isinstance(value, Mapping) or len(value) != 1:
-            raise wrong(f"must be one operation, `- NAME: {{key: value}}`, not {value!r}.")
+            raise wrong(f"must be one operation, `- NAME: {{key: value}}`, not {shown(value)}.")
         ((name, options),) = value.items()
         if name not in self.classes:
             raise wrong_below(f"is no known operation: {nearest_hint(name, self.classes)}.", name)
@@ -172,7 +173,7 @@ class Part:
         if value is None:
             return None
         if not isinstance(value, Mapping):
-            raise wrong(f"must be a mapping of keys to values, not {value!r}.")
+            raise wrong(f"must be a mapping of keys to values, not {shown(value)}.")
         if not isinstance(value.get("name"), str):
             raise wrong(f"({self.meaning}) needs a `name`.")
         return dict(value)

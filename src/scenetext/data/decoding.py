@@ -154,9 +154,10 @@ def _on_background(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
         image: (H, W, 3) uint8.
         alpha: (H, W) uint8 or uint16, the largest number where the picture is opaque.
     """
+    if alpha.min() == np.iinfo(alpha.dtype).max:  # opaque
+        return image
     laid = _laid(image, alpha, 255.0)
-    opaque = np.iinfo(alpha.dtype).max
-    if laid.min() >= _FAINT and alpha.min() < opaque and alpha.max() > 0:
+    if laid.min() >= _FAINT and alpha.max() > 0:
         return _laid(image, alpha, 0.0)
     return laid
 

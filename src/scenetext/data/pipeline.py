@@ -202,7 +202,7 @@ def _records_and_images(dataset: settings.DatasetSettings, section: str, seed: i
         tables.append(own)
     records = RecordTable.joined(tables)
     if not lines:
-        files = ", ".join(dataset.label_files) or "an empty list"
+        files = ", ".join(dataset.label_files)
         raise InputError(
             f"{section}.dataset.label_file_list: {files} holds no line; `scenetext prepare --val 0` leaves val.txt "
             "empty, and a larger --val fills it."

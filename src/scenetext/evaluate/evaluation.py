@@ -28,6 +28,7 @@ from scenetext.predict.images import (
     warn_of_passed_over,
 )
 from scenetext.predict.trained_model import load_reader
+from scenetext.system.file_names import shown_path
 from scenetext.system.files import write_json, write_text
 from scenetext.text.charset import Charset
 from scenetext.text.label_files import read_label_table
@@ -196,9 +197,15 @@ def evaluate_command(
     Faulty rows of the label file (an empty label, two labels for one name) cannot be scored; they are named on stderr.
     So are files that were passed over.
     """
+    if Path(out).exists() and not Path(out).is_dir():
+        raise InputError(f"{shown_path(out)} is a file; give the name of a folder to write.")
     table = read_label_table(labels)
     for problem in table.problems:
         print(f"{problem.location} is not scored: {problem.detail}", file=sys.stderr)
+    if not table.records:
+        raise InputError(
+            f"{shown_path(labels)} holds no label that can be scored: give lines of a name, a tab and a text."
+        )
     source = open_images(images)
     source.names()  # counts what is passed over
     warn_of_passed_over(source)

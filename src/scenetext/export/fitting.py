@@ -104,8 +104,8 @@ def budget_curve(
 
     Returns:
         For each budget, the smallest first: `max_mb`, `size_bytes` as planned, `fits`, `bits` per weight on average,
-        `expected_loss` in nats per line, and the scores `raw`, `normalised`, `one_minus_ned`; last the network with
-        float32 weights, with `max_mb` None.
+        `bits_by_weight` by key, `expected_loss` in nats per line, and the scores `raw`, `normalised`, `one_minus_ned`;
+        last the network with float32 weights, with `max_mb` None.
     """
     rows = []
     for budget_mb in [*sorted(set(budgets_mb)), None]:
@@ -122,6 +122,7 @@ def budget_curve(
                 "size_bytes": size,
                 "fits": budget_mb is None or size <= budget_mb * MEGABYTE,
                 "bits": allocator.mean_bits(quantised),
+                "bits_by_weight": allocator.bits(quantised),
                 "expected_loss": sum(option.loss for option in allocation.values()),
                 "raw": scores.raw.value,
                 "normalised": scores.normalised.value,

@@ -59,8 +59,8 @@ class FolderWriter:
         if self.format == "onnx":
             shutil.copy(self.folder / FILE_NAME, job)
             convert_to_onnx(job, self.folder / ONNX)
-            return (self.folder / ONNX).stat().st_size
-        for path in files:
-            shutil.move(path, self.folder)
+            files = [self.folder / ONNX]
+        else:
+            files = [Path(shutil.move(path, self.folder)) for path in files]
         shutil.rmtree(job)
-        return sum((self.folder / path.name).stat().st_size for path in files)
+        return sum(path.stat().st_size for path in files)

@@ -28,13 +28,13 @@ def line_sizes(widths_px: Sequence[float], lengths: Sequence[int], canvas_px: in
     wider = float((widths_px > canvas_px).mean())
     widths.axvline(canvas_px, color=RED, linewidth=1.2, label=f"canvas of {canvas_px} px: {wider:.1%} are wider")
     widths.set(xlabel=f"width at height {height_px}, pixels (the last bar: and more)", ylabel="lines")
-    widths.legend(frameon=False)
+    widths.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 0.98))
     lengths = np.asarray(lengths)
     characters.hist(lengths, bins=np.arange(0.5, lengths.max() + 1), color=BLUE)
     middle = float(np.median(lengths))
     characters.axvline(middle, color=ORANGE, linewidth=1.2, label=f"median {middle:g}, longest {lengths.max()}")
     characters.set(xlabel="label length, characters", ylabel="lines")
-    characters.legend(frameon=False)
+    characters.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 0.98))
     for panel in (widths, characters):
         counted(panel)
     return figure

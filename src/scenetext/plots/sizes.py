@@ -78,7 +78,8 @@ def accuracy_by_size(curve: Sequence[Mapping[str, Any]], chosen_bytes: int | Non
     panel.plot(size, value, color=BLUE, marker="o", markersize=5)
     for x, y, row in zip(size, value, curve, strict=True):
         name = "float32" if row["max_mb"] is None else f"{row['bits']:.1f} bits"
-        panel.annotate(name, (x, y), xytext=(0, 7), textcoords="offset points", ha="center", fontsize=8)
+        side = {"xytext": (0, 7), "ha": "right"} if row["max_mb"] is None else {"xytext": (5, -11), "ha": "left"}
+        panel.annotate(name, (x, y), textcoords="offset points", fontsize=8, **side)
     panel.axhline(value[-1], color=GREY, linewidth=0.8)
     if chosen_bytes is not None:
         panel.axvline(chosen_bytes / 1e6, color=ORANGE, linestyle="--", linewidth=1, label="exported")

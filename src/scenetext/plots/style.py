@@ -89,3 +89,16 @@ def interval_errors(values: np.ndarray, low: np.ndarray, high: np.ndarray) -> np
         (2, N), below and above the values.
     """
     return np.maximum(0.0, np.stack([np.asarray(values) - low, np.asarray(high) - values]))
+
+
+def wilson_interval(ratios: np.ndarray, lines: int) -> tuple[np.ndarray, np.ndarray]:
+    """The ends of the 95 % interval of a ratio of lines (E. B. Wilson, JASA 1927).
+
+    Args:
+        ratios: (N,) in [0, 1].
+        lines: over how many lines each ratio was taken.
+    """
+    weight = 1.96**2 / lines
+    centre = (ratios + weight / 2) / (1 + weight)
+    half = np.sqrt(weight * ratios * (1 - ratios) + weight**2 / 4) / (1 + weight)
+    return centre - half, centre + half

@@ -6,6 +6,8 @@ Best path decoding (`decode.ctc_greedy`) takes the likeliest path. A text's prob
 give it; this search computes that sum, exactly if the beam holds every prefix. It ranks texts by
 
     log p(text | line) + lm_weight * log p(text) + length_bonus * characters.
+
+The last two terms belong to the language model: without one they are left out.
 """
 
 from __future__ import annotations
@@ -18,6 +20,9 @@ import numpy as np
 from scenetext.errors import InputError
 from scenetext.predict.ngram import EDGE, NGramModel
 from scenetext.text.charset import BLANK, Charset
+
+LM_WEIGHT = 0.1  # with LENGTH_BONUS it reads no worse than without a language model (tests/benchmarks/LOG.md)
+LENGTH_BONUS = 1.0
 
 Prefix = tuple[int, ...]  # classes
 
@@ -40,8 +45,8 @@ def ctc_beam(
     width: int,
     language_model: NGramModel | None = None,
     *,
-    lm_weight: float = 0.5,
-    length_bonus: float = 0.0,
+    lm_weight: float = LM_WEIGHT,
+    length_bonus: float = LENGTH_BONUS,
     min_probability: float = 1e-4,
     probabilities: bool = False,
 ) -> list[tuple[str, float]]:
@@ -53,7 +58,7 @@ def ctc_beam(
         width: the number of prefixes kept after each step.
         language_model: of characters; None ranks by the network alone.
         lm_weight: weight of its logarithm.
-        length_bonus: added for each character, because a language model prefers short texts.
+        length_bonus: added for each character where there is a language model, because it prefers short texts.
         min_probability: a class less likely than this at a step is pruned there, unless it is the likeliest.
         probabilities: `logits` are already probabilities.
 
@@ -87,8 +92,9 @@ class _Ranking:
         self._known: dict[Prefix, tuple[str, float]] = {(): ("", 0.0)}  # text and its log probability under the model
 
     def of(self, prefix: Prefix) -> float:
-        value = self.bonus * len(prefix)
-        return value if self.model is None else value + self.weight * self._text_and_log(prefix)[1]
+        if self.model is None:
+            return 0.0
+        return self.bonus * len(prefix) + self.weight * self._text_and_log(prefix)[1]
 
     def at_end(self, prefix: Prefix) -> float:
         if self.model is None:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from scenetext.config.kinds import IMAGE_SHAPE
+from scenetext.config.yaml_text import parse, read_text, shown
 from scenetext.data.transforms import Canvas
 from scenetext.errors import InputError
 from scenetext.predict.model_files import CHECKSUMS_KEY, read_checksums
@@ -39,6 +41,7 @@ MODEL_NAMES = {
 DEFAULT_MODEL_NAME = "PP-OCRv4_mobile_rec"
 DECODERS = {"ctc": "CTCLabelDecode", "attention": "AttnLabelDecode"}
 CHANNELS = 3
+MAX_CHARACTER = 100  # code points of an entry of the dictionary; clusters of Indic scripts have 10
 
 
 @dataclass(frozen=True)
@@ -87,47 +90,63 @@ class InferenceSettings:
 
 
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def read_inference_yml(folder: str | Path) -> InferenceSettings:
     """Reads the `inference.yml` of an exported folder, of this project's or PaddleOCR's making.
 
     Raises:
-        InputError: the folder or the file is missing, or lacks a needed entry, or names an unknown decoder.
+        InputError: the folder or the file is missing, lacks a needed entry, or has one that no reader can work with;
+            or it names an unknown decoder.
     """
     path = Path(folder) / FILE_NAME
     if not Path(folder).is_dir():
         raise InputError(f"The model folder {folder} does not exist: give a folder that `scenetext export` wrote.")
-    if not path.is_file():
+    if not path.exists():
         raise InputError(f"{folder} holds no {FILE_NAME}: give a folder that `scenetext export` wrote.")
-    try:
-        with open(path, encoding="utf-8") as file:
-            value = yaml.load(file, Loader=_LOADER)  # a safe loader
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from None
-    operations = _look_up(value, path, "PreProcess", "transform_ops")
-    canvas = _canvas(operations, path)
+    characters_path = ("PostProcess", "character_dict")
+    value, _ = parse(read_text(path, str(path)), str(path), texts=[characters_path, (CHECKSUMS_KEY,)])
+    canvas = _canvas(_look_up(value, path, "PreProcess", "transform_ops"), path)
     decoder = _look_up(value, path, "PostProcess", "name")
     decoding = next((name for name, known in DECODERS.items() if known == decoder), None)
     if decoding is None:
         raise InputError(
-            f"{path} names the decoder PostProcess.name {decoder}; {' and '.join(DECODERS.values())} are known."
+            f"{path} names the decoder PostProcess.name {shown(decoder)}; {' and '.join(DECODERS.values())} are known."
         )
-    characters = tuple(str(character) for character in _look_up(value, path, "PostProcess", "character_dict"))
-    name = (value.get("Global") or {}).get("model_name") or DEFAULT_MODEL_NAME
+    characters = _look_up(value, path, *characters_path)
+    if not isinstance(characters, list) or not all(isinstance(character, str) for character in characters):
+        raise InputError(f"{path}: PostProcess.character_dict is {shown(characters)}, not a list of characters.")
+    longest = max(characters, key=len, default="")
+    if len(longest) > MAX_CHARACTER:
+        raise InputError(f"{path}: PostProcess.character_dict holds {shown(longest)}, which is no character.")
     charset = Charset((*characters, SPACE), use_space_char=True)
-    return InferenceSettings(name, canvas, charset, decoding, read_checksums(value, path))
+    return InferenceSettings(_model_name(value, path), canvas, charset, decoding, read_checksums(value, path))
+
+
+def _model_name(value: Mapping[str, Any], path: Path) -> str:
+    section = value.get("Global")
+    name = section.get("model_name") if isinstance(section, Mapping) else None
+    if section is not None and not isinstance(section, Mapping):
+        raise InputError(f"{path}: Global is {shown(section)}, not a mapping that holds model_name.")
+    if name is not None and not isinstance(name, str):
+        raise InputError(f"{path}: Global.model_name is {shown(name)}, not a name.")
+    return name or DEFAULT_MODEL_NAME
 
 
 def _canvas(operations: Any, path: Path) -> Canvas:
     for operation in operations if isinstance(operations, list) else []:
         for name in ("RecResizeImg", "SVTRRecResizeImg"):
             options = operation.get(name) if isinstance(operation, Mapping) else None
-            shape = options.get("image_shape") if isinstance(options, Mapping) else None
-            if isinstance(shape, list) and len(shape) == 3 and all(isinstance(side, int) for side in shape):
+            if isinstance(options, Mapping) and "image_shape" in options:
+                try:
+                    _, height, width = IMAGE_SHAPE.convert(options["image_shape"])
+                except ValueError:
+                    raise InputError(
+                        f"{path}: PreProcess.transform_ops.{name}.image_shape must be {IMAGE_SHAPE.name}, not "
+                        f"{shown(options['image_shape'])}."
+                    ) from None
                 fixed = name == "SVTRRecResizeImg"
-                return Canvas(shape[1], shape[2], fixed, fixed and options.get("padding") is False)
+                return Canvas(height, width, fixed, fixed and options.get("padding") is False)
     raise InputError(f"{path} has no PreProcess.transform_ops.RecResizeImg.image_shape of three numbers.")
 
 

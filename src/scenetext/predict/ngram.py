@@ -16,11 +16,18 @@ from pathlib import Path
 
 from scenetext.errors import InputError
 from scenetext.system.files import write_text
+from scenetext.system.regular_files import read_regular_file
+from scenetext.system.untrusted import reading
 
 EDGE = "\n"
 """Stands before a line's first character and after its last; no label holds it."""
 
 FORMAT = "scenetext character n-grams"
+MAX_ORDER = 20
+MAX_BYTES = 50_000_000  # of a file; a million labels of scene text make 15,000,000
+MAX_CONTEXTS = 2_500_000  # of all n-grams together, each takes some 400 bytes
+MAX_COUNT = 10**15
+_LONGEST_ESCAPE = 12  # characters by which JSON writes one, a pair of surrogates
 
 
 class NGramModel:
@@ -32,15 +39,19 @@ class NGramModel:
     """
 
     def __init__(self, grams: Counter[str], order: int):
-        if order < 1:
-            raise InputError(f"The order {order} of a character n-gram model must be at least 1.")
-        self.order = order
+        self.order = _checked_order(order)
         self._grams = grams
-        self._after: dict[str, Counter[str]] = {}  # context → how often each character followed it
+        self._after: dict[str, dict[str, int]] = {}  # context → how often each character followed it
         for gram, count in grams.items():
+            character = gram[-1]
             for start in range(len(gram)):
-                self._after.setdefault(gram[start:-1], Counter())[gram[-1]] += count
-        self._seen = {context: counts.total() for context, counts in self._after.items()}
+                context = gram[start:-1]
+                counts = self._after.get(context)
+                if counts is None:
+                    self._after[context] = {character: count}
+                else:
+                    counts[character] = counts.get(character, 0) + count
+        self._seen = {context: sum(counts.values()) for context, counts in self._after.items()}
 
     @classmethod
     def train(cls, texts: Iterable[str], order: int = 5) -> NGramModel:
@@ -72,7 +83,7 @@ class NGramModel:
             counts = self._after.get(context)
             if counts is None:  # nor was any longer one seen
                 break
-            probability = (counts[character] + len(counts) * probability) / (self._seen[context] + len(counts))
+            probability = (counts.get(character, 0) + len(counts) * probability) / (self._seen[context] + len(counts))
         return math.log(probability)
 
     def score(self, text: str) -> float:
@@ -93,35 +104,63 @@ class NGramModel:
         Raises:
             InputError: the file is missing or is no such model; the message names the line.
         """
-        try:
-            lines = Path(path).read_text(encoding="utf-8").split("\n")
-        except OSError as error:
-            raise InputError(f"The n-gram model {path} cannot be read: {error.strerror}.") from None
-        except UnicodeDecodeError:
-            raise InputError(f"The n-gram model {path} is not UTF-8.") from None
-        number = 1
-        try:
-            header = json.loads(lines[0])
-            if header["format"] != FORMAT:
-                raise ValueError
-            order, grams = int(header["order"]), Counter()
-            for line in lines[1:]:
-                number += 1
-                if line:
-                    count, gram = line.split("\t", 1)
-                    grams[_gram(json.loads(gram), order)] += _count(count)
-        except (ValueError, TypeError, KeyError):
-            raise InputError(f"{path}:{number} is no line of a character n-gram model that `save` wrote.") from None
-        return cls(grams, order)
+        with reading(path, "a character n-gram model", "give the file that `save` wrote"):
+            try:
+                lines = read_regular_file(path, MAX_BYTES, f"The n-gram model {path}").decode("utf-8").split("\n")
+            except UnicodeDecodeError:
+                raise InputError(f"The n-gram model {path} is not UTF-8.") from None
+            return cls(*_read_lines(lines, path))
 
 
-def _gram(value: object, order: int) -> str:
-    if not isinstance(value, str) or not 1 <= len(value) <= order:
+def _read_lines(lines: list[str], path: str | Path) -> tuple[Counter[str], int]:
+    """How often each n-gram was seen, and the order of the model."""
+    number, contexts, grams = 1, 0, Counter()
+    try:
+        order = _order(lines[0])
+        for line in lines[1:]:
+            number += 1
+            if line:
+                gram, count = _gram_and_count(line, order)
+                grams[gram] += count
+                contexts += len(gram)
+                if contexts > MAX_CONTEXTS:
+                    raise InputError(
+                        f"The n-grams up to here have more than {MAX_CONTEXTS} contexts, too many for the memory: "
+                        "train on fewer texts, or with a smaller order."
+                    )
+    except InputError as error:
+        raise InputError(f"{path}:{number}: {error}") from None
+    except (ValueError, TypeError, KeyError):
+        raise InputError(f"{path}:{number} is no line of a character n-gram model that `save` wrote.") from None
+    if not grams:
+        raise InputError(f"{path} holds no n-grams: train it on texts.")
+    return grams, order
+
+
+def _checked_order(order: int) -> int:
+    if not 1 <= order <= MAX_ORDER:
+        raise InputError(f"The order {order} of a character n-gram model must be from 1 to {MAX_ORDER}.")
+    return order
+
+
+def _order(header: str) -> int:
+    """The order that the first line states."""
+    if len(header) > 1000:  # before JSON reads it: nesting costs stack
         raise ValueError
-    return value
-
-
-def _count(value: str) -> int:
-    if (count := int(value)) < 1:
+    values = json.loads(header)
+    if values["format"] != FORMAT or type(values["order"]) is not int:
         raise ValueError
-    return count
+    return _checked_order(values["order"])
+
+
+def _gram_and_count(line: str, order: int) -> tuple[str, int]:
+    """The n-gram of a line and how often it was seen."""
+    if len(line) > order * _LONGEST_ESCAPE + 40:
+        raise ValueError
+    count, tab, gram = line.partition("\t")
+    if not tab or not count.isascii() or not count.isdecimal() or not 1 <= int(count) <= MAX_COUNT:
+        raise ValueError
+    gram = json.loads(gram)
+    if not isinstance(gram, str) or not 1 <= len(gram) <= order:
+        raise ValueError
+    return gram, int(count)

@@ -11,14 +11,22 @@ import importlib.util
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scenetext.errors import InputError
 from scenetext.predict.model_folder import CHARACTERS_KEY, program_files, read_inference_yml
 from scenetext.system.files import replacing
+from scenetext.system.locks import one_process
 from scenetext.system.subprocesses import run_module
 from scenetext.text.charset import Charset
 
+if TYPE_CHECKING:
+    import onnx
+
 OPSET = 14
+WITH_CHARACTERS = "characters"  # of the process's command line
+INPUT_AXES = ("batch", None, "height", "width")
+OUTPUT_AXES = ("batch", "time", "classes")
 
 
 def can_convert() -> bool:
@@ -26,14 +34,13 @@ def can_convert() -> bool:
     return importlib.util.find_spec("paddle2onnx") is not None
 
 
-def convert_to_onnx(folder: str | Path, out: str | Path, for_others: bool = True) -> None:
+def convert_to_onnx(folder: str | Path, out: str | Path, characters: bool = True) -> None:
     """Converts the program and parameters of an exported folder.
 
     Args:
         folder: the exported folder.
         out: the file to write.
-        for_others: whether the file gets the characters as metadata, which RapidOCR needs. This project's engine has
-            them from the folder's inference.yml, which can also hold characters that the metadata cannot.
+        characters: write the dictionary into the metadata, for RapidOCR; not every dictionary can be written so.
 
     Raises:
         InputError: the folder is not complete, or the converter is not installed.
@@ -46,8 +53,7 @@ def convert_to_onnx(folder: str | Path, out: str | Path, for_others: bool = True
             f"{folder} cannot be converted to ONNX, because paddle2onnx is not installed (it has no wheel for Python "
             "3.13): read it with the engine paddle, export as json or pdmodel, or use Python 3.10 to 3.12."
         )
-    characters = [CHARACTERS_KEY] if for_others else []
-    run_module("scenetext.predict.onnx_conversion", [str(folder), str(out), *characters])
+    run_module("scenetext.predict.onnx_conversion", [str(folder), str(out), *([WITH_CHARACTERS] if characters else [])])
 
 
 def cached_onnx(folder: str | Path) -> Path:
@@ -57,10 +63,15 @@ def cached_onnx(folder: str | Path) -> Path:
         digest.update(path.read_bytes())
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "scenetext" / "onnx"
     path = cache / f"{digest.hexdigest()}.onnx"
-    if not path.is_file():
-        cache.mkdir(parents=True, exist_ok=True)
-        print(f"{folder} is converted to ONNX once, which takes some seconds; {cache} keeps the copy.", file=sys.stderr)
-        convert_to_onnx(folder, path, for_others=False)
+    if path.is_file():
+        return path
+    with one_process(path):
+        if not path.is_file():
+            print(
+                f"{folder} is converted to ONNX once, which takes some seconds; {cache} keeps the copy.",
+                file=sys.stderr,
+            )
+            convert_to_onnx(folder, path, characters=False)
     return path
 
 
@@ -81,6 +92,24 @@ def characters_metadata(charset: Charset) -> str:
     return text
 
 
+def tidy(graph: onnx.GraphProto) -> None:
+    """Names the free axes, and removes what no result depends on, of which ONNX Runtime warns at every load."""
+    for values, axes in ((graph.input, INPUT_AXES), (graph.output, OUTPUT_AXES)):
+        for axis, name in zip(values[0].type.tensor_type.shape.dim, axes, strict=True):
+            if axis.dim_param and name is not None:
+                axis.dim_param = name
+    used = {value.name for value in graph.output}
+    nodes = []
+    for node in reversed(graph.node):  # which stand in the order of computation
+        if used.intersection(node.output):
+            used.update(node.input)
+            nodes.append(node)
+    constants = [constant for constant in graph.initializer if constant.name in used]
+    for field, kept in ((graph.node, nodes[::-1]), (graph.initializer, constants)):
+        del field[:]
+        field.extend(kept)
+
+
 def main(arguments: list[str]) -> None:
     """The process's own part."""
     import onnx
@@ -98,9 +127,11 @@ def main(arguments: list[str]) -> None:
             optimize_tool="None",
         )
         model = onnx.load(file.name)
-        if CHARACTERS_KEY in arguments[2:]:
+        tidy(model.graph)
+        if WITH_CHARACTERS in arguments[2:]:
             entry = model.metadata_props.add()
             entry.key, entry.value = CHARACTERS_KEY, characters_metadata(read_inference_yml(folder).charset)
+        file.truncate(0)  # what the converter wrote may be longer
         file.write(model.SerializeToString())
 
 

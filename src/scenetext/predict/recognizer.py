@@ -33,7 +33,7 @@ from scenetext.predict.line_reader import LineReader
 from scenetext.predict.model_files import check_files, file_facts, unchanged
 from scenetext.predict.model_folder import read_inference_yml
 from scenetext.predict.ngram import NGramModel
-from scenetext.system.file_names import shown_path
+from scenetext.system.file_names import shown_name, shown_path
 from scenetext.system.files import sha256_file
 from scenetext.system.locks import only_writer
 from scenetext.system.process import share_one_heap
@@ -122,6 +122,7 @@ def predict_to_file(
     reader = Recognizer(model, engine, batch_size, beam_width=beam_width, language_model=weights)
     warn_of_passed_over(source)
     warn_of_escaped(names)
+    _warn_of_breaking_characters(reader, model)
     origin = {
         **_origin(reader, source, names),
         "beam_width": beam_width,
@@ -149,12 +150,23 @@ def _write_lines(
         if kept < len(names):
             start = piece_start(kept)
             for prediction in islice(predict_images(reader, source, names[start:], progress), kept - start, None):
-                lines.write(f"{prediction.name}\t{prediction.text}\t{prediction.confidence:.6f}")
+                lines.write(f"{prediction.name}\t{shown_name(prediction.text)}\t{prediction.confidence:.6f}")
                 tally.add(prediction)
         lines.finish()
     finally:
         lines.close()
     return tally.summary()
+
+
+def _warn_of_breaking_characters(reader: Recognizer, model: str | Path) -> None:
+    """Says on stderr which characters of the dictionary are written escaped, because they would break a line."""
+    breaking = [character for character in reader.charset.characters if shown_name(character) != character]
+    if breaking:
+        print(
+            f"The dictionary of {model} holds {len(breaking)} tabs, line ends or other control characters, which are "
+            f"written as \\xNN: {', '.join(map(shown_name, breaking))}",
+            file=sys.stderr,
+        )
 
 
 def _check_out(out: Path, images: str | Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scenetext.errors import InputError
-from scenetext.system.process import prepare_process, silence_noise
+from scenetext.system.process import let_an_error_end_run_all, prepare_process, silence_noise
 
 BEST = "best_accuracy"  # prefix of the best checkpoint's files
 LATEST = "latest"  # prefix of the last checkpoint's files
@@ -50,6 +50,7 @@ def enter_project_root() -> Path:
     it also chooses threads and instruction sets.
     """
     prepare_process()
+    let_an_error_end_run_all()
     here, root = Path.cwd(), project_root()
     os.chdir(root)
     silence_noise()

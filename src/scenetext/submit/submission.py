@@ -166,9 +166,7 @@ def _read_rows(reader: Recognizer, images: str | Path, progress: bool) -> list[t
     return list(zip(names, predictions, strict=True))
 
 
-def _write_folder(
-    folder: Path, rows: Sequence[tuple[str, Prediction]], facts: Mapping[str, Any]
-) -> PredictionSummary:
+def _write_folder(folder: Path, rows: Sequence[tuple[str, Prediction]], facts: Mapping[str, Any]) -> PredictionSummary:
     """Writes both files, which take their places in one step.
 
     Where other files lie in the folder, the manifest takes its place first: it holds the checksum of its predictions,
@@ -307,7 +305,9 @@ def _bare_names(names: list[str], images: str | Path) -> dict[str, str]:
     for name in names:
         last = PurePosixPath(name).name
         if last in bare:
-            raise InputError(f"{shown_path(images)} holds {bare[last]} and {name}; a submission knows images by bare name only.")
+            raise InputError(
+                f"{shown_path(images)} holds {bare[last]} and {name}; a submission knows images by bare name only."
+            )
         bare[last] = name
     return {name: bare[name] for name in natural_order(bare)}
 

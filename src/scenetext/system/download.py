@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from io import FileIO
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from tqdm.auto import tqdm
 
 from scenetext.errors import InputError, RunError
 from scenetext.system.archives import check_archive
-from scenetext.system.files import MEGABYTE, read_json, sha256_file, write_json
+from scenetext.system.files import MEGABYTE, read_json, sha256_file, write_json, writing
 from scenetext.system.http_answers import Answer, Interrupted, Pace, Refused, checked_address, get, shortened
 from scenetext.system.locks import one_process
 
@@ -72,7 +72,7 @@ def download(
     Raises:
         InputError: an address is neither http nor https, or `path` is a folder.
         DownloadError: no address gave the complete, correct file; the message names each address and its cause.
-        RunError: the disk is full.
+        RunError: the disk is full or broken; see `files.writing`.
     """
     path = Path(path)
     if path.is_dir():
@@ -80,21 +80,26 @@ def download(
     addresses = [checked_address(address) for address in (url, *mirrors)]
     expected = _Expected(sha256, size_bytes, check or (lambda file: check_archive(file, path.name)))
     deadline = time.monotonic() + deadline_s
-    with _disk_errors(path), one_process(path):
+    with writing(path), one_process(path):
         part = _Part(path, expected)
         if path.is_file() and not expected.fault(path):
             part.forget()
             return path
         causes = []
-        for address in addresses:
-            cause = _fetch(address, part, tries, pause_s, deadline, progress)
-            if cause is None:
-                part.finish()
-                return path
-            causes.append(f"{address}: {cause}")
-        if not any(map(part.request_headers, addresses)):
-            part.forget()  # no later call could resume it
-    raise DownloadError(f"{path.name} could not be fetched. {'; '.join(causes)}.")
+        try:
+            for address in addresses:
+                cause = _fetch(address, part, tries, pause_s, deadline, progress)
+                if cause is None:
+                    part.finish()
+                    return path
+                causes.append(f"{address}: {cause}")
+        finally:  # at Ctrl-C, too
+            if not any(map(part.request_headers, addresses)):
+                part.forget()  # no later call could resume it
+    raise DownloadError(
+        f"{path.name} could not be fetched. {'; '.join(causes)}. Try again later, or fetch it by other means and save "
+        f"it as {path}."
+    )
 
 
 class _Expected(NamedTuple):
@@ -202,36 +207,44 @@ class _Part:
         Raises:
             Interrupted: the answer ended early, or belongs to another file than the bytes that are there.
             Refused: the answer cannot be the file.
-            RunError: the disk is full.
         """
         start, total = self._fitted(url, answer, asked_rest)
         limit = self._limit(total)
         validator = _validator(answer) or (self._validator if start else None)
         self._url, self._validator, self._total = url, validator, total
-        with _disk_errors(self._file):
-            if not start:
-                self.forget()
-            with (
-                open(self._file, "r+b" if start else "wb") as file,
-                tqdm(
-                    desc=self._path.name, total=total, initial=start, unit="B", unit_scale=True, disable=not progress
-                ) as bar,
-            ):
-                file.truncate(start)
-                file.seek(start)
-                try:
-                    self._copy(answer.body(), file, bar, limit)
-                finally:
+        if not start:
+            self.forget()
+        with (
+            open(self._file, "r+b" if start else "wb", buffering=0) as file,
+            tqdm(
+                desc=self._path.name, total=total, initial=start, unit="B", unit_scale=True, disable=not progress
+            ) as bar,
+        ):
+            file.truncate(start)
+            file.seek(start)
+            try:
+                self._copy(answer.body(), file, bar, limit)
+            except OSError:  # of the disk, which may have no room for the note either
+                with suppress(OSError, RunError):
                     self._sync(file)
+                if not self.bytes:
+                    self.forget()
+                raise
+            except BaseException:  # Ctrl-C, too
+                self._sync(file)
+                raise
+            self._sync(file)
         if total is not None and self.bytes < total:
             raise Interrupted(f"the connection ended after {self.bytes} of {total} bytes")
 
-    def _copy(self, body: Iterable[bytes], file: IO[bytes], bar: Any, limit: int) -> None:
+    def _copy(self, body: Iterable[bytes], file: FileIO, bar: Any, limit: int) -> None:
         try:
             for chunk in body:
                 if file.tell() + len(chunk) > limit:
                     raise Refused(f"the server sends more than {limit} bytes")
-                file.write(chunk)
+                left = memoryview(chunk)
+                while left:
+                    left = left[file.write(left) :]
                 bar.update(len(chunk))
                 if file.tell() - self.bytes >= _SYNCED_EVERY:
                     self._sync(file)
@@ -240,12 +253,12 @@ class _Part:
             file.seek(0)
             raise
 
-    def _sync(self, file: IO[bytes]) -> None:
-        file.flush()
+    def _sync(self, file: FileIO) -> None:
         os.fsync(file.fileno())
-        self.bytes = file.tell()
-        note = {"url": self._url, "validator": self._validator, "total_bytes": self._total, "bytes": self.bytes}
+        count = file.tell()
+        note = {"url": self._url, "validator": self._validator, "total_bytes": self._total, "bytes": count}
         write_json(self._note, note)
+        self.bytes = count
 
     def _fitted(self, url: str, answer: Answer, asked_rest: bool) -> tuple[int, int | None]:
         """At which byte of the file the answer begins, and the file's size if it is known."""
@@ -290,20 +303,8 @@ class _Part:
 
     def finish(self) -> None:
         """Gives the part the file's name."""
-        with _disk_errors(self._path):
-            os.replace(self._file, self._path)
-            self._note.unlink(missing_ok=True)
-
-
-@contextmanager
-def _disk_errors(file: Path) -> Iterator[None]:
-    """Names the file in whatever goes wrong on the disk."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise RunError(f"The disk is full, {file} cannot grow; make room and start again.") from None
-        raise RunError(f"{file} cannot be written: {error.strerror}.") from None
+        os.replace(self._file, self._path)
+        self._note.unlink(missing_ok=True)
 
 
 def _content_range(answer: Answer) -> tuple[int, int, int | None]:

@@ -21,9 +21,8 @@ from types import TracebackType
 from typing import TextIO
 
 from scenetext import __version__
-from scenetext.errors import InputError, RunError
+from scenetext.errors import SHOW_TRACEBACK, InputError, RunError
 
-SHOW_TRACEBACK = "SCENETEXT_TRACEBACK"
 _LONGEST_TEXT = 300
 _INTERRUPTED = 130  # as shells report a process that SIGINT ended
 _WAYS_OUT = {

@@ -19,6 +19,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+_RUN_ALL_S = 1.0  # within which JupyterLab has sent all cells of "Run All"
 _M_ARENA_MAX = -8  # glibc's malloc.h
 MKL_KIND = {"avx512f": "9", "avx2": "5"}  # values of MKL_DEBUG_CPU_TYPE
 
@@ -42,6 +43,17 @@ def share_one_heap() -> None:
     """
     if platform.libc_ver()[0] == "glibc" and "MALLOC_ARENA_MAX" not in os.environ:
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
+
+
+def let_an_error_end_run_all() -> None:
+    """In a Jupyter kernel, lets an error cancel all further cells of "Run All", also those that arrive a moment later.
+
+    Without it, a cell that JupyterLab sends after a quick error runs, and fails for want of what was not computed.
+    """
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    kernel = getattr(shell, "kernel", None)
+    if kernel is not None:
+        kernel.stop_on_error_timeout = _RUN_ALL_S
 
 
 def _cpu_description() -> str:

@@ -151,7 +151,7 @@ def _cached_file(folder: Path, url: str) -> Path:
     """Where the file of an address is kept."""
     name = PurePosixPath(urlsplit(url).path).name
     if not name.lower().endswith((_SUFFIX, *TAR_SUFFIXES)):
-        raise InputError(f"{url!r} is no address of weights, which end in {_SUFFIX}, {' or '.join(TAR_SUFFIXES)}.")
+        raise InputError(f"{url!r} is no address of weights, which end in {_SUFFIX}, .tar, .tar.gz or .tgz.")
     return folder / f"{sha256_bytes(url.encode())[:12]}-{re.sub(r'[^A-Za-z0-9._-]', '_', name)[-_LONGEST_NAME:]}"
 
 

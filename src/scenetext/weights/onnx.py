@@ -22,11 +22,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scenetext.errors import InputError
+from scenetext.system.regular_files import read_regular_file
+from scenetext.system.untrusted import reading
 from scenetext.text.charset import Charset
+from scenetext.weights.pdparams import finite_numbers
 
 if TYPE_CHECKING:
     from scenetext.models.distillation import DistillationModel
     from scenetext.models.recognition_model import RecognitionModel
+
+MAX_BYTES = 2_000_000_000  # more does not fit into one ONNX file
+MOST_WORK = 16  # how often the bytes of a file may take part in folding
 
 # models inside installed wheels: our name → (package, file inside it)
 WHEEL_MODELS = {
@@ -127,21 +133,55 @@ def read_onnx(path: str | Path) -> tuple[list[np.ndarray], Charset | None]:
 
     Returns:
         The tensors, and the characters from the metadata `character` with the appended space, if there are any.
+
+    Raises:
+        InputError: the file is missing, is no ONNX model or not one of a recogniser, keeps its weights in another
+            file, or holds numbers that are not finite.
     """
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"The ONNX model {path} does not exist.")
+    with reading(path, "the ONNX model of a text recogniser", "export or fetch it again"):
+        model = _load(path)
+        metadata = {entry.key: entry.value for entry in model.metadata_props}
+        charset = None
+        if "character" in metadata:
+            charset = Charset((*metadata["character"].rstrip("\n").split("\n"), " "), use_space_char=True)
+        tensors = _folded_tensors(_Graph(model.graph), _Work(path))
+        if not tensors:
+            raise InputError(f"{path} holds no weights: it is not the ONNX model of a text recogniser.")
+        return [finite_numbers(tensor, f"{path}: tensor {number}") for number, tensor in enumerate(tensors, 1)], charset
+
+
+def _load(path: Path) -> Any:
+    """The model in a file; weights outside of the file are refused, because their path may lead anywhere."""
     import onnx
 
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"The ONNX model {path} does not exist.")
-    model = onnx.load(str(path))
-    metadata = {entry.key: entry.value for entry in model.metadata_props}
-    charset = None
-    if "character" in metadata:
-        charset = Charset((*metadata["character"].rstrip("\n").split("\n"), " "), use_space_char=True)
-    return _folded_tensors(_Graph(model.graph)), charset
+    model = onnx.load_model_from_string(read_regular_file(path, MAX_BYTES))
+    constants = (attribute.t for node in model.graph.node for attribute in node.attribute)
+    for tensor in (*model.graph.initializer, *constants):
+        if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
+            raise InputError(
+                f"{path} keeps the weights {tensor.name!r} in another file: save the model with all weights inside."
+            )
+    return model
 
 
-def _folded_tensors(graph: _Graph) -> list[np.ndarray]:
+class _Work:
+    """Bounds the numbers that folding computes: a hostile graph folds the same large weight a million times."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._left = MOST_WORK * path.stat().st_size
+
+    def take(self, *arrays: np.ndarray) -> None:
+        """Raises InputError if a graph of that size cannot have so much to fold."""
+        self._left -= sum(array.nbytes for array in arrays)
+        if self._left < 0:
+            raise InputError(f"{self._path} uses the same weights too often: it is not a text recogniser.")
+
+
+def _folded_tensors(graph: _Graph, work: _Work) -> list[np.ndarray]:
     tensors: list[np.ndarray] = []
     conv_output, is_biased = "", False  # of the convolution whose tensors are the last ones of the list
     pending: dict[
@@ -150,10 +190,12 @@ def _folded_tensors(graph: _Graph) -> list[np.ndarray]:
 
     def fold_back(factor: np.ndarray, shift: np.ndarray) -> None:
         bias = tensors.pop() * factor + shift if is_biased else shift
+        work.take(tensors[-1])
         tensors[-1:] = [(tensors[-1].T * factor).T, bias]  # by output channel, the first axis
 
     for node in graph.graph.node:
         own = graph.weights(node)
+        work.take(*own)
         affine = graph.affine(node)
         if node.op_type == "Conv":
             weight, biases = own[0], own[1:]

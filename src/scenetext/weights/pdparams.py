@@ -2,46 +2,19 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from scenetext.errors import InputError
+from scenetext.system.untrusted import reading
+from scenetext.weights.pickled_arrays import NoWeights
+from scenetext.weights.restricted_pickle import ForbiddenName, read_pickle
 
-# the globals of pickled numpy arrays, of numpy 1 and 2; every other global is refused
-ALLOWED_GLOBALS = {
-    ("builtins", "tuple"),  # paddle.save makes (name, array) of a tensor inside other containers
-    ("collections", "OrderedDict"),
-    ("_codecs", "encode"),
-    ("numpy", "ndarray"),
-    ("numpy", "dtype"),
-    ("numpy.core.multiarray", "_reconstruct"),
-    ("numpy.core.multiarray", "scalar"),
-    ("numpy._core.multiarray", "_reconstruct"),
-    ("numpy._core.multiarray", "scalar"),
-    ("numpy._core.numeric", "_frombuffer"),
-    ("numpy.core.numeric", "_frombuffer"),
-}
-# the unpickler's exceptions on other bytes
-BROKEN_PICKLE = (pickle.UnpicklingError, EOFError, ValueError, LookupError, AttributeError, TypeError)
-BROKEN_PICKLE += (OverflowError, MemoryError)  # a length that the bytes claim
 NAME_TABLE = "StructuredToParameterName@@"  # paddle.save's map from keys to its own parameter names
-
-
-class _ArrayUnpickler(pickle.Unpickler):
-    def __init__(self, file: IO[bytes], path: Path):
-        super().__init__(file, encoding="latin1")
-        self.path = path
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in ALLOWED_GLOBALS:
-            raise InputError(
-                f"{self.path} asks to run {module}.{name} while it is read, which weights never need; "
-                "it was refused and nothing of it was run."
-            )
-        return super().find_class(module, name)
+MOST_NAME = 200  # characters of a parameter's name in a message
+MOST_SHARED = 4  # how often the arrays of a file may use its bytes: some networks name a tensor twice
 
 
 def unpickle_arrays(path: str | Path) -> Any:
@@ -51,17 +24,23 @@ def unpickle_arrays(path: str | Path) -> Any:
         InputError: the file is missing, is no pickle, or names anything that could run code.
     """
     path = Path(path)
-    try:
-        with open(path, "rb") as file:
-            return _ArrayUnpickler(file, path).load()
-    except FileNotFoundError:
-        raise InputError(f"The weights {path} do not exist.") from None
-    except OSError as error:
-        raise InputError(f"The weights {path} cannot be read ({error.strerror}).") from None
-    except BROKEN_PICKLE as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path} is not a whole file of Paddle weights ({error}).") from None
+    with reading(path, "a file of Paddle weights", "fetch or copy it again"):
+        if not path.exists():
+            raise InputError(f"The weights {path} do not exist.")
+        if not path.is_file():
+            raise InputError(f"The weights {path} cannot be read: that is no file, but a folder, a pipe or a device.")
+        try:
+            with open(path, "rb") as file:
+                return read_pickle(file, path.stat().st_size)
+        except ForbiddenName as error:
+            raise InputError(
+                f"{path} asks to run {error.name} while it is read, which weights never need; it was refused and "
+                "nothing of it was run."
+            ) from None
+        except NoWeights as error:
+            raise InputError(
+                f"{path} is not a whole file of Paddle weights ({error}): fetch or copy it again."
+            ) from None
 
 
 def read_pdparams(path: str | Path) -> dict[str, np.ndarray]:
@@ -81,18 +60,28 @@ def read_pdparams(path: str | Path) -> dict[str, np.ndarray]:
     if not isinstance(content, dict):
         raise InputError(f"{path} holds a {type(content).__name__}, not a table of named weights.")
     arrays = {}
+    left_bytes = MOST_SHARED * path.stat().st_size
     for key, value in content.items():
         if key == NAME_TABLE:
             continue
+        location = f"{path}: {str(key)[:MOST_NAME]}"
         if isinstance(value, tuple) and len(value) == 2:  # (parameter name, array), as some Paddle releases write
             value = value[1]
         if not isinstance(value, np.ndarray):
-            raise InputError(f"{path}: {key} is a {type(value).__name__}, not an array.")
-        arrays[str(key)] = _numbers(value, f"{path}: {key}")
+            raise InputError(f"{location} is a {type(value).__name__}, not an array.")
+        left_bytes -= value.nbytes
+        if left_bytes < 0:
+            raise InputError(f"{location} is one more name for the same numbers, too many for a file of weights.")
+        arrays[str(key)] = finite_numbers(value, location)
     return arrays
 
 
-def _numbers(array: np.ndarray, location: str) -> np.ndarray:
+def finite_numbers(array: np.ndarray, location: str) -> np.ndarray:
+    """The array, bfloat16 as float32.
+
+    Raises:
+        InputError: it holds something else than numbers, or numbers that are not finite; the message names `location`.
+    """
     if array.dtype == np.uint16:  # how Paddle pickles bfloat16: the upper half of a float32
         array = (array.astype(np.uint32) << 16).view(np.float32)
     if array.dtype.kind not in "fiub":
@@ -107,7 +96,10 @@ def _numbers(array: np.ndarray, location: str) -> np.ndarray:
 def read_parameter_names(path: str | Path) -> dict[str, str]:
     """Paddle's own names of the parameters in a `.pdparams` file, by key: what a `.pdopt` file is keyed by."""
     content = unpickle_arrays(with_suffix(path, ".pdparams"))
-    return dict(content.get(NAME_TABLE, {})) if isinstance(content, dict) else {}
+    table = content.get(NAME_TABLE, {}) if isinstance(content, dict) else {}
+    if not isinstance(table, dict) or not all(isinstance(name, str) for pair in table.items() for name in pair):
+        raise InputError(f"{with_suffix(path, '.pdparams')}: {NAME_TABLE} is no table of names.")
+    return dict(table)
 
 
 def with_suffix(path: str | Path, suffix: str) -> Path:

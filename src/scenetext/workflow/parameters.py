@@ -63,10 +63,10 @@ def read_value(name: str, text: str, default: Any) -> Any:
 def _fitting(value: Any, default: Any, name: str, given: str) -> Any:
     """`value`, or the whole number that it is equal to, if it has the type of the default; else an InputError.
 
-    The items of a list must have the types of the default's items, if it has any.
+    The items of a list must be numbers if the default's items are, and texts otherwise; if it has none, texts.
     """
     if isinstance(default, (list, tuple)) and isinstance(value, list):
-        return [_fitting_item(item, default, name, given) for item in value] if default else value
+        return [_fitting_item(item, default, name, given) for item in value]
     if default is None or type(value) is type(default):
         return value
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
@@ -79,8 +79,8 @@ def _fitting(value: Any, default: Any, name: str, given: str) -> Any:
 
 
 def _fitting_item(item: Any, default: Sequence[Any], name: str, given: str) -> Any:
-    is_number = all(isinstance(known, (int, float)) for known in default)
-    if isinstance(item, (int, float) if is_number else type(default[0])) and not isinstance(item, bool):
+    is_number = bool(default) and all(isinstance(known, (int, float)) for known in default)
+    if isinstance(item, (int, float) if is_number else str) and not isinstance(item, bool):
         return item
     kind = "numbers" if is_number else "texts"
     raise InputError(f"{given}: {name} must be a list of {kind}, because its default is {default!r}; {item!r} is none.")

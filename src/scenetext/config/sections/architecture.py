@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from scenetext.config.kinds import Count, Flag, OptionalText, UnreadFlag, one_of
-from scenetext.config.section import ByName, Named, Part, Section
+from scenetext.config.kinds import Flag, OptionalText, UnreadFlag, one_of
+from scenetext.config.section import ByName, Named, Part, Section, wrong_below
 
 
 class Network(Section):
@@ -19,7 +19,7 @@ class Network(Section):
 
     model_type: Annotated[str, one_of("rec")] = Field("rec", description="recognition")
     algorithm: OptionalText = Field(None, description="PaddleOCR's name of the whole")
-    in_channels: Count = Field(3, description="colour channels of the picture")
+    in_channels: Annotated[int, one_of(3)] = Field(3, description="colour channels of the picture")
     Transform: Annotated[dict[str, Any] | None, Part("a network that rectifies the picture, or nothing")] = None
     Backbone: Annotated[dict[str, Any] | None, Part("pictures to features")] = None
     Neck: Annotated[dict[str, Any] | None, Part("features to a sequence, or nothing")] = None
@@ -45,6 +45,14 @@ class DistillationModel(Named):
     model_type: Annotated[str, one_of("rec")] = Field("rec", description="recognition")
     algorithm: OptionalText = Field(None, description="PaddleOCR's name of the whole")
     Models: dict[str, DistilledNetwork] = Field(description="the networks by their names")
+
+    @model_validator(mode="after")
+    def _check_models(self) -> DistillationModel:
+        if not self.Models:
+            raise wrong_below("is empty: name the networks.", "Models")
+        if all(network.freeze_params for network in self.Models.values()):
+            raise wrong_below("are all frozen by freeze_params: one of them has to learn.", "Models")
+        return self
 
 
 AnyArchitecture = Annotated[Network | DistillationModel | None, ByName(Network, DistillationModel)]

@@ -8,25 +8,30 @@ from pydantic import Field, model_validator
 
 from scenetext.config.kinds import (
     COUNT,
-    COUNT_PAIR,
-    COUNT_PAIRS,
+    FILES,
+    INT,
+    MOST_LINES,
+    MOST_THREADS,
+    PAIRS_OF_SIDES,
     RATIO_OR_RATIOS,
-    TEXT_OR_TEXTS,
+    SIDES,
     UNREAD,
     Count,
     Flag,
     Kind,
-    Natural,
     OptionalText,
     Text,
     UnreadFlag,
     UnreadInt,
     UnreadRatios,
+    between,
     one_of,
     optional,
 )
 from scenetext.config.section import ByName, Named, Section, wrong_below
-from scenetext.config.sections.transforms import Resize, Transforms
+from scenetext.config.sections.transforms import LabelEncode, Resize, Transforms
+
+LinesInBatch = Annotated[int, between(INT, 1, MOST_LINES)]
 
 
 class DatasetSettings(Named):
@@ -52,12 +57,21 @@ class DatasetSettings(Named):
         """The label files; none where the labels lie beside the pictures."""
         return []
 
+    @model_validator(mode="after")
+    def _check_transforms(self) -> DatasetSettings:
+        """Of two operations of one kind only the first would be read."""
+        for kind in (Resize, LabelEncode, *dict.fromkeys(type(one) for one in self.transforms)):
+            same = [type(one).__name__ for one in self.transforms if isinstance(one, kind)]
+            if len(same) > 1:
+                raise wrong_below(f"holds {' and '.join(same)}, of which one can count: keep one.", "transforms")
+        return self
+
 
 class SimpleDataSet(DatasetSettings):
     """Pictures, and label files that name them."""
 
     name: Literal["SimpleDataSet"] = "SimpleDataSet"
-    label_file_list: Annotated[str | list[str], TEXT_OR_TEXTS] = Field(description="files of name<TAB>text")
+    label_file_list: Annotated[str | list[str], FILES] = Field(description="files of name<TAB>text")
     ratio_list: Annotated[float | list[float], RATIO_OR_RATIOS] = Field(
         [1.0], description="share of each file that is used, or one for all files"
     )
@@ -134,10 +148,10 @@ class MultiScaleSampler(Named):
     """Batches at several canvas sizes."""
 
     name: Literal["MultiScaleSampler"] = "MultiScaleSampler"
-    scales: Annotated[list[list[int]], COUNT_PAIRS] = Field(description="widths and heights in pixels")
-    first_bs: Count = Field(description="lines in a batch of the first scale")
+    scales: Annotated[list[list[int]], PAIRS_OF_SIDES] = Field(description="widths and heights in pixels")
+    first_bs: LinesInBatch = Field(description="lines in a batch of the first scale")
     fix_bs: Flag = Field(False, description="as many lines at every scale")
-    divided_factor: Annotated[list[int], COUNT_PAIR] = Field(
+    divided_factor: Annotated[list[int], SIDES] = Field(
         [8, 16], description="what width and height are rounded down to a multiple of"
     )
     is_training: UnreadFlag = Field(None, description="several scales, else one")
@@ -165,10 +179,12 @@ class MultiScaleSampler(Named):
 class TrainLoader(Section):
     """How batches are made."""
 
-    batch_size_per_card: Count = Field(description="lines in a batch, for each process")
+    batch_size_per_card: LinesInBatch = Field(description="lines in a batch, for each process")
     shuffle: Flag = Field(True, description="a new order in every epoch")
     drop_last: Flag = Field(False, description="leave out a short last batch")
-    num_workers: Natural = Field(0, description="threads that prepare batches ahead, at least one")
+    num_workers: Annotated[int, between(INT, 0, MOST_THREADS)] = Field(
+        0, description="threads that prepare batches ahead, at least one"
+    )
     use_shared_memory: UnreadFlag = Field(None, description="how batches travel between processes")
     num_sections: UnreadInt = Field(None, description="a leftover")
 

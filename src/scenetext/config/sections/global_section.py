@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from scenetext.config.kinds import (
     COUNT,
+    INT,
     INTERVAL,
+    MOST_CHARACTERS,
     SEED,
     Count,
     Factor,
@@ -21,10 +23,11 @@ from scenetext.config.kinds import (
     UnreadInt,
     UnreadShape,
     UnreadText,
+    between,
     one_of,
     optional,
 )
-from scenetext.config.section import Section
+from scenetext.config.section import Section, wrong_below
 
 
 class GlobalSettings(Section):
@@ -60,7 +63,9 @@ class GlobalSettings(Section):
         "error",
         description="(ours) characters of training labels that the dictionary lacks: error, or drop them as PaddleOCR",
     )
-    max_text_length: Count = Field(25, description="training leaves out lines with more characters")
+    max_text_length: Annotated[int, between(INT, 1, MOST_CHARACTERS)] = Field(
+        25, description="training leaves out lines with more characters"
+    )
     use_gpu: Flag = Field(True, description="compute on a GPU where Paddle finds one")
     use_visualdl: Flag = Field(True, description="write curves and sample images for VisualDL")
     model_name: OptionalText = Field(
@@ -81,6 +86,13 @@ class GlobalSettings(Section):
     use_dynamic_loss_scaling: Flag = Field(
         False, description="that factor falls when gradients overflow and rises in time"
     )
+
+    @model_validator(mode="after")
+    def _check_lists(self) -> GlobalSettings:
+        both = sorted({*(self.amp_custom_black_list or ())} & {*(self.amp_custom_white_list or ())})
+        if both:
+            raise wrong_below(f"and amp_custom_white_list both hold {both[0]!r}: keep one.", "amp_custom_black_list")
+        return self
 
     debug: UnreadFlag = Field(None, description="more logging")
     infer_mode: UnreadFlag = Field(None, description="prediction never squeezes long lines here")

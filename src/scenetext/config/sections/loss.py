@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from scenetext.config.kinds import Flag, NamePairs, Number, Rate, Text, Texts, UnreadFlag, UnreadText, one_of
+from scenetext.config.kinds import Factor, Flag, NamePairs, Rate, SomeTexts, Text, UnreadFlag, UnreadText, one_of
 from scenetext.config.section import ByName, Named, Operations, Section, wrong_below
 
 COUNT_PADDING = "(ours) padding after the end of a line counts, as it does in PaddleOCR"
@@ -33,7 +33,7 @@ class SGMLoss(Section):
 class DistillationPart(Section):
     """What the losses of a distillation share."""
 
-    weight: Number = Field(1.0, description="factor in the sum")
+    weight: Rate = Field(1.0, description="factor in the sum")
     key: UnreadText = Field(None, description="which output of the networks")
     multi_head: UnreadFlag = Field(None, description="whether that output is a dict of heads")
 
@@ -44,9 +44,9 @@ class DistillationDKDLoss(DistillationPart):
     name: Text = Field("dkd", description="what the log calls it")
     model_name_pairs: NamePairs = Field(description="pairs of student and teacher")
     dis_head: Annotated[str, one_of("gtc")] = Field("gtc", description="the head that is distilled")
-    temperature: Rate = Field(1.0, description="divides the logits of both")
-    alpha: Number = Field(1.0, description="factor of the target against the rest")
-    beta: Number = Field(1.0, description="factor of the distribution among the rest")
+    temperature: Factor = Field(1.0, description="divides the logits of both")
+    alpha: Rate = Field(1.0, description="factor of the target against the rest")
+    beta: Rate = Field(1.0, description="factor of the distribution among the rest")
     count_padding: Flag = Field(False, description=COUNT_PADDING)
 
 
@@ -54,14 +54,14 @@ class DistillationCTCLoss(DistillationPart):
     """CTC of several networks against the labels."""
 
     name: Text = Field("loss_ctc", description="what the log calls it")
-    model_name_list: Texts = Field(description="the networks compared with the labels")
+    model_name_list: SomeTexts = Field(description="the networks compared with the labels")
 
 
 class DistillationNRTRLoss(DistillationPart):
     """Cross-entropy of several networks' auxiliary branches against the labels."""
 
     name: Text = Field("loss_nrtr", description="what the log calls it")
-    model_name_list: Texts = Field(description="the networks compared with the labels")
+    model_name_list: SomeTexts = Field(description="the networks compared with the labels")
     smoothing: Flag = Field(True, description=SMOOTHING)
     count_padding: Flag = Field(False, description=COUNT_PADDING)
 
@@ -104,8 +104,19 @@ class MultiLoss(Sum):
     loss_config_list: Annotated[list[Section], Operations(CTCLoss, NRTRLoss, SGMLoss)] = Field(
         description="the parts of the sum"
     )
-    weight_1: Number = Field(1.0, description="factor of the CTC loss")
-    weight_2: Number = Field(1.0, description="factor of the other loss")
+    weight_1: Rate = Field(1.0, description="factor of the CTC loss")
+    weight_2: Rate = Field(1.0, description="factor of the other loss")
+
+    @model_validator(mode="after")
+    def _check_weights(self) -> MultiLoss:
+        kinds = [type(part) for part in self.loss_config_list]
+        for kind in kinds:
+            if kinds.count(kind) > 1:
+                raise wrong_below(f"holds {kind.__name__} {kinds.count(kind)} times: keep one.", "loss_config_list")
+        if not any(self.weight_1 if kind is CTCLoss else self.weight_2 for kind in kinds):
+            key = "weight_1" if CTCLoss in kinds else "weight_2"
+            raise wrong_below("is 0, and so is every part of the loss: nothing would be learned.", key)
+        return self
 
 
 class CombinedLoss(Sum):
@@ -116,6 +127,22 @@ class CombinedLoss(Sum):
         list[DistillationPart],
         Operations(DistillationDKDLoss, DistillationCTCLoss, DistillationNRTRLoss, DistillCTCLogits),
     ] = Field(description="the parts of the sum")
+
+    @model_validator(mode="after")
+    def _check_weights(self) -> CombinedLoss:
+        if not any(part.weight for part in self.loss_config_list):
+            raise wrong_below("has the weight 0 for every part: nothing would be learned.", "loss_config_list")
+        return self
+
+    @property
+    def networks(self) -> dict[str, list[str]]:
+        """The networks that each part names, by the part's class."""
+        return {
+            type(part).__name__: [name for pair in part.model_name_pairs for name in pair]
+            if hasattr(part, "model_name_pairs")
+            else part.model_name_list
+            for part in self.loss_config_list
+        }
 
 
 AnyLoss = Annotated[Named | None, ByName(OnlyCTCLoss, OnlyAttentionLoss, MultiLoss, CombinedLoss)]

@@ -8,16 +8,16 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from scenetext.config.kinds import (
+    ABOVE_0,
     EPOCHS,
-    NOT_NEGATIVE,
     RATES,
+    SMALL,
     UNREAD,
     Decay,
     Factor,
     Flag,
     OptionalText,
     Rate,
-    Share,
     UnreadFlag,
     one_of,
     optional,
@@ -51,6 +51,12 @@ class Linear(Schedule):
     learning_rate: Factor = Field(0.001, description="its highest value, by which end_lr is divided")
     end_lr: Rate = Field(0.0, description="its last value")
     power: Rate = Field(1.0, description="exponent of the fall")
+
+    @model_validator(mode="after")
+    def _check_end(self) -> Linear:
+        if self.end_lr > self.learning_rate:
+            raise wrong_below(f"is {self.end_lr!r}, above learning_rate, {self.learning_rate!r}: lower it.", "end_lr")
+        return self
 
 
 class Piecewise(Schedule):
@@ -86,12 +92,16 @@ class OptimizerSettings(Named):
     """What all update rules share."""
 
     lr: Annotated[Schedule, ByName(Const, Cosine, Linear, Piecewise, default="Const")] = Field(Const())
-    clip_norm: Annotated[float | None, optional(NOT_NEGATIVE)] = Field(
-        None, description="longest gradient of one parameter"
-    )
-    clip_norm_global: Annotated[float | None, optional(NOT_NEGATIVE)] = Field(
+    clip_norm: Annotated[float | None, optional(ABOVE_0)] = Field(None, description="longest gradient of one parameter")
+    clip_norm_global: Annotated[float | None, optional(ABOVE_0)] = Field(
         None, description="longest gradient of all parameters together"
     )
+
+    @model_validator(mode="after")
+    def _check_clipping(self) -> OptimizerSettings:
+        if self.clip_norm is not None and self.clip_norm_global is not None:
+            raise wrong_below("cannot be given beside clip_norm_global: keep one of the two.", "clip_norm")
+        return self
 
 
 class AdaptiveSettings(OptimizerSettings):
@@ -99,7 +109,7 @@ class AdaptiveSettings(OptimizerSettings):
 
     beta1: Decay = Field(0.9, description="decay of the mean of the gradient")
     beta2: Decay = Field(0.999, description="decay of the mean of its square")
-    epsilon: Rate = Field(1e-8, description="added to the root of that mean")
+    epsilon: Annotated[float, SMALL] = Field(1e-8, description="added to the root of that mean")
     lazy_mode: UnreadFlag = Field(None, description="sparse updates")
 
 
@@ -126,7 +136,7 @@ class Momentum(OptimizerSettings):
     """Gradient descent with a velocity."""
 
     name: Literal["Momentum"] = "Momentum"
-    momentum: Share = Field(0.9, description="decay of the velocity")
+    momentum: Decay = Field(0.9, description="decay of the velocity")
     regularizer: Regularizer | None = Field(None, description="decay through the gradient")
 
 

@@ -8,21 +8,23 @@ from pydantic import Field
 
 from scenetext.config.kinds import (
     IMAGE_SHAPE,
+    INT,
     JOINED_SHAPE,
     SHARE,
     Flag,
-    Natural,
     Share,
     UnreadFlag,
     UnreadInt,
     UnreadShare,
     UnreadText,
     UnreadTexts,
+    between,
     one_of,
     optional,
 )
 from scenetext.config.section import Operations, Section
 
+MOST_JOINED = 1000
 OptionalShare = Annotated[float | None, optional(SHARE)]
 
 
@@ -56,7 +58,7 @@ class RecConAug(Section):
     """Appends other lines to a line."""
 
     prob: Share = Field(0.5, description="share of the lines joined with others")
-    ext_data_num: Natural = Field(2, description="most others joined")
+    ext_data_num: Annotated[int, between(INT, 0, MOST_JOINED)] = Field(2, description="most others joined")
     image_shape: Annotated[list[int] | None, optional(JOINED_SHAPE)] = Field(
         None,
         description="height, width in pixels and channels: of what shape a joined line is at most; none = the resize",

@@ -121,8 +121,12 @@ class BitAllocator:
 
     def mean_bits(self, quantised: Mapping[str, QuantisedTensor]) -> float:
         """Bits per weight, over the weights that get an allocation."""
-        total = sum(quantised[k].size_bytes if k in quantised else 4 * w.size for k, w in self.weights.items())
-        return 8 * total / sum(w.size for w in self.weights.values())
+        total = sum(bits * self.weights[key].size for key, bits in self.bits(quantised).items())
+        return total / sum(w.size for w in self.weights.values())
+
+    def bits(self, quantised: Mapping[str, QuantisedTensor]) -> dict[str, float]:
+        """Bits per weight of each tensor that gets an allocation, scales included."""
+        return {k: 8 * quantised[k].size_bytes / w.size if k in quantised else 32.0 for k, w in self.weights.items()}
 
     def _quantised(self, key: str, scheme: QuantScheme) -> QuantisedTensor:
         if (key, scheme) not in self._cache:

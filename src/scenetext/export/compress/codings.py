@@ -49,7 +49,7 @@ class QuantisedTensor:
     @property
     def elements(self) -> int:
         """The number of elements of the weight."""
-        first = self.arrays.get("code", self.arrays.get("half"))
+        first = self.arrays.get("code", self.arrays.get("stored"))
         return int(np.prod(self.settings["shape"])) if first is None else first.size
 
     @property
@@ -98,15 +98,15 @@ class Float16(nn.Layer):
     """Returns a half-precision weight as float32: 11 significant bits, half the bytes.
 
     Args:
-        arrays: `half` float16 of the weight's shape.
+        arrays: `stored` float16 of the weight's shape.
     """
 
     def __init__(self, arrays: Mapping[str, np.ndarray]):
         super().__init__()
-        self.register_buffer("half", paddle.to_tensor(arrays["half"]))
+        self.register_buffer("stored", paddle.to_tensor(arrays["stored"]))  # `half` is a method since Paddle 3.3
 
     def forward(self) -> Tensor:
-        return paddle.cast(self.half, "float32")  # the weight's shape
+        return paddle.cast(self.stored, "float32")  # the weight's shape
 
 
 class Packed(nn.Layer):

@@ -116,7 +116,7 @@ def quantise_array(
 ) -> QuantisedTensor:
     """Quantises a float32 array whose output channels are along `axis`; see quantise."""
     if scheme.coding == FLOAT16:
-        return QuantisedTensor(FLOAT16, {"half": _to_half(value)})
+        return QuantisedTensor(FLOAT16, {"stored": _to_half(value)})
     codes, scales = _codes_and_scales(as_rows(value, axis), scheme, hessian)
     codes = codes if axis == 0 else np.ascontiguousarray(codes.T)  # in the weight's own order
     stored_scales = quantise_scales(scales, axis, value.ndim)

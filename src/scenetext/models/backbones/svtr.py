@@ -27,7 +27,7 @@ import paddle
 from paddle import Tensor, nn
 from paddle.nn.initializer import TruncatedNormal
 
-from scenetext.config.kinds import Count, Factor, Rate, Share
+from scenetext.config.kinds import Count, Factor, Share
 from scenetext.config.options import Odd, OptionError, check_heads
 from scenetext.errors import InputError
 from scenetext.models.blocks.layers import GELU, FoldableConv, conv2d
@@ -149,12 +149,12 @@ class SVTRNet(nn.Layer):
         patch_merging: str | None = "Conv",
         mlp_ratio: Factor = 4.0,
         qkv_bias: bool = True,
-        qk_scale: float | None = None,
+        qk_scale: Factor | None = None,
         drop_rate: Share = 0.0,
         last_drop: Share = 0.1,
         attn_drop_rate: Share = 0.0,
         drop_path_rate: Share = 0.1,
-        epsilon: Rate = 1e-6,
+        epsilon: Factor = 1e-6,
         out_channels: Count = 192,
         out_char_num: Count = 25,
         last_stage: bool = True,

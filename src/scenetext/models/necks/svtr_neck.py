@@ -54,7 +54,7 @@ class EncoderWithSVTR(nn.Layer):
         attn_drop_rate: Share = 0.1,
         drop_path: Share = 0.0,
         kernel_size: tuple[Odd, Odd] = (3, 3),
-        qk_scale: float | None = None,
+        qk_scale: Factor | None = None,
     ):
         super().__init__()
         check_heads(num_heads, hidden_dims, "num_heads", "hidden_dims")
