@@ -43,6 +43,7 @@ class Scenario:
         read_always: whether the state is told by `read`, not by the files' bytes.
         claims: whether the state tells that a message's "unchanged" is true.
         may_refuse: whether a reader may refuse what a crash left, because nothing is lost by that.
+        may_remain: endings of remains that the repeated job need not remove.
     """
 
     name = ""
@@ -55,6 +56,7 @@ class Scenario:
     read_always = False
     claims = True
     may_refuse = False
+    may_remain: tuple[str, ...] = ()
 
     def __init__(self, inputs: Path, world: Path, parameters: dict[str, Any]):
         self.inputs, self.world, self.parameters = inputs, world, parameters
@@ -186,6 +188,7 @@ class Cache(Scenario):
     name, verb = "cache", "train"
     product_path = "out/cache"
     cut_short = "command"
+    may_remain = (".lock",)  # an empty file; who finds a whole cache takes no lock
 
     def warm(self) -> None:
         import scenetext.data.cache  # noqa: F401

@@ -97,7 +97,6 @@ class Training(Scenario):
     name, verb = "train", "train"
     product_path = "out/run"
     claims = False
-    read_always = True
 
     def warm(self) -> None:
         import paddle  # noqa: F401
