@@ -7,6 +7,7 @@ with a line.
 from __future__ import annotations
 
 import ctypes
+import gc
 import json
 import os
 import select
@@ -31,6 +32,8 @@ def main(name: str, folder: str, parameters: str) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # what a step leaves behind is reaped here
     scenario = (SCENARIOS | SELF_TESTS)[name](Path(folder) / "inputs", Path(folder) / "world", json.loads(parameters))
     scenario.warm()
+    gc.collect()
+    gc.freeze()  # so that no fork copies memory by collecting garbage
     for line in sys.stdin:
         print(json.dumps(_run(scenario, Path(folder), json.loads(line))), file=answers, flush=True)
 
