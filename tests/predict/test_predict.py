@@ -199,7 +199,12 @@ def test_a_dictionary_that_onnx_metadata_cannot_hold_is_converted_for_this_proje
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[list[str]] = []
-    monkeypatch.setattr(onnx_conversion, "run_module", lambda module, arguments: asked.append(arguments))
+
+    def run(module: str, arguments: list[str]) -> None:
+        asked.append(arguments)
+        Path(arguments[1]).write_bytes(b"onnx")
+
+    monkeypatch.setattr(onnx_conversion, "run_module", run)
     monkeypatch.setattr(onnx_conversion, "can_convert", lambda: True)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     onnx_conversion.cached_onnx(folder)
@@ -449,6 +454,9 @@ def test_the_first_reading_says_that_the_folder_is_converted_and_the_second_does
     path = onnx_conversion.cached_onnx(folder)
     assert f"{folder} is converted to ONNX once, which takes some seconds; {path.parent}" in capsys.readouterr().err
     assert onnx_conversion.cached_onnx(folder) == path and capsys.readouterr().err == ""
+    path.write_bytes(b"onny")  # damaged: it is made again
+    assert onnx_conversion.cached_onnx(folder) == path and path.read_bytes() == b"onnx"
+    assert "converted" in capsys.readouterr().err and list(path.parent.iterdir()) == [path]
 
 
 def test_a_dictionary_with_an_empty_or_breaking_entry_is_read_by_both_engines(tmp_path: Path, capsys) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from scenetext.errors import InputError
 from scenetext.predict.model_folder import CHARACTERS_KEY, program_files, read_inference_yml
-from scenetext.system.files import replacing
+from scenetext.system.files import replacing, sha256_file
 from scenetext.system.locks import one_process
 from scenetext.system.subprocesses import run_module
 from scenetext.text.charset import Charset
@@ -57,21 +57,35 @@ def convert_to_onnx(folder: str | Path, out: str | Path, characters: bool = True
 
 
 def cached_onnx(folder: str | Path) -> Path:
-    """The ONNX form of an exported Paddle folder, converted once and kept in the user's cache, by content."""
+    """The ONNX form of an exported Paddle folder, converted once and kept in the user's cache, by content.
+
+    The file's name holds the SHA-256 of its content, too: a damaged file is converted again.
+    """
     digest = hashlib.sha256(f"opset {OPSET}".encode())
     for path in [*program_files(folder), Path(folder) / "inference.yml"]:
         digest.update(path.read_bytes())
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "scenetext" / "onnx"
-    path = cache / f"{digest.hexdigest()}.onnx"
-    if path.is_file():
-        return path
-    with one_process(path):
-        if not path.is_file():
-            print(
-                f"{folder} is converted to ONNX once, which takes some seconds; {cache} keeps the copy.",
-                file=sys.stderr,
-            )
-            convert_to_onnx(folder, path, characters=False)
+    key = digest.hexdigest()
+    found = _whole_file(cache, key)
+    if found is None:
+        with one_process(cache / key):
+            found = _whole_file(cache, key) or _convert_into(cache, key, folder)
+    return found
+
+
+def _whole_file(cache: Path, key: str) -> Path | None:
+    """The file of this key whose content has the SHA-256 in its name."""
+    return next((path for path in cache.glob(f"{key}-*.onnx") if path.stem == f"{key}-{sha256_file(path)}"), None)
+
+
+def _convert_into(cache: Path, key: str, folder: str | Path) -> Path:
+    print(f"{folder} is converted to ONNX once, which takes some seconds; {cache} keeps the copy.", file=sys.stderr)
+    for damaged in cache.glob(f"{key}-*.onnx"):
+        damaged.unlink()
+    made = cache / f"{key}.onnx"
+    convert_to_onnx(folder, made, characters=False)
+    path = made.with_name(f"{key}-{sha256_file(made)}.onnx")
+    os.replace(made, path)
     return path
 
 
