@@ -120,8 +120,8 @@ def outcome(error: BaseException) -> tuple[int, str]:
     if isinstance(error, ImportError) and "cannot open shared object file" in str(error):
         return 1, (
             f"{str(error).partition(':')[0]}, which OpenCV or another package needs, is not on this machine: install "
-            "it (on Debian `apt install libgl1 libglib2.0-0` brings OpenCV's), or take the OpenCV that needs no screen by "
-            "`pip install --force-reinstall --no-deps opencv-python-headless==4.10.0.84`."
+            "it (on Debian `apt install libgl1 libglib2.0-0` brings OpenCV's), or take the OpenCV that needs no screen "
+            "by `pip install --force-reinstall --no-deps opencv-python-headless==4.10.0.84`."
         )
     if isinstance(error, OSError) and error.filename is not None:
         return 1, f"{os.fsdecode(error.filename)}: {_reason(error)}."

@@ -19,6 +19,7 @@ from scenetext.config import Config
 from scenetext.data.dataset import Lines
 from scenetext.data.transforms import to_canvas
 from scenetext.evaluate.metrics import Scores
+from scenetext.system.files import writing
 from scenetext.train import parallel
 from scenetext.train.run_folder import CURVES, RunFolder
 from scenetext.train.state import TrainingState
@@ -67,7 +68,7 @@ class TrainingLog:
         if self.writes:
             self.logger.setLevel(logging.INFO)
             self.logger.propagate = False
-            self.handler = logging.FileHandler(files.path / "train.log", encoding="utf-8")
+            self.handler = _LogFile(files.path / "train.log", encoding="utf-8")
             self.handler.setFormatter(logging.Formatter("[%(asctime)s] %(message)s", "%Y/%m/%d %H:%M:%S"))
             self.logger.addHandler(self.handler)
             if config.Global.use_visualdl:
@@ -181,12 +182,25 @@ class TrainingLog:
         if not self.writes:
             return
         step = self.state.global_step
-        with open(self.files.history, "a", encoding="utf-8") as file:
+        with writing(self.files.history), open(self.files.history, "a", encoding="utf-8") as file:
             file.write(json.dumps({"kind": kind, "step": step, **values}) + "\n")
         self.logger.info("%s step %d: %s", kind, step, ", ".join(f"{k} {_short(v)}" for k, v in values.items()))
         if self.writer is not None:
             for name, value in values.items():
                 self.writer.add_scalar(f"{kind}/{name}", value, step)
+
+
+class _LogFile(logging.FileHandler):
+    """A log whose failures end the training with a sentence, where logging would print a traceback and go on."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes a line; RunError if the disk refuses it."""
+        with writing(self.baseFilename):
+            super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Called while the failure is handled, which is raised again."""
+        raise  # noqa: PLE0704
 
 
 def _short(value: float) -> str:

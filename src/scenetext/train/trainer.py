@@ -148,7 +148,7 @@ class _Training:
                 with deferred_interrupt() as stop:
                     stopped = self._train(log, stop)
             except BaseException as error:
-                # a RunError is of a checkpoint that could not be saved, or of weights that must not be
+                # a RunError is of a file that could not be written, or of weights that must not be saved
                 has_news = self.is_between_steps and self.state.global_step > first_step
                 if has_news and not isinstance(error, RunError):
                     self._save_for_resumption(log)
@@ -169,9 +169,8 @@ class _Training:
             self.model.train()
             batches = own_batches(self.config, self.lines, plans, state, self.step_px) if stopped == FINISHED else ()
             for batch in log.timed(batches):
-                self._step(batch, log)
-                if self.validation.is_due(len(plans)):
-                    state.evaluation_pending = True
+                self._step(batch, len(plans), log)
+                if state.evaluation_pending:
                     self._save_latest()
                     stopped = self._evaluate(log)
                 stopped = INTERRUPTED if stop.requested else stopped
@@ -183,8 +182,8 @@ class _Training:
             self._save_latest()
         return stopped
 
-    def _step(self, own: OwnBatch, log: TrainingLog) -> None:
-        """Trains on one batch."""
+    def _step(self, own: OwnBatch, steps_in_epoch: int, log: TrainingLog) -> None:
+        """Trains on one batch; the state then says whether an evaluation is due, also if the log cannot be written."""
         state, optimiser, precision = self.state, self.optimiser, self.precision
         self.is_between_steps = False
         images, targets = to_tensors(own.batch)
@@ -196,6 +195,7 @@ class _Training:
         if problem:
             raise self._failure(problem, own)
         state.count_step()
+        state.evaluation_pending = self.validation.is_due(steps_in_epoch)
         rate = optimiser.get_lr()
         optimiser._learning_rate.step()
         self.is_between_steps = True
