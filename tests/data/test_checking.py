@@ -128,6 +128,7 @@ EMPTY = [
     ({"label_file_list": ["one.txt"], "ratio_list": 0.2}, "ratio_list is 0.2 and leaves none of the 1 lines: raise"),
     ({"label_file_list": ["one.txt"], "ratio_list": [0.2]}, r"ratio_list is \[0.2\] and leaves none of the 1 lines"),
     ({"name": "LMDBDataSet", "data_dir": "lmdb"}, "lmdb holds no line: num-samples is 0"),
+    ({"name": "LMDBDataSet", "data_dir": "gone"}, "The folder gone does not exist"),
 ]  # fmt: skip
 
 
