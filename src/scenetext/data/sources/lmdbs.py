@@ -103,7 +103,7 @@ class Lmdbs:
         self.path = path
         self.passed_over = PassedOver()
         if not path.is_dir():
-            raise InputError(f"The folder {shown_path(path)} does not exist: name the one that holds the LMDBs (data_dir).")
+            raise InputError(f"The folder {shown_path(path)} does not exist: data_dir names the one of the LMDBs.")
         folders = ((folder, prefix) for folder, prefix in FolderWalk(path).folders() if (folder / DATA_FILE).is_file())
         self.parts = [Lmdb(folder, prefix) for folder, prefix in folders]
         if not self.parts:
