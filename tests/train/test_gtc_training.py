@@ -252,6 +252,10 @@ def test_of_a_distillations_file_the_student_is_evaluated_and_exported(tmp_path)
     student = config["Architecture"]
     models = {"Teacher": {"freeze_params": True, **student}, "Student": {"freeze_params": False, **student}}
     config["Architecture"] = {"name": "DistillationModel", "algorithm": "Distillation", "Models": models}
+    config["Loss"] = {
+        "name": "CombinedLoss",
+        "loss_config_list": [{"DistillationCTCLoss": {"model_name_list": ["Student"]}}],
+    }
     config = load_config(config)
     paddle.seed(1)
     model = build_model(config)
@@ -304,7 +308,7 @@ def test_a_file_without_the_auxiliary_branch_is_read_all_the_same(tmp_path):
 
 def test_a_distillation_without_a_network_to_train_is_refused():
     frozen = {"Student": {"freeze_params": True, **network()}}
-    with pytest.raises(InputError, match="no network to train"):
+    with pytest.raises(InputError, match="Architecture.Models are all frozen by freeze_params"):
         build(distilled(**frozen))
 
 

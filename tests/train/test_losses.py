@@ -226,8 +226,10 @@ def test_every_part_that_a_configuration_may_name_is_computed(section, computed)
     assert set(shape_of(section.model_fields["loss_config_list"]).classes.values()) == set(computed)
 
 
-def test_an_attention_loss_over_several_networks_says_that_none_of_them_gives_its_output(targets, outputs):
+def test_a_loss_of_one_network_over_several_is_refused(targets, outputs):
     network = {"Head": {"name": "AttentionHead"}}
     models = {"name": "DistillationModel", "Models": {"Student": network, "Teacher": network}}
-    with pytest.raises(InputError, match="needs the output 'attention' and the network gives 'Student', 'Teacher'"):
+    with pytest.raises(
+        InputError, match="Loss.name is AttentionLoss, but Architecture has 2 networks: CombinedLoss is for"
+    ):
         loss_of({"name": "AttentionLoss"}, Architecture=models)(outputs, targets)

@@ -61,7 +61,7 @@ def gpu(monkeypatch):
         ({"amp_custom_white_list": ["relu", "add"]}, ["amp_custom_white_list names 'add'", "elementwise_add"]),
         (
             {"amp_custom_black_list": ["relu"], "amp_custom_white_list": ["relu"]},
-            ["'relu' is in Global.amp_custom_black_list and in Global.amp_custom_white_list", "out of one of them"],
+            ["Global.amp_custom_black_list and amp_custom_white_list both hold 'relu': keep one."],
         ),
     ],
 )

@@ -59,7 +59,6 @@ class Precision:
         white = config.Global.amp_custom_white_list or []
         _check_operations("Global.amp_custom_black_list", black)
         _check_operations("Global.amp_custom_white_list", white)
-        _check_disjoint(black, white)
         self.dtype, self.notes = _choose(config)
         self.level = config.Global.amp_level
         lists = {"custom_black_list": black, "custom_white_list": white}
@@ -220,15 +219,6 @@ def _known_operations() -> list[str]:
     """The names by which Paddle's automatic casting knows operations (`elementwise_add`, not `add`)."""
     listed = core.op_supported_infos("GPU", core.VarDesc.VarType.FP16)[0]
     return sorted({*listed, *core._get_all_register_op_kernels("phi")})
-
-
-def _check_disjoint(black: list[str], white: list[str]) -> None:
-    for name in black:
-        if name in white:
-            raise InputError(
-                f"{name!r} is in Global.amp_custom_black_list and in Global.amp_custom_white_list: "
-                "take it out of one of them."
-            )
 
 
 def _half_precision_layers(layer: nn.Layer) -> Iterator[nn.Layer]:
