@@ -85,21 +85,31 @@ def download(
         if path.is_file() and not expected.fault(path):
             part.forget()
             return path
-        causes = []
-        try:
-            for address in addresses:
-                cause = _fetch(address, part, tries, pause_s, deadline, progress)
-                if cause is None:
-                    part.finish()
-                    return path
-                causes.append(f"{address}: {cause}")
-        finally:  # at Ctrl-C, too
-            if not any(map(part.request_headers, addresses)):
-                part.forget()  # no later call could resume it
-    raise DownloadError(
-        f"{path.name} could not be fetched. {'; '.join(causes)}. Try again later, or fetch it by other means and save "
-        f"it as {path}."
-    )
+        causes = _fetch_from_any(addresses, part, tries, pause_s, deadline, progress)
+    if causes:
+        raise DownloadError(
+            f"{path.name} could not be fetched. {'; '.join(causes)}. Try again later, or fetch it by other means and "
+            f"save it as {path}."
+        )
+    return path
+
+
+def _fetch_from_any(
+    addresses: Sequence[str], part: _Part, tries: int, pause_s: float, deadline: float, progress: bool
+) -> list[str]:
+    """Fetches the file from the first address that gives it; returns why each one failed, or nothing after success."""
+    causes = []
+    try:
+        for address in addresses:
+            cause = _fetch(address, part, tries, pause_s, deadline, progress)
+            if cause is None:
+                part.finish()
+                return []
+            causes.append(f"{address}: {cause}")
+    finally:  # at Ctrl-C, too
+        if not any(map(part.request_headers, addresses)):
+            part.forget()  # no later call could resume it
+    return causes
 
 
 class _Expected(NamedTuple):
