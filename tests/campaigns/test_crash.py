@@ -159,7 +159,7 @@ def test_a_careless_job_is_seen_through(tmp_path):
     assert complete.state == "new" and "remains" in complete.faults[0]
 
 
-SLICE = [("checkpoint", 8), ("prepare", 4), ("cache", 3), ("predict", 4), ("submit", 4), ("download", 4)]  # points
+SLICE = [("checkpoint", 5), ("prepare", 2), ("cache", 2), ("predict", 3), ("submit", 3), ("download", 4)]  # points
 
 
 @pytest.mark.parametrize(("scenario", "points"), SLICE)
