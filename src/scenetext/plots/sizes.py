@@ -10,6 +10,8 @@ from matplotlib.figure import Figure
 
 from scenetext.plots.style import BLUE, GREY, ORANGE, SERIES, new_figure
 
+NARROWEST_BAR = 1 / 1000  # of all weights: narrower bars cannot be seen
+
 
 def bytes_by_part(parts: Mapping[str, Mapping[str, int]], budget_bytes: int | None = None) -> Figure:
     """Bytes of each part of a network, as one stacked bar per stage.
@@ -53,8 +55,12 @@ def bits_by_layer(keys: Sequence[str], bits: Sequence[float], numbers: Sequence[
         panel.bar(edges[own], np.asarray(bits)[own], widths, align="edge", color=colour, edgecolor="white", label=part)
     mean = float(np.average(bits, weights=numbers)) if len(bits) else 0.0
     panel.axhline(mean, color="black", linestyle="--", linewidth=1, label=f"mean {mean:.2f}")
+    seen = [value for value, number in zip(bits, numbers, strict=True) if number > NARROWEST_BAR * sum(numbers)]
     panel.set(
-        xlabel="millions of weights, in the order of the layers", ylabel="bits per weight", xlim=(0, edges[-1] or 1)
+        xlabel="millions of weights, in the order of the layers",
+        ylabel="bits per weight",
+        xlim=(0, edges[-1] or 1),
+        ylim=(0, 1.1 * max([*seen, mean]) or 1),  # and not up to the 32 bits of tensors that are too narrow to be seen
     )
     panel.legend(frameon=False, ncols=4, loc="lower left", bbox_to_anchor=(0, 1))
     return figure
