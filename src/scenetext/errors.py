@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 SHOW_TRACEBACK = "SCENETEXT_TRACEBACK"  # environment variable: for debugging, errors show where they were raised
 NEAREST_CUTOFF = 0.5  # least similarity of a name that is offered: difflib's ratio in [0, 1]
+LONGEST_COMPARED = 200  # characters of a name
 MAX_LISTED = 40  # valid names in a message
 
 
@@ -44,7 +45,8 @@ def nearest_hint(name: object, valid: Iterable[str]) -> str:
 
     valid = list(valid)
     by_lower_case = {known.lower(): known for known in reversed(valid)}
-    found = difflib.get_close_matches(str(name).lower(), by_lower_case, n=1, cutoff=NEAREST_CUTOFF)
+    compared = str(name).lower()[:LONGEST_COMPARED]  # difflib takes minutes for a hundred thousand characters
+    found = difflib.get_close_matches(compared, by_lower_case, n=1, cutoff=NEAREST_CUTOFF)
     if found:
         return f"the nearest is {by_lower_case[found[0]]}"
     if len(valid) > MAX_LISTED:

@@ -280,7 +280,7 @@ def damaged_onnx(kind: str) -> bytes:
         ("no weights", "holds no weights"),
         ("outside", "keeps the weights 'w' in another file"),
         ("outside but named data", "keeps the weights 'w' in another file"),
-        ("false dims", "is not the ONNX model of a text recogniser"),
+        ("false dims", "state sizes that the file has no room for"),
         ("unknown type", "is not the ONNX model of a text recogniser"),
         ("not finite", "tensor 1 holds numbers that are not finite"),
         ("folded a million times", "uses the same weights too often"),

@@ -13,7 +13,7 @@ from scenetext.config.kinds import WRONG_KIND
 from scenetext.config.schema import Config, section_at, shape_at, walk
 from scenetext.config.section import ByName, Named, Path, Section, dotted, is_unread, name_of
 from scenetext.config.yaml_text import shown
-from scenetext.errors import NEAREST_CUTOFF, InputError, nearest_hint
+from scenetext.errors import LONGEST_COMPARED, NEAREST_CUTOFF, InputError, nearest_hint
 
 UNKNOWN, MISSING, NO_MAPPING = "extra_forbidden", "missing", "dict_type"  # pydantic's types of errors
 FURTHER = 0.65  # likeness, of difflib's ratio in [0, 1], from which a key of another section is worth naming
@@ -50,7 +50,7 @@ def _location(path: Path, locations: Mapping[Path, str], fallback: str) -> str:
 
 def _sentence(error: Mapping[str, Any], values: Mapping[str, Any]) -> str:
     path = tuple(error["loc"])
-    subject = dotted(path) or "the configuration"
+    subject = dotted(tuple(_short(key) for key in path)) or "the configuration"
     section = section_at(path[:-1], values) if path else None
     if error["type"] == UNKNOWN:
         name = f" of {name_of(section)}" if name_of(section) else ""
@@ -90,7 +90,14 @@ def _hint(path: Path, section: type[Section], values: Mapping[str, Any]) -> str:
     return nearest_hint(key, read if here < NEAREST_CUTOFF else fields)
 
 
+def _short(key: str | int) -> str:
+    text = str(key)
+    return text if len(text) <= LONGEST_COMPARED else f"{text[:LONGEST_COMPARED]}…"
+
+
 def _likeness(one: str, other: str) -> float:
+    if len(one) > LONGEST_COMPARED:  # difflib takes minutes for a hundred thousand characters
+        return 0.0
     if other.startswith(f"{one}_"):  # batch_size for batch_size_per_card
         return 0.9
     return difflib.SequenceMatcher(None, one.lower(), other.lower()).ratio()

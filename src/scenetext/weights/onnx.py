@@ -14,6 +14,7 @@ convolution reads the result.
 from __future__ import annotations
 
 import importlib.util
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from scenetext.models.recognition_model import RecognitionModel
 
 MAX_BYTES = 2_000_000_000  # more does not fit into one ONNX file
+NUMBERS_A_BYTE = 8  # more are never packed into a byte
 MOST_WORK = 16  # how often the bytes of a file may take part in folding
 
 # models inside installed wheels: our name → (package, file inside it)
@@ -159,7 +161,10 @@ def _load(path: Path) -> Any:
 
     model = onnx.load_model_from_string(read_regular_file(path, MAX_BYTES))
     constants = (attribute.t for node in model.graph.node for attribute in node.attribute)
+    most_numbers = NUMBERS_A_BYTE * path.stat().st_size
     for tensor in (*model.graph.initializer, *constants):
+        if any(size < 0 for size in tensor.dims) or math.prod(tensor.dims) > most_numbers:
+            raise InputError(f"{path}: the weights {tensor.name!r} state sizes that the file has no room for.")
         if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
             raise InputError(
                 f"{path} keeps the weights {tensor.name!r} in another file: save the model with all weights inside."
