@@ -267,6 +267,11 @@ def _naming(out: Path) -> Iterator[None]:
     try:
         with writing(out):
             yield
+    except OSError as error:  # of a helper's file, such as one in the folder for temporary files
+        raise RunError(
+            f"{out} could not be exported, because {error.filename} could not be written or read "
+            f"({error.strerror or error}): make room there, or check that disk."
+        ) from error
     except RunError as error:
         if str(out) in str(error):
             raise
