@@ -124,7 +124,8 @@ class Training(Scenario):
         files = (self.world / "out/run" / name for name in names)
         hashes = {p.name: hashlib.sha256(p.read_bytes()).hexdigest()[:16] for p in files if p.is_file()}
         history = self.world / "out/run/history.jsonl"
-        rows = [json.loads(line) for line in history.read_text().splitlines()] if history.is_file() else []
+        lines = history.read_text().splitlines(keepends=True) if history.is_file() else []
+        rows = [json.loads(line) for line in lines if line.endswith("\n")]  # a torn write leaves half a line at the end
         return {**hashes, "history.jsonl": str([(row["kind"], row["step"]) for row in rows])}
 
 
