@@ -199,6 +199,21 @@ def test_parameters_are_the_literals_of_the_tagged_cell(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("a = (", r"its line 2 is not valid Python \('\(' was never closed\)"),
+        *((line, "its line 2 is not one") for line in ("a = f()", "import os", "a = c = 1", "a.b = 1", "a = 1 + 2")),
+        *((line, "its line 2 is not one") for line in ("a = {**b}", "a = [f()]", "a = -'x'", "a, c = 1, 2", "f()")),
+    ],
+)
+def test_a_parameters_cell_that_would_have_to_be_run_is_refused_with_its_line(tmp_path: Path, line, told) -> None:
+    path = tmp_path / "a.ipynb"
+    path.write_text(notebook(parameters=f"b = 1\n{line}"), encoding="utf-8")
+    with pytest.raises(InputError, match=f"a.ipynb: the cell tagged `parameters` must hold only lines .*{told}"):
+        read_parameters(path)
+
+
+@pytest.mark.parametrize(
     ("text", "default", "value"),
     [
         ("5", 3, 5),

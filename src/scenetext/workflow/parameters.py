@@ -35,14 +35,36 @@ def read_parameters(notebook: Path) -> dict[str, Any]:
 
 
 def _literals(source: str, notebook: str) -> dict[str, Any]:
-    parameters = {}
+    """The names and values of the lines `name = literal` that a cell consists of; nothing of it is run."""
+    rule = f"{notebook}: the cell tagged `parameters` must hold only lines `name = literal`"
     try:
-        for statement in ast.parse(source).body:
-            (target,) = statement.targets if isinstance(statement, ast.Assign) else ()
-            parameters[target.id] = ast.literal_eval(statement.value)
-    except (SyntaxError, ValueError, AttributeError):
-        raise InputError(f"{notebook}: the cell tagged `parameters` must hold only lines `name = literal`.") from None
+        statements = ast.parse(source).body
+    except SyntaxError as error:
+        raise InputError(f"{rule}, but its line {error.lineno} is not valid Python ({error.msg}).") from None
+    parameters = {}
+    for statement in statements:
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                parameters[name] = _literal(value, f"{rule}, but its line {statement.lineno} is not one.")
+            case _:
+                raise InputError(f"{rule}, but its line {statement.lineno} is not one.")
     return parameters
+
+
+def _literal(node: ast.expr, otherwise: str) -> Any:
+    """The value that a literal spells: numbers, texts, truth values, None, and lists and mappings of them."""
+    match node:
+        case ast.Constant(value=str() | bool() | int() | float() | None as value):
+            return value
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
+            return -value
+        case ast.List(elts=items):
+            return [_literal(item, otherwise) for item in items]
+        case ast.Tuple(elts=items):
+            return tuple(_literal(item, otherwise) for item in items)
+        case ast.Dict(keys=keys, values=values) if all(isinstance(key, ast.Constant) for key in keys):
+            return {key.value: _literal(value, otherwise) for key, value in zip(keys, values, strict=True)}
+    raise InputError(otherwise)
 
 
 def read_value(name: str, text: str, default: Any) -> Any:
