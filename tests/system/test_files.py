@@ -55,6 +55,27 @@ def test_leftovers_of_dead_processes_are_removed_and_those_of_living_ones_are_ke
         living.wait()
 
 
+@pytest.mark.parametrize("moment", ["before it is opened", "before it is locked"])
+def test_a_new_folder_that_another_process_takes_for_a_leftover_is_made_again(
+    tmp_path: Path, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, name = (temporaries.tempfile, "mkdtemp") if moment == "before it is opened" else (temporaries.os, "open")
+    original, calls = getattr(target, name), []
+
+    def disturbed(*arguments: object, **options: object) -> object:
+        result = original(*arguments, **options)
+        calls.append(result)
+        if len(calls) == 1:
+            for folder in tmp_path.glob(f".*{temporaries.SUFFIX}"):
+                folder.rmdir()
+        return result
+
+    monkeypatch.setattr(target, name, disturbed)
+    held, folder = temporaries.new_folder(tmp_path / "out")
+    temporaries.let_go(held)
+    assert len(calls) == 2 and folder.is_dir()
+
+
 def test_hidden_files_of_the_user_are_not_leftovers(tmp_path: Path, next_start: None) -> None:
     names = {".hidden", ".a.new", "b.scenetext-new"}
     for name in names:

@@ -50,7 +50,8 @@ def new_folder(path: Path) -> tuple[Held, Path]:
         name = tempfile.mkdtemp(dir=path.parent, prefix=_prefix(path), suffix=SUFFIX)
         if fcntl is None:
             return None, Path(name)
-        held = _hold(os.open(name, os.O_RDONLY), name)
+        with suppress(FileNotFoundError):  # another process has taken it for a leftover before it was opened
+            held = _hold(os.open(name, os.O_RDONLY), name)
     return held, Path(name)
 
 
