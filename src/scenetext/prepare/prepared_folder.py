@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import shutil
@@ -12,13 +11,12 @@ from pathlib import Path
 
 from scenetext.errors import InputError
 from scenetext.system.file_names import shown_path
-from scenetext.system.files import replacing_folder
+from scenetext.system.files import link_or_copy, replacing_folder
 from scenetext.system.locks import only_writer
 
 PRODUCTS = ("images", "train.txt", "val.txt", "test.txt", "charset.txt", "report.json")
 """What `prepare` writes into the folder."""
 
-_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}  # of disks that have none
 _LEFT_OVER = re.compile(rf"\.({'|'.join(map(re.escape, PRODUCTS))})\..+")  # of a killed prepare, before it was one step
 
 
@@ -97,9 +95,4 @@ def _link(entry: os.DirEntry[str], target: Path, device: int) -> None:
     elif entry.is_symlink():
         os.symlink(os.readlink(entry.path), target)
     else:
-        try:
-            os.link(entry.path, target)
-        except OSError as error:
-            if error.errno not in _NO_LINKS:
-                raise
-            shutil.copy2(entry.path, target)
+        link_or_copy(entry.path, target)

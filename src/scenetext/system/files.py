@@ -19,6 +19,7 @@ from scenetext.system.file_names import shown_path
 from scenetext.system.temporaries import is_temporary_of, let_go, new_file, new_folder
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}  # of disks that have none
 MEGABYTE = 1_000_000  # bytes, as in the competition's rule
 
 
@@ -129,6 +130,20 @@ def read_json(path: str | Path) -> Any:
         raise InputError(f"{path} does not exist.") from None
     except ValueError as error:
         raise InputError(f"{path} is not valid JSON: {error}.") from None
+
+
+def link_or_copy(path: str | Path, copy: str | Path) -> None:
+    """Gives a file a second name; where the disk has no such links, copies it.
+
+    Raises:
+        OSError: the disk refuses both.
+    """
+    try:
+        os.link(path, copy)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        shutil.copy2(path, copy)
 
 
 def sha256_bytes(data: bytes) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -21,7 +20,7 @@ from scenetext.config import Config, write_config
 from scenetext.models.completion import complete_architecture
 from scenetext.runs.folders import BEST, FORMER, LATEST, RESOLVED, former_folders
 from scenetext.runs.manifest import write_manifest
-from scenetext.system.files import replacing, replacing_folder, sha256_file, write_text
+from scenetext.system.files import link_or_copy, replacing, replacing_folder, sha256_file, write_text
 from scenetext.system.locks import only_writer
 from scenetext.text.charset import Charset
 from scenetext.train import parallel
@@ -205,7 +204,7 @@ class RunFolder:
                 for path in missing:
                     copy = self._place_in(made, path)
                     copy.parent.mkdir(exist_ok=True)
-                    _link(path, copy)
+                    link_or_copy(path, copy)
         for path in files:
             path.unlink()
 
@@ -251,13 +250,6 @@ def _rows_up_to(history: Path, state: TrainingState) -> list[str]:
         if step <= state.global_step and not repeated:
             rows.append(f"{line}\n")
     return rows
-
-
-def _link(path: Path, copy: Path) -> None:
-    try:
-        os.link(path, copy)
-    except OSError:  # the file system knows no links
-        shutil.copy2(path, copy)
 
 
 def _same(first: Path, second: Path) -> bool:
