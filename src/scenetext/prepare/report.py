@@ -10,7 +10,7 @@ from scenetext.prepare import statistics
 from scenetext.prepare.image_check import ImageFacts
 from scenetext.prepare.raw_files import RawFiles, describe_file
 from scenetext.prepare.raw_pictures import RawPictures
-from scenetext.system.file_names import ESCAPED_CHARACTER
+from scenetext.system.file_names import is_escaped
 from scenetext.text.charset import Charset
 from scenetext.text.label_files import LabelTable, Problem
 from scenetext.text.records import Record
@@ -127,7 +127,7 @@ class PreparedData:
     def _escaped_names(self) -> list[str]:
         """Names with characters that a label file cannot hold, such as a tab, as `system.file_names` writes them."""
         sets = (images for images, _ in self._image_sets())
-        return [name for images in sets for name in images.names if ESCAPED_CHARACTER.search(name)]
+        return [name for images in sets for name in images.names if is_escaped(name)]
 
     def _unlabelled(self) -> list[str]:
         """Training pictures that no row names, a row left out included."""

@@ -18,9 +18,6 @@ from pathlib import Path
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-ESCAPED_CHARACTER = re.compile(r"\\x[0-9a-f]{2}")
-"""What stands in a shown name for a byte that text files cannot hold."""
-
 _ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
 
 
