@@ -54,7 +54,7 @@ def replace_checkpoint(
         RunError: the disk is full or refuses; the message says which of both checkpoints counts.
     """
     try:
-        _settle(prefix)
+        finish_saving(prefix)
         hashes: Hashes = {}
         for suffix, write in parts.items():
             path = _next(prefix, suffix)
@@ -62,7 +62,7 @@ def replace_checkpoint(
                 write(file.name)
             hashes[suffix] = _hash(path)
         _write_states(_next(prefix, STATES), states, hashes)
-        _settle(prefix)
+        finish_saving(prefix)
     except (OSError, RunError) as error:
         if _next(prefix, STATES).is_file():
             told = "the new one is complete and counts when training is resumed from it"
@@ -80,7 +80,7 @@ def replace_states(prefix: str | Path, states: Mapping[str, Any], hashes: Hashes
         RunError: the disk is full or refuses; the former file is unchanged.
     """
     try:
-        _settle(prefix)
+        finish_saving(prefix)
         _write_states(Path(f"{prefix}{STATES}"), states, hashes)
     except (OSError, RunError) as error:
         raise RunError(f"{prefix}{STATES} was not saved: {_reason(error)}; the former file is unchanged.") from error
@@ -121,21 +121,17 @@ def is_whole(prefix: str | Path) -> bool:
 
 def finish_saving(prefix: str | Path) -> None:
     """Gives the files of a checkpoint their own names where a kill interrupted that; only the folder's writer may."""
-    _settle(prefix)
-
-
-def _next(prefix: str | Path, suffix: str) -> Path:
-    path = Path(prefix)
-    return path.with_name(f".{path.name}.next{suffix}")
-
-
-def _settle(prefix: str | Path) -> None:
     if not _next(prefix, STATES).is_file():
         return
     for suffix in SUFFIXES:  # the states last: as long as their hidden name is there, the others are looked for
         new = _next(prefix, suffix)
         if new.is_file():
             os.replace(new, f"{prefix}{suffix}")
+
+
+def _next(prefix: str | Path, suffix: str) -> Path:
+    path = Path(prefix)
+    return path.with_name(f".{path.name}.next{suffix}")
 
 
 def _discard(prefix: str | Path) -> None:

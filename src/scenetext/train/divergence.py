@@ -16,6 +16,7 @@ from scenetext.errors import RunError
 from scenetext.system.file_names import shown_path
 from scenetext.system.files import replacing_folder, write_text
 from scenetext.train import parallel
+from scenetext.train.checkpoint import trainable
 from scenetext.train.checkpoint_files import committed_files, is_whole, read_states
 from scenetext.train.state import state_from
 
@@ -35,11 +36,11 @@ def check_weights(model: nn.Layer, optimiser: Optimizer, step: int, prefix: Path
     Raises:
         RunError: a number is not finite, or a trained weight is larger than LARGEST_WEIGHT.
     """
-    trained = {id(parameter) for parameter in model.parameters() if not parameter.stop_gradient}
+    trained = trainable(model)
     for key, tensor in model.state_dict().items():
         values = tensor.numpy()
         problem = None if _is_finite(values) else "is not finite"
-        if problem is None and id(tensor) in trained and values.size and np.abs(values).max() > LARGEST_WEIGHT:
+        if problem is None and key in trained and values.size and np.abs(values).max() > LARGEST_WEIGHT:
             problem = f"has grown to {np.abs(values).max():.1e}"
         if problem:
             raise _diverged(f"{key} {problem}", step, optimiser, prefix)
