@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from scenetext.config import Config
 from scenetext.data.transforms import Canvas
 from scenetext.export.trace import Tracer
-from scenetext.predict.model_folder import FILE_NAME, ONNX
+from scenetext.predict.model_files import FILE_NAME
+from scenetext.predict.model_folder import ONNX
 from scenetext.predict.onnx_conversion import convert_to_onnx
 
 if TYPE_CHECKING:

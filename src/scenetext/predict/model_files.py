@@ -17,7 +17,7 @@ from scenetext.system.files import sha256_file
 
 CHECKSUMS_KEY = "Checksums"  # of inference.yml: file name → SHA-256 in hexadecimal
 FILES = "inference.*"
-SETTINGS = "inference.yml"
+FILE_NAME = "inference.yml"  # the settings
 
 
 def file_facts(folder: str | Path) -> dict[str, dict[str, Any]]:
@@ -27,7 +27,7 @@ def file_facts(folder: str | Path) -> dict[str, dict[str, Any]]:
 
 def checksums(folder: str | Path) -> dict[str, str]:
     """The SHA-256 of the program and its parameters, by file name; those that `inference.yml` gets."""
-    return {path.name: sha256_file(path) for path in _files(folder) if path.name != SETTINGS}
+    return {path.name: sha256_file(path) for path in _files(folder) if path.name != FILE_NAME}
 
 
 def read_checksums(settings: Mapping[str, Any], location: object) -> dict[str, str]:
@@ -62,8 +62,8 @@ def check_files(folder: str | Path, facts: Mapping[str, Mapping[str, Any]], expe
         if name in facts and facts[name]["sha256"] != checksum.lower():
             raise InputError(
                 f"{Path(folder) / name} ({facts[name]['size_bytes']:,} bytes) is not the file that was exported: its "
-                f"SHA-256 differs from the one under {CHECKSUMS_KEY} in {SETTINGS}; copy the folder again, or export "
-                f"again. If you changed the file yourself, remove {CHECKSUMS_KEY} from {SETTINGS}."
+                f"SHA-256 differs from the one under {CHECKSUMS_KEY} in {FILE_NAME}; copy the folder again, or export "
+                f"again. If you changed the file yourself, remove {CHECKSUMS_KEY} from {FILE_NAME}."
             )
 
 

@@ -17,14 +17,13 @@ from scenetext.config.kinds import IMAGE_SHAPE
 from scenetext.config.yaml_text import parse, read_text, shown
 from scenetext.data.transforms import Canvas
 from scenetext.errors import InputError
-from scenetext.predict.model_files import CHECKSUMS_KEY, read_checksums
+from scenetext.predict.model_files import CHECKSUMS_KEY, FILE_NAME, read_checksums
 from scenetext.system.files import write_text
 from scenetext.text.charset import SPACE, Charset
 
 if TYPE_CHECKING:
     from scenetext.config import Config
 
-FILE_NAME = "inference.yml"
 PROGRAMS = ("inference.json", "inference.pdmodel")  # where both are there, the first is read, as by PaddleX
 PARAMETERS = "inference.pdiparams"
 ONNX = "inference.onnx"

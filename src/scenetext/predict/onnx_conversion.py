@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scenetext.errors import InputError
+from scenetext.predict.model_files import FILE_NAME
 from scenetext.predict.model_folder import CHARACTERS_KEY, program_files, read_inference_yml
 from scenetext.system.files import replacing, sha256_file
 from scenetext.system.locks import one_process
@@ -62,7 +63,7 @@ def cached_onnx(folder: str | Path) -> Path:
     The file's name holds the SHA-256 of its content, too: a damaged file is converted again.
     """
     digest = hashlib.sha256(f"opset {OPSET}".encode())
-    for path in [*program_files(folder), Path(folder) / "inference.yml"]:
+    for path in [*program_files(folder), Path(folder) / FILE_NAME]:
         digest.update(path.read_bytes())
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "scenetext" / "onnx"
     key = digest.hexdigest()
