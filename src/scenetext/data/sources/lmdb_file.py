@@ -76,10 +76,7 @@ class LmdbFile:
 
     def __init__(self, path: Path):
         self.path = path
-        try:
-            self._file = PositionedFile(path)
-        except OSError as error:
-            raise InputError(f"{shown_path(path)} cannot be read: {error.strerror}.") from None
+        self._file = PositionedFile(path)
         self._page_bytes = 0
         metas = [meta for meta in (self._meta(0), self._meta(1)) if meta]
         if not metas:

@@ -7,6 +7,9 @@ import threading
 import weakref
 from pathlib import Path
 
+from scenetext.errors import InputError
+from scenetext.system.file_names import shown_path
+
 
 class PositionedFile:
     """A file that stays open as long as this lives. Pages are read, not mapped: a mapped file that has become shorter
@@ -19,11 +22,14 @@ class PositionedFile:
         size_bytes: its size when it was opened.
 
     Raises:
-        OSError: it cannot be opened.
+        InputError: it cannot be opened.
     """
 
     def __init__(self, path: Path):
-        self._file = open(path, "rb", buffering=0)  # noqa: SIM115
+        try:
+            self._file = open(path, "rb", buffering=0)  # noqa: SIM115
+        except OSError as error:
+            raise InputError(f"{shown_path(path)} cannot be read: {error.strerror}.") from None
         weakref.finalize(self, self._file.close)
         self._lock = threading.Lock()
         self._number = self._file.fileno()

@@ -55,10 +55,7 @@ class ZipDirectory:
 
     def __init__(self, path: Path):
         self.path = path
-        try:
-            self._file = PositionedFile(path)
-        except OSError as error:
-            raise InputError(f"{shown_path(path)} cannot be read: {error.strerror}.") from None
+        self._file = PositionedFile(path)
         size = self._file.size_bytes
         tail_at = max(0, size - _LOCATOR64.size - _END.size - _LONGEST_COMMENT)
         tail = self._read(tail_at, size - tail_at)
