@@ -13,7 +13,7 @@ from scenetext.data.augment import RecAug
 from scenetext.data.cache import LineCache, open_cache
 from scenetext.data.checking import check_pictures
 from scenetext.data.sources.images import ImageSource
-from scenetext.data.transforms import decode_image, resize_line, resized_width
+from scenetext.data.transforms import decode_image, resize_line, resized_width, resized_widths
 from scenetext.errors import InputError
 from scenetext.text.charset import Charset
 from scenetext.text.records import Record, RecordTable
@@ -195,8 +195,7 @@ class Lines:
         if self.cache is not None:
             return self.cache.widths_px
         self.check_pictures()
-        widths, heights = self.sizes_px.astype(np.int64).T
-        return np.clip(np.ceil(self.height_px * widths / heights), 1, self.max_width_px).astype(np.int64)
+        return resized_widths(self.sizes_px, self.height_px, self.max_width_px)
 
     def check_pictures(self) -> None:
         """Checks once every picture that training will need, and keeps their sizes in `sizes_px`.

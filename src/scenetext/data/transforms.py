@@ -66,6 +66,20 @@ def resized_width(shape: tuple[int, ...], height_px: int, max_width_px: int | No
     return width if max_width_px is None else min(width, max_width_px)
 
 
+def resized_widths(sizes_px: np.ndarray, height_px: int, max_width_px: int) -> np.ndarray:
+    """`resized_width` of many images.
+
+    Args:
+        sizes_px: (N, 2), width and height of each image.
+        height_px, max_width_px: see `resized_width`.
+
+    Returns:
+        (N,) int64.
+    """
+    widths, heights = sizes_px.astype(np.int64).T
+    return np.clip(np.ceil(height_px * widths / heights), 1, max_width_px).astype(np.int64)
+
+
 def canvas_width(width_px: int, step_px: int = 8) -> int:
     """The width of the canvas that a training batch with lines up to `width_px` wide is laid on.
 
