@@ -8,7 +8,6 @@ for it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from scenetext.prepare.raw_pictures import RawPictures, shared_label_folders
 from scenetext.prepare.report import Competition, PreparedData
 from scenetext.system.archives import check_room
 from scenetext.system.file_names import shown_path
+from scenetext.system.files import json_text
 from scenetext.text.charset import Charset, named_characters
 from scenetext.text.label_files import LabelTable, Problem, label_lines, read_label_table, split, without_repeats
 from scenetext.text.normalise import check_choices, normalise
@@ -179,7 +179,7 @@ def _write(data: PreparedData, report: Mapping[str, Any], folder: Path) -> None:
         **{name: label_lines(replace(r, name=f"train/{r.name}") for r in part) for name, part in parts.items()},
         "test.txt": "".join(f"test/{name}\n" for name in data.test_facts),
         "charset.txt": data.charset.lines(),
-        "report.json": json.dumps(report, ensure_ascii=False, indent=2) + "\n",
+        "report.json": json_text(report),
     }
     for name, text in texts.items():
         (folder / name).write_bytes(text.encode("utf-8"))

@@ -7,7 +7,6 @@ the place of an older file.
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -34,6 +33,7 @@ from scenetext.submit.score_table import add_submission_row
 from scenetext.system.file_names import shown_name, shown_path
 from scenetext.system.files import (
     MEGABYTE,
+    json_text,
     read_json,
     replacing,
     replacing_folder,
@@ -196,7 +196,7 @@ def _write_folder(folder: Path, rows: Sequence[tuple[str, Prediction]], facts: M
                 summary = _write_rows(file, rows)
             with open(made / MANIFEST, "w", encoding="utf-8", newline="\n") as file:
                 manifest = _manifest(folder.name, made / PREDICTIONS, summary, facts)
-                file.write(json.dumps(manifest, ensure_ascii=False, indent=2) + "\n")
+                file.write(json_text(manifest))
         return summary
     with replacing(folder / PREDICTIONS, "w") as file:
         summary = _write_rows(file, rows)
