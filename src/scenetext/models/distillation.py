@@ -14,7 +14,6 @@ from collections.abc import Collection, Mapping
 import paddle
 from paddle import Tensor, nn
 
-from scenetext.errors import InputError
 from scenetext.models.blocks.layers import freeze
 from scenetext.models.recognition_model import RecognitionModel
 from scenetext.models.targets import Targets
@@ -26,17 +25,9 @@ def student_name(models: Collection[str], frozen: Collection[str]) -> str:
 
     Args:
         models: names of all networks.
-        frozen: names of those that are not trained.
-
-    Raises:
-        InputError: no network is trained.
+        frozen: names of those that are not trained; the configuration has checked that this is not all of them.
     """
     trained = [name for name in models if name not in frozen]
-    if not trained:
-        raise InputError(
-            "Architecture.Models holds no network to train, because each one has freeze_params: true; remove it from "
-            "the student."
-        )
     return "Student" if "Student" in trained else trained[0]
 
 
