@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -12,14 +11,12 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
+from ci_scripts import load_script
 
 
 @pytest.fixture(scope="module")
 def audit(root: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("audit", root / ".ci" / "audit.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(root, "audit")
 
 
 def package(name: str = "some-package", **stated: str | list[str]) -> SimpleNamespace:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from ci_scripts import load_script
 
 
 @pytest.fixture(scope="module")
 def installer(root: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("installer", root / ".ci" / "install.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(root, "install")
 
 
 @pytest.mark.parametrize("version", [(3, 9, 18), (3, 14, 0), (2, 7, 18)])
