@@ -24,19 +24,6 @@ from scenetext.train.trainer import train
 from scenetext.weights.pdparams import read_pdparams, unpickle_arrays
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return draw_digits(tmp_path_factory.mktemp("data"), 12)
-
-
-@pytest.fixture(scope="module")
-def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of one epoch, three steps."""
-    folder = tmp_path_factory.mktemp("runs") / "first"
-    train(load_config(tiny_config(data, epoch_num=1)), folder, progress=False)
-    return folder
-
-
 def resume(run: Path, tmp_path: Path, config: dict, allow_changed: bool = False):
     shutil.copytree(run, tmp_path / "run")
     config["Global"] |= {"checkpoints": str(tmp_path / "run" / "latest"), "epoch_num": 2}

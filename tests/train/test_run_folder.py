@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn import DIGITS, draw_digits, tiny_config
+from drawn import DIGITS, tiny_config
 
 from scenetext.cli import main
 from scenetext.config import load_config
@@ -23,18 +23,6 @@ from scenetext.train.trainer import train
 from scenetext.weights.pdparams import read_pdparams
 
 KEPT = ("best_accuracy.pdparams", "latest.pdparams", "latest.pdopt", "latest.states", "charset.txt", "config.yml")
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return draw_digits(tmp_path_factory.mktemp("data"), 12)
-
-
-@pytest.fixture(scope="module")
-def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("runs") / "first"
-    train(load_config(tiny_config(data, epoch_num=1)), folder, progress=False)
-    return folder
 
 
 @pytest.fixture
