@@ -12,72 +12,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from drawn import draw_digits
+from paddleocr_files import CRNN
 
 from scenetext.cli import main
 from scenetext.text.label_files import read_label_file
 
-TUTORIAL = """
-Global:
-  use_gpu: true
-  epoch_num: 500
-  log_smooth_window: 20
-  print_batch_step: 10
-  save_model_dir: {folder}/output/rec_chinese_lite_v2.0
-  save_epoch_step: 3
-  # evaluation is run every 5000 iterations after the 4000th iteration
-  eval_batch_step: [0, 2000]
-  cal_metric_during_train: True
-  pretrained_model:
-  checkpoints:
-  save_inference_dir:
-  use_visualdl: True
-  infer_img: doc/imgs_words/ch/word_1.jpg
-  # for data or label process
-  character_dict_path: ppocr/utils/ppocr_keys_v1.txt
-  max_text_length: 25
-  infer_mode: False
-  use_space_char: True
-  save_res_path: ./output/rec/predicts_chinese_lite_v2.0.txt
-Optimizer:
-  name: Adam
-  beta1: 0.9
-  beta2: 0.999
-  lr: {{name: Cosine, learning_rate: 0.001, warmup_epoch: 5}}
-  regularizer: {{name: 'L2', factor: 0.00001}}
-Architecture:
-  model_type: rec
-  algorithm: CRNN
-  Transform:
-  Backbone: {{name: MobileNetV3, scale: 0.5, model_name: small, small_stride: [1, 2, 2, 2]}}
-  Neck: {{name: SequenceEncoder, encoder_type: rnn, hidden_size: 48}}
-  Head: {{name: CTCHead, fc_decay: 0.00001}}
-Loss: {{name: CTCLoss}}
-PostProcess: {{name: CTCLabelDecode}}
-Metric: {{name: RecMetric, main_indicator: acc}}
-Train:
-  dataset: &dataset
-    name: SimpleDataSet
-    data_dir: {folder}/images
-    label_file_list: ["{folder}/train.txt"]
-    transforms:
-      - DecodeImage: {{img_mode: BGR, channel_first: False}}
-      - RecAug:
-      - CTCLabelEncode:
-      - RecResizeImg: {{image_shape: [3, 32, 320]}}
-      - KeepKeys: {{keep_keys: ['image', 'label', 'length']}}
-  loader: {{shuffle: True, batch_size_per_card: 256, drop_last: True, num_workers: 8}}
-Eval:
-  dataset:
-    name: SimpleDataSet
-    data_dir: {folder}/images
-    label_file_list: ["{folder}/val.txt"]
-    transforms:
-      - DecodeImage: {{img_mode: BGR, channel_first: False}}
-      - CTCLabelEncode:
-      - RecResizeImg: {{image_shape: [3, 32, 320]}}
-      - KeepKeys: {{keep_keys: ['image', 'label', 'length']}}
-  loader: {{shuffle: False, drop_last: False, batch_size_per_card: 256, num_workers: 8}}
-"""
 SMALL = ("Global.epoch_num=1", "Global.eval_batch_epoch=1", "Train.loader.batch_size_per_card=4")
 
 
@@ -91,7 +30,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     table = pd.DataFrame({"name": [f"{i}.png" for i in range(14)], "value": labels})
     table[:10].to_csv(folder / "train.txt", sep="\t", header=None, index=False)
     table[10:].to_csv(folder / "val.txt", sep="\t", header=None, index=False)
-    (folder / "rec.yml").write_text(TUTORIAL.format(folder=folder.as_posix()), encoding="utf-8")
+    text = CRNN.replace("./train_data/train_list.txt", f"{folder}/train.txt")
+    text = text.replace("./train_data/val_list.txt", f"{folder}/val.txt").replace("./train_data", f"{folder}/images")
+    text = text.replace("./output/rec", f"{folder}/output/rec_chinese_lite_v2.0")
+    (folder / "rec.yml").write_text(text, encoding="utf-8")
     return folder
 
 
