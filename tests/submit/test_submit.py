@@ -35,6 +35,12 @@ def submitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.fixture
+def own(submitted: Path, tmp_path: Path) -> Path:
+    """A copy of the submission with its pictures and its table, for tests that write into it."""
+    return shutil.copytree(submitted.parents[1], tmp_path / "own") / "submissions" / "first"
+
+
 def test_submission_has_a_row_for_every_image_in_natural_order(submitted: Path) -> None:
     data = (submitted / "predicts.txt").read_bytes()
     assert data.startswith(b"new_name\tvalue\n") and data.endswith(b"\n") and b"\r" not in data
@@ -61,24 +67,23 @@ def test_manifest_says_how_the_submission_was_made(submitted: Path) -> None:
     assert manifest["environment"]["versions"]["paddlepaddle"]
 
 
-def test_table_has_one_row_per_submission(submitted: Path) -> None:
-    readme = submitted.parent / "README.md"
+def test_table_has_one_row_per_submission(own: Path) -> None:
+    readme = own.parent / "README.md"
     readme.write_text(readme.read_text(encoding="utf-8") + "\nA remark below the table.\n", encoding="utf-8")
-    images = submitted.parents[1] / "images"
-    for out in (submitted.parent / "second", submitted, submitted):
+    images = own.parents[1] / "images"
+    for out in (own.parent / "second", own, own):
         submit(tiny_export("json", "float32"), images, out, progress=False)
-    submit(tiny_export("json", "float32"), images, submitted.parent / "third", progress=False, add_row=False)
+    submit(tiny_export("json", "float32"), images, own.parent / "third", progress=False, add_row=False)
     lines = readme.read_text(encoding="utf-8").splitlines()
     rows = [line.split(" | ")[0].strip("| ") for line in lines if line.startswith("|")]
     assert rows == ["submission", "---", "first", "second"]
     assert lines[-1] == "A remark below the table."
 
 
-def test_other_files_in_the_folder_stay(submitted: Path) -> None:
-    (submitted / "notes.txt").write_text("mine")
-    submit(tiny_export("json", "float32"), submitted.parents[1] / "images", submitted, progress=False)
-    assert (submitted / "notes.txt").read_text() == "mine"
-    (submitted / "notes.txt").unlink()
+def test_other_files_in_the_folder_stay(own: Path) -> None:
+    (own / "notes.txt").write_text("mine")
+    submit(tiny_export("json", "float32"), own.parents[1] / "images", own, progress=False)
+    assert (own / "notes.txt").read_text() == "mine"
 
 
 @pytest.mark.parametrize(
