@@ -78,7 +78,9 @@ def test_a_line_is_read_alike_whatever_its_batch_mates(root, name):
     model, height = load(root, name)
     model.eval()
     images = paddle.randn([3, 3, height, 64])
-    np.testing.assert_allclose(model(images)[1:2].numpy(), model(images[1:2]).numpy(), atol=1e-5)
+    together, alone = model(images)[1:2].numpy(), model(images[1:2]).numpy()
+    # the products of a batch are cut into blocks as the processor likes it, so the last digits may differ
+    np.testing.assert_allclose(together, alone, rtol=0, atol=1e-5 * max(1.0, np.abs(alone).max()))
 
 
 @pytest.mark.parametrize("size", PP_OCRV6)

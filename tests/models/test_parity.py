@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from pathlib import Path
 
 import numpy as np
 import paddle
 import pytest
-from parity import fill, inputs, read_table
+from parity import fill, inputs, read_table, with_the_same_products_everywhere
 
 from scenetext.config import load_config
 from scenetext.models import build_model
@@ -99,13 +98,8 @@ def test_ctc_loss_equals_the_reference_and_an_infeasible_line_costs_nothing(shar
         assert (float(own.grad.abs().sum()) == 0.0) == (expected == 0.0)
 
 
-def test_three_adam_steps_equal_the_reference(shared, monkeypatch):
-    # Adam turns a rounding error in a gradient near 0 into a step as large as any other. The reference was computed
-    # with Paddle's default settings, so these steps are, too: in a process in which `prepare_process` has not chosen
-    # other code of MKL.
-    monkeypatch.delenv("MKL_DEBUG_CPU_TYPE", raising=False)
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        losses, gradients, state = pool.apply(three_adam_steps, (shared,))
+def test_three_adam_steps_equal_the_reference(shared):
+    losses, gradients, state = with_the_same_products_everywhere(three_adam_steps, shared)
     z = np.load(shared / "parity" / "expected" / "train_steps_crnn_mv3_small.npz")
     for name in (n for n in z.files if n.startswith("grad0_abs_mean.") and float(z[n]) > 1e-3):
         assert gradients[name.removeprefix("grad0_abs_mean.")] == pytest.approx(float(z[name]), rel=2e-3), name
