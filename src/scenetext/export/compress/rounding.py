@@ -16,6 +16,7 @@ SEARCH_STEPS = 40  # scales tried between the largest magnitude's and SMALLEST_S
 SMALLEST_SCALE = 0.25
 DAMPING = 0.01  # of the mean of the diagonal, added to the diagonal: as in the paper
 BLOCK = 128  # columns whose errors are passed on together
+CACHED = 32_768  # weights whose scales are searched together: the search's arrays of so many stay in the cache
 
 
 def least_error_scales(weight: np.ndarray, importance: np.ndarray, levels: int) -> np.ndarray:
@@ -32,17 +33,26 @@ def least_error_scales(weight: np.ndarray, importance: np.ndarray, levels: int) 
     Returns:
         float32 (..., 1); 1.0 for a row of zeros.
     """
+    at_once = max(1, CACHED // max(1, weight[0].size))
+    importance = np.broadcast_to(importance, weight.shape)
+    parts = range(0, len(weight), at_once)
+    return np.concatenate([_search(weight[i : i + at_once], importance[i : i + at_once], levels) for i in parts])
+
+
+def _search(weight: np.ndarray, importance: np.ndarray, levels: int) -> np.ndarray:
+    """What least_error_scales finds, for a few rows."""
     largest = np.abs(weight).max(axis=-1, keepdims=True).astype(np.float32)
     start = np.where(largest > 0, largest / np.float32((levels - 1) / 2), np.float32(1.0))
     best, least = start, np.full(start.shape, np.inf, np.float32)
+    weighted = importance * weight
     for factor in np.linspace(1.0, SMALLEST_SCALE, SEARCH_STEPS, dtype=np.float32):
         scale = start * factor
         value = round_to_levels(weight / scale, levels)
         energy = (importance * value * value).sum(axis=-1, keepdims=True)
-        fitted = (importance * weight * value).sum(axis=-1, keepdims=True) / np.where(energy > 0, energy, 1)
+        fitted = (weighted * value).sum(axis=-1, keepdims=True) / np.where(energy > 0, energy, 1)
         fitted = np.where((energy > 0) & (fitted > 0), fitted, scale).astype(np.float32)
-        for candidate in (scale, fitted):
-            difference = weight - round_to_levels(weight / candidate, levels) * candidate
+        for candidate, rounded in ((scale, value), (fitted, round_to_levels(weight / fitted, levels))):
+            difference = weight - rounded * candidate
             error = (importance * difference * difference).sum(axis=-1, keepdims=True)
             best = np.where(error < least, candidate, best)
             least = np.minimum(error, least)
@@ -52,7 +62,9 @@ def least_error_scales(weight: np.ndarray, importance: np.ndarray, levels: int) 
 def round_to_levels(steps: np.ndarray, levels: int) -> np.ndarray:
     """The nearest of the levels -(levels-1)/2 ... (levels-1)/2 of a weight in units of its scale."""
     middle = np.float32((levels - 1) / 2)
-    return np.clip(np.rint(steps + middle), 0, levels - 1) - middle
+    level = steps + middle
+    np.rint(level, out=level)
+    return np.subtract(np.clip(level, 0, levels - 1, out=level), middle, out=level)
 
 
 class InputHessian:
