@@ -64,14 +64,7 @@ class Identity:
     @classmethod
     def of(cls, config: Config, lines: Lines, sampler: Sampler, evaluation: RecordTable) -> Identity:
         """The identity of the training that a configuration and its data define."""
-        settings = dict(_settings(complete_architecture(config).model_dump(), ()))
-        without_meaning = tuple(config.ignored)
-        kept = {
-            key: value
-            for key, value in settings.items()
-            if not any(key == name or key.startswith(f"{name}.") for name in without_meaning)
-        }
-        return cls(kept, list(lines.charset.characters), data_hashes(lines, sampler, evaluation))
+        return cls(compared_settings(config), list(lines.charset.characters), data_hashes(lines, sampler, evaluation))
 
     @classmethod
     def read(cls, value: Any, location: object) -> Identity:
@@ -100,6 +93,22 @@ class Identity:
     def means_the_same(self, now: Identity) -> bool:
         """Whether weights and scores of both trainings can stand beside one configuration and one dictionary."""
         return not any(key.startswith(MEANING) for key in self.differences(now))
+
+
+def compared_settings(config: Config) -> dict[str, Any]:
+    """The settings that a resumed training has to share, by dotted name, those without effect left out."""
+    settings = dict(_settings(complete_architecture(config).model_dump(), ()))
+    without_effect = tuple(config.ignored)
+    return {
+        key: value
+        for key, value in settings.items()
+        if not any(key == name or key.startswith(f"{name}.") for name in without_effect)
+    }
+
+
+def meaning(config: Config) -> dict[str, Any]:
+    """Those of the compared settings that give weights and scores their meaning."""
+    return {key: value for key, value in compared_settings(config).items() if key.startswith(MEANING)}
 
 
 def data_hashes(lines: Lines, sampler: Sampler, evaluation: RecordTable) -> dict[str, str]:

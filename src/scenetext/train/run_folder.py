@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
@@ -94,13 +94,13 @@ class RunFolder:
         former = resumed.identity if resumed else None
         is_changed = former is not None and not former.means_the_same(identity)
         goes_on = resumed is not None and not is_changed and _same(resumed.prefix, path / LATEST)
-        self._has_former = not goes_on and _holds_weights(path)
-        self._former_curves = sorted(file for file in (path / CURVES).glob("*") if file.is_file())
+        self._has_former = not goes_on and holds_weights(path)
+        self._former_curves = curve_files(path)
         self._best_source = self._find_best(resumed, is_changed)
         if self._has_former:
             self.notes.append(
                 f"{path} holds the weights of a former training{_best_score(path)}: they move to "
-                f"{self._next_former()} when this training saves its first ones"
+                f"{next_former(path)} when this training saves its first ones"
             )
         self.history = path / (NEW_HISTORY if self._has_former else HISTORY)
         if self.writes:
@@ -176,7 +176,7 @@ class RunFolder:
         finish_saving(self.path / LATEST)
         best = self._best_source.read_bytes() if self._best_source else None
         if self._has_former:
-            self._move_aside()
+            move_aside(self.path, self._former_curves)
         config, files = complete_architecture(self.config), [self.path / DICTIONARY_BESIDE_WEIGHTS]
         write_config(config, self.path / RESOLVED)
         self.charset.write(files[0])
@@ -190,30 +190,43 @@ class RunFolder:
             with replacing(self.path / f"{BEST}{WEIGHTS}") as file:
                 file.write(best)
 
-    def _move_aside(self) -> None:
-        """Moves the former training's files into a folder of their own.
 
-        All of them are linked there before the first is removed here, so that a kill loses none; those that a killed
-        training has linked already are not linked again.
-        """
-        files = [path for path in _former_files(self.path) if path.is_file()] + self._former_curves
-        kept = former_folders(self.path)
-        missing = [path for path in files if not any(_same(path, self._place_in(folder, path)) for folder in kept)]
-        if missing:
-            with replacing_folder(self._next_former()) as made:
-                for path in missing:
-                    copy = self._place_in(made, path)
-                    copy.parent.mkdir(exist_ok=True)
-                    link_or_copy(path, copy)
-        for path in files:
-            path.unlink()
+def move_aside(folder: Path, curves: Sequence[Path] = ()) -> Path:
+    """Moves a former training's files into a folder of their own inside the run's folder.
 
-    def _place_in(self, folder: Path, path: Path) -> Path:
-        return folder / path.relative_to(self.path)
+    All of them are linked there before the first is removed here, so that a kill loses none; those that a killed
+    training has linked already are not linked again.
 
-    def _next_former(self) -> Path:
-        number = max((int(folder.name.removeprefix(FORMER)) for folder in former_folders(self.path)), default=0) + 1
-        return self.path / f"{FORMER}{number}"
+    Args:
+        folder: the run's folder.
+        curves: the former training's files for VisualDL, inside it.
+
+    Returns:
+        The folder that holds them now.
+    """
+    files = [path for path in _former_files(folder) if path.is_file()] + list(curves)
+    kept, place = former_folders(folder), next_former(folder)
+    missing = [path for path in files if not any(_same(path, own / path.relative_to(folder)) for own in kept)]
+    if missing:
+        with replacing_folder(place) as made:
+            for path in missing:
+                copy = made / path.relative_to(folder)
+                copy.parent.mkdir(exist_ok=True)
+                link_or_copy(path, copy)
+    for path in files:
+        path.unlink()
+    return place
+
+
+def curve_files(folder: Path) -> list[Path]:
+    """The files for VisualDL in a run's folder."""
+    return sorted(file for file in (folder / CURVES).glob("*") if file.is_file())
+
+
+def next_former(folder: Path) -> Path:
+    """The folder that the files of the training in a run's folder will move to."""
+    number = max((int(path.name.removeprefix(FORMER)) for path in former_folders(folder)), default=0) + 1
+    return folder / f"{FORMER}{number}"
 
 
 def _former_files(folder: Path) -> list[Path]:
@@ -223,7 +236,8 @@ def _former_files(folder: Path) -> list[Path]:
     return [*weights, *numbered, *(folder / name for name in (DICTIONARY_BESIDE_WEIGHTS, RESOLVED, MANIFEST, HISTORY))]
 
 
-def _holds_weights(folder: Path) -> bool:
+def holds_weights(folder: Path) -> bool:
+    """Whether a run's folder holds weights of a training."""
     own = committed_files(folder / LATEST)[WEIGHTS].is_file()
     return own or any(path.is_file() and path.suffix in SUFFIXES for path in _former_files(folder))
 
