@@ -29,3 +29,10 @@ def test_own_errors_and_interrupts_pass_unchanged(own):
     with pytest.raises(type(own)) as error, reading("x.zip", "a zip file", "fetch it again"):
         raise own
     assert error.value is own
+
+
+def test_a_fault_of_the_disk_is_not_called_one_of_the_file():
+    with pytest.raises(RunError) as error, reading("x.zip", "a zip file", "fetch it again"):
+        raise OSError(5, "Input/output error")
+    told = "x.zip cannot be read as a zip file (Input/output error): "
+    assert str(error.value) == told + "the disk or the system fails; repeat this when it is mended."

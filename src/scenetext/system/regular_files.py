@@ -6,12 +6,16 @@ A name in a label file or a setting may be a pipe, for which reading would wait 
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
 
-from scenetext.errors import InputError
+from scenetext.errors import InputError, RunError
 
+FAULTS = frozenset(
+    {errno.EIO, errno.ENOMEM, errno.ENOSPC, errno.EMFILE, errno.ENFILE}
+)  # of the machine, not of the file
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # a pipe is not waited for
 
 
@@ -25,12 +29,13 @@ def read_regular_file(path: str | Path, most_bytes: int, location: str | None = 
 
     Raises:
         InputError: it is missing, cannot be read, is no regular file, or is too large.
+        RunError: the disk or the system fails; another file would not help.
     """
     location = str(path) if location is None else location
     try:
         file = os.open(path, _FLAGS)
     except OSError as error:
-        raise InputError(f"{location} cannot be read: {error.strerror}.") from None
+        raise unreadable(error)(f"{location} cannot be read: {error.strerror}.") from None
     except ValueError:
         raise InputError(f"{location} cannot be read: it is no name of a file.") from None
     try:
@@ -45,7 +50,7 @@ def read_regular_file(path: str | Path, most_bytes: int, location: str | None = 
             data += more
         return data
     except OSError as error:
-        raise InputError(f"{location} cannot be read: {error.strerror}.") from None
+        raise unreadable(error)(f"{location} cannot be read: {error.strerror}.") from None
     finally:
         os.close(file)
 
@@ -56,3 +61,8 @@ def check_bytes(size_bytes: int, most_bytes: int, location: str) -> None:
         raise InputError(
             f"{location} has {size_bytes:,} bytes; such a file may have {most_bytes:,} at most: give another one."
         )
+
+
+def unreadable(error: OSError) -> type[InputError] | type[RunError]:
+    """Whether a file that the system does not read is the user's to mend, or the machine fails."""
+    return RunError if error.errno in FAULTS else InputError

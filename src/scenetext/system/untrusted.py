@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from scenetext.errors import InputError, RunError
+from scenetext.system.regular_files import unreadable
 
 
 @contextmanager
@@ -22,6 +23,7 @@ def reading(location: object, kind: str, remedy: str) -> Iterator[None]:
         remedy: how to fix it, as the end of the sentence ("fetch it again").
 
     Raises:
+        RunError: the disk or the system fails.
         InputError: the block raised any other Exception.
     """
     try:
@@ -31,7 +33,13 @@ def reading(location: object, kind: str, remedy: str) -> Iterator[None]:
     except FileNotFoundError:
         raise InputError(f"{location} does not exist.") from None
     except OSError as error:
-        raise InputError(f"{location} cannot be read as {kind} ({error.strerror or error}): {remedy}.") from error
+        told = f"{location} cannot be read as {kind} ({error.strerror or error})"
+        failure = unreadable(error)
+        raise failure(
+            f"{told}: {remedy}."
+            if failure is InputError
+            else f"{told}: the disk or the system fails; repeat this when it is mended."
+        ) from error
     except Exception as error:
         text = " ".join(str(error).split())[:200]
         raise InputError(
