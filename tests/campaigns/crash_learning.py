@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from pathlib import Path
 from typing import Any
 
 from crash_jobs import Scenario, as_command, cli, export_tiny, make_tiny_model
@@ -111,8 +110,10 @@ class Training(Scenario):
         return self._train()
 
     def command_again(self) -> int:
+        from scenetext.train.checkpoint_files import committed_files
+
         latest = self.world / "out/run/latest"
-        whole = all(Path(f"{latest}.{suffix}").is_file() for suffix in ("pdparams", "pdopt", "states"))
+        whole = all(path.is_file() for path in committed_files(latest).values())
         return self._train(f"Global.checkpoints={latest}") if whole else self._train()
 
     def read(self) -> str:

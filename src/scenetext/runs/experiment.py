@@ -9,7 +9,7 @@ from typing import Any
 
 from scenetext.config import Config, load_config
 from scenetext.errors import InputError
-from scenetext.runs.folders import LATEST, RESOLVED, run_folder
+from scenetext.runs.folders import LATEST, RESOLVED, has_weights, run_folder
 
 DEFAULT_CONFIG = "configs/ppocrv6_small.yml"
 DEFAULT_PREPARED = "data/prepared"
@@ -59,7 +59,7 @@ def configure(
     """
     folder = run_folder(run)
     latest = folder / LATEST
-    if resume and not latest.with_suffix(".pdparams").is_file():
+    if resume and not has_weights(latest):
         raise InputError(f"resume=True, but {latest}.pdparams does not exist: train this run without resume first.")
     changes: dict[str, Any] = {
         "Global.save_model_dir": folder.as_posix(),

@@ -70,6 +70,17 @@ def run_folder(name: str) -> Path:
     return Path("runs") / name
 
 
+def pending_file(prefix: str | Path, suffix: str) -> Path:
+    """Where a checkpoint's file is until the file has taken its own name: `.latest.next.pdparams`."""
+    path = Path(prefix)
+    return path.with_name(f".{path.name}.next{suffix}")
+
+
+def has_weights(prefix: str | Path) -> bool:
+    """Whether a checkpoint's weights are there, under their own name or, after a kill, under the hidden one."""
+    return Path(f"{prefix}.pdparams").is_file() or pending_file(prefix, ".states").is_file()
+
+
 def former_folders(folder: Path) -> list[Path]:
     """The folders inside a run's folder to which later trainings moved the former ones' files, the oldest first."""
     found = (path for path in folder.glob(f"{FORMER}*") if path.name.removeprefix(FORMER).isdecimal())

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from scenetext.errors import InputError, RunError
+from scenetext.runs.folders import pending_file
 from scenetext.system.files import replacing, sha256_file
 from scenetext.weights.pdparams import unpickle_arrays
 
@@ -29,10 +30,10 @@ Hashes = dict[str, dict[str, Any]]
 
 def committed_files(prefix: str | Path) -> dict[str, Path]:
     """Where the files of the checkpoint that counts are, by suffix; they need not exist."""
-    is_pending = _next(prefix, STATES).is_file()
+    is_pending = pending_file(prefix, STATES).is_file()
     files = {}
     for suffix in SUFFIXES:
-        new = _next(prefix, suffix)
+        new = pending_file(prefix, suffix)
         files[suffix] = new if is_pending and new.is_file() else Path(f"{prefix}{suffix}")
     return files
 
@@ -57,14 +58,14 @@ def replace_checkpoint(
         finish_saving(prefix)
         hashes: Hashes = {}
         for suffix, write in parts.items():
-            path = _next(prefix, suffix)
+            path = pending_file(prefix, suffix)
             with replacing(path) as file:
                 write(file.name)
             hashes[suffix] = _hash(path)
-        _write_states(_next(prefix, STATES), states, hashes)
+        _write_states(pending_file(prefix, STATES), states, hashes)
         finish_saving(prefix)
     except (OSError, RunError) as error:
-        if _next(prefix, STATES).is_file():
+        if pending_file(prefix, STATES).is_file():
             told = "the new one is complete and counts when training is resumed from it"
         else:
             _discard(prefix)
@@ -121,22 +122,17 @@ def is_whole(prefix: str | Path) -> bool:
 
 def finish_saving(prefix: str | Path) -> None:
     """Gives the files of a checkpoint their own names where a kill interrupted that; only the folder's writer may."""
-    if not _next(prefix, STATES).is_file():
+    if not pending_file(prefix, STATES).is_file():
         return
     for suffix in SUFFIXES:  # the states last: as long as their hidden name is there, the others are looked for
-        new = _next(prefix, suffix)
+        new = pending_file(prefix, suffix)
         if new.is_file():
             os.replace(new, f"{prefix}{suffix}")
 
 
-def _next(prefix: str | Path, suffix: str) -> Path:
-    path = Path(prefix)
-    return path.with_name(f".{path.name}.next{suffix}")
-
-
 def _discard(prefix: str | Path) -> None:
     for suffix in SUFFIXES:
-        _next(prefix, suffix).unlink(missing_ok=True)
+        pending_file(prefix, suffix).unlink(missing_ok=True)
 
 
 def _write_states(path: Path, states: Mapping[str, Any], hashes: Hashes) -> None:

@@ -18,6 +18,7 @@ from tqdm.auto import tqdm
 from scenetext.config import Config
 from scenetext.data.dataset import Lines
 from scenetext.data.transforms import to_canvas
+from scenetext.errors import RunError
 from scenetext.evaluate.metrics import Scores
 from scenetext.system.files import writing
 from scenetext.train import parallel
@@ -83,11 +84,20 @@ class TrainingLog:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.bar.close()
-        if self.writer is not None:
-            self.writer.close()
-        if self.handler is not None:
-            self.logger.removeHandler(self.handler)
-            self.handler.close()
+        try:
+            self._close_files()
+        except (OSError, RunError):
+            if error is None:  # otherwise what ended the training is told, not that its log cannot be closed either
+                raise
+
+    def _close_files(self) -> None:
+        try:
+            if self.handler is not None:
+                self.logger.removeHandler(self.handler)
+                self.handler.close()
+        finally:
+            if self.writer is not None:
+                self.writer.close()
 
     def timed(self, batches: Iterable[Item]) -> Iterator[Item]:
         """Yields batches and measures how long each one is waited for; `step` ends the measurement of its step."""
@@ -197,6 +207,11 @@ class _LogFile(logging.FileHandler):
         """Writes a line; RunError if the disk refuses it."""
         with writing(self.baseFilename):
             super().emit(record)
+
+    def close(self) -> None:
+        """Writes what is left; RunError if the disk refuses it."""
+        with writing(self.baseFilename):
+            super().close()
 
     def handleError(self, record: logging.LogRecord) -> None:
         """Called while the failure is handled, which is raised again."""

@@ -18,7 +18,7 @@ from paddle.optimizer import Optimizer
 
 from scenetext.config import Config, write_config
 from scenetext.models.completion import complete_architecture
-from scenetext.runs.folders import BEST, FORMER, LATEST, RESOLVED, former_folders
+from scenetext.runs.folders import BEST, FORMER, LATEST, RESOLVED, former_folders, has_weights
 from scenetext.runs.manifest import write_manifest
 from scenetext.system.files import link_or_copy, replacing, replacing_folder, sha256_file, write_text
 from scenetext.system.locks import only_writer
@@ -29,7 +29,6 @@ from scenetext.train.checkpoint_files import (
     SUFFIXES,
     WEIGHTS,
     Hashes,
-    committed_files,
     finish_saving,
     is_whole,
     read_states,
@@ -238,8 +237,9 @@ def _former_files(folder: Path) -> list[Path]:
 
 def holds_weights(folder: Path) -> bool:
     """Whether a run's folder holds weights of a training."""
-    own = committed_files(folder / LATEST)[WEIGHTS].is_file()
-    return own or any(path.is_file() and path.suffix in SUFFIXES for path in _former_files(folder))
+    return has_weights(folder / LATEST) or any(
+        path.is_file() and path.suffix in SUFFIXES for path in _former_files(folder)
+    )
 
 
 def _best_score(folder: Path) -> str:
