@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from typing import Any
 
 from scenetext.errors import InputError, nearest_hint
@@ -45,7 +46,7 @@ def normalise(
     """
     check_choices(width=width, case=case, spaces=spaces, traditional=traditional)
     if width == "half":
-        text = text.translate(_HALF_WIDTH)
+        text = half_width(text)
     if traditional == "simplified":
         text = _simplifier().convert(text)
     if case != "keep":
@@ -55,9 +56,37 @@ def normalise(
     return text
 
 
+def half_width(text: str) -> str:
+    """The text with full-width letters, digits and punctuation (U+FF01 to U+FF5E) as ASCII."""
+    return text.translate(_HALF_WIDTH)
+
+
 def normalise_for_score(text: str) -> str:
     """The form of a text that the normalised line accuracy compares: NFKC, without white space, in lower case."""
     return _WHITE_SPACE.sub("", unicodedata.normalize("NFKC", text)).lower()
+
+
+def without_punctuation(text: str) -> str:
+    """The text without the characters that Unicode calls punctuation (categories P*), full width or not."""
+    return "".join(character for character in text if not unicodedata.category(character).startswith("P"))
+
+
+def _simplified(text: str) -> str:
+    return _simplifier().convert(text)
+
+
+SCORE_RULES: dict[str, Callable[[str], str]] = {
+    "width": partial(unicodedata.normalize, "NFKC"),
+    "traditional": _simplified,
+    "punctuation": without_punctuation,
+    "spaces": partial(_WHITE_SPACE.sub, ""),
+    "case": str.lower,
+}
+"""What a score may forgive, by name, in the order in which the rules are applied: differences of width and other forms
+of one character (NFKC), traditional characters, punctuation, white space, and case."""
+
+DEFAULT_SCORE_RULES = ("width", "spaces", "case")
+"""The rules of `normalise_for_score`."""
 
 
 def check_choices(**choices: str) -> None:
