@@ -5,7 +5,11 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "comparison": ["Comparison", "difference_sentence"],
+        "contest": ["compare"],
         "evaluation": ["evaluate"],
         "metrics": ["score"],
+        "protocols": ["protocol"],
+        "selection": ["selection_of"],
     },
 )

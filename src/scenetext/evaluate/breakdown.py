@@ -1,31 +1,34 @@
-"""Errors of a recogniser: scores by label length and by picture width, and confused characters."""
+"""Errors of a recogniser: scores by label length, picture width, rare characters and source; confused characters."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 import numpy as np
 from rapidfuzz.distance import Levenshtein
 
-from scenetext.evaluate.metrics import score
+from scenetext.evaluate.intervals import mean_with_interval
+from scenetext.evaluate.metrics import line_scores
 from scenetext.text.normalise import normalise_for_score
 
 LENGTH_GROUPS = (1, 2, 3, 5, 9, 17, 33)  # characters: each group begins here and ends before the next
 WIDTH_GROUPS_PX = (0, 64, 128, 192, 256, 320, 480, 640)
+RARITY_GROUPS = (0, 1, 2, 5, 10, 20, 50, 100, 1000)  # labels that hold the rarest character of a line
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The score of the lines of one range.
+    """The score of the lines of one group.
 
     Attributes:
-        group: the range as text, "3-4" or "640+".
+        group: its name: a range such as "3-4" or "640+", or a source.
         lines: how many lines it holds.
         raw: ratio of lines that equal their label exactly.
         normalised: the same after `normalise_for_score` on both sides.
-        low, high: 95 % bootstrap interval of `normalised`.
+        low, high: 95 % bootstrap interval of `normalised` (see `intervals`).
     """
 
     group: str
@@ -64,23 +67,47 @@ def group_scores(
         starts: the first value of each range, rising; a range ends before the next one, the last has no end.
         seed: of the bootstrap.
     """
+    return ranges(line_scores(predictions, targets), values, starts, seed)
+
+
+def ranges(table: np.ndarray, values: Sequence[int], starts: Sequence[int], seed: int = 0) -> list[Group]:
+    """The same from each line's scores.
+
+    Args:
+        table: (N, 2 or more), as `line_scores` gives them.
+        values, starts, seed: see `group_scores`.
+    """
     member = np.searchsorted(starts, values, side="right") - 1
-    groups = []
-    for index in np.unique(member):
-        rows = np.flatnonzero(member == index)
-        scores = score([predictions[i] for i in rows], [targets[i] for i in rows], seed)
-        normalised = scores.normalised
-        groups.append(
-            Group(
-                range_name(starts, index),
-                len(rows),
-                scores.raw.value,
-                normalised.value,
-                normalised.low,
-                normalised.high,
-            )
-        )
-    return groups
+    return [_group(range_name(starts, index), table[member == index], seed) for index in np.unique(member)]
+
+
+def sources(table: np.ndarray, names: Sequence[str], seed: int = 0) -> list[Group]:
+    """Scores by the folder in which each line's picture lies, the largest group first; "." for none.
+
+    Args:
+        table: (N, 2 or more), as `line_scores` gives them.
+        names: of the pictures.
+        seed: of the bootstrap.
+    """
+    folders = np.array([str(PurePosixPath(name).parent) for name in names], object)
+    counts = Counter(folders.tolist())
+    return [_group(folder, table[folders == folder], seed) for folder, _ in counts.most_common()]
+
+
+def _group(name: str, table: np.ndarray, seed: int) -> Group:
+    normalised = mean_with_interval(table[:, 1], seed)
+    return Group(name, len(table), float(table[:, 0].mean()), normalised.value, normalised.low, normalised.high)
+
+
+def rarity(targets: Sequence[str], reference: Iterable[str]) -> np.ndarray:
+    """How many of the reference labels hold the rarest character of each label: (N,) int64.
+
+    Args:
+        targets: the labels that are scored; an empty one has 0.
+        reference: the labels that are counted: of the training set, or the same labels.
+    """
+    counts = Counter(character for text in reference for character in set(text))
+    return np.array([min((counts[character] for character in text), default=0) for text in targets], np.int64)
 
 
 def range_name(starts: Sequence[int], index: int) -> str:
@@ -91,7 +118,9 @@ def range_name(starts: Sequence[int], index: int) -> str:
     return str(last) if last == starts[index] else f"{starts[index]}-{last}"
 
 
-def confusions(predictions: Sequence[str], targets: Sequence[str]) -> list[Confusion]:
+def confusions(
+    predictions: Sequence[str], targets: Sequence[str], normalise: Callable[[str], str] = normalise_for_score
+) -> list[Confusion]:
     """Counts the single-character edits that turn labels into what was read, the most frequent first.
 
     Each pair is aligned with the fewest insertions, deletions and replacements (Levenshtein 1966); of several shortest
@@ -99,12 +128,11 @@ def confusions(predictions: Sequence[str], targets: Sequence[str]) -> list[Confu
     """
     counts: Counter[tuple[str, str]] = Counter()
     for prediction, target in zip(predictions, targets, strict=True):
-        for edit in Levenshtein.editops(target, prediction):
+        for edit in Levenshtein.editops(target, prediction) if prediction != target else ():
             expected = "" if edit.tag == "insert" else target[edit.src_pos]
             read = "" if edit.tag == "delete" else prediction[edit.dest_pos]
             counts[expected, read] += 1
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return [
-        Confusion(expected, read, count, normalise_for_score(expected) == normalise_for_score(read))
-        for (expected, read), count in ordered
+        Confusion(expected, read, count, normalise(expected) == normalise(read)) for (expected, read), count in ordered
     ]

@@ -1,10 +1,10 @@
 """Intervals of scores by the bootstrap, of one score and of the difference of two on the same lines.
 
-It is the Bayesian bootstrap (Rubin 1981, "The Bayesian Bootstrap", Annals of Statistics 9): the lines get random weights
-from a Dirichlet distribution instead of random counts, so that the interval has no steps. Half a line that scores
-lowest and half a line that scores highest are added. A ratio of right lines then gets Jeffreys' interval, which holds
-the truth about as often as it says also near 0 and 1 and for few lines (Brown, Cai and DasGupta 2001, "Interval
-Estimation for a Binomial Proportion"); ten right lines of ten do not get an interval of no width.
+It is the Bayesian bootstrap (Rubin 1981, "The Bayesian Bootstrap", Annals of Statistics 9): the lines get random
+weights from a Dirichlet distribution instead of random counts, so that the interval has no steps. Half a line that
+scores lowest and half a line that scores highest are added. A ratio of right lines then gets Jeffreys' interval, which
+holds the truth about as often as it says, near 0 and 1 and for few lines, too (Brown, Cai and DasGupta 2001, "Interval
+Estimation for a Binomial Proportion"). Ten right lines of ten do not get an interval of no width.
 """
 
 from __future__ import annotations

@@ -53,6 +53,7 @@ class ProtocolScores:
         accuracy: ratio of lines that are right.
         norm_edit_dis: one minus the mean normalised edit distance.
         correct: (N,) bool, for each line that was given whether it is right; False for lines left out.
+        similarity: (N,) float64, one minus the normalised edit distance of each; 0 for lines left out.
         counted: (lines,) integers, the indices of the lines that count; PaddleOCR counts some twice.
     """
 
@@ -62,6 +63,7 @@ class ProtocolScores:
     accuracy: Score
     norm_edit_dis: Score
     correct: np.ndarray
+    similarity: np.ndarray
     counted: np.ndarray
 
 
@@ -112,12 +114,10 @@ class Protocol:
             InputError: the numbers of lines differ or are 0, or the protocol leaves out every line.
         """
         check_pairs(predictions, targets)
-        labels = [self._label(target, charset) for target in targets]
+        labels = [self.label(target, charset) for target in targets]
         good = np.array([label is not None for label in labels])
         if not good.any():
-            raise InputError(
-                f"The protocol {self.name} leaves out all of the {len(labels)} labels: choose another one."
-            )
+            raise InputError(f"The protocol {self.name} leaves out all {len(labels)} labels: choose another one.")
         distances = np.array([self._distance(*pair) for pair in zip(predictions, labels, strict=True)])
         counted = np.flatnonzero(good)
         if self.replaces:  # the index of the next good line, of the first one after the last
@@ -133,19 +133,19 @@ class Protocol:
             Score(accuracy.value * divided, accuracy.low, accuracy.high),
             Score(1 - distance.value * divided, 1 - distance.high, 1 - distance.low),
             correct,
+            1 - distances,
             counted,
         )
 
-    def _label(self, target: str, charset: Charset | None) -> str | None:
-        """A label after its own rules, and None for one that is left out."""
+    def label(self, target: str, charset: Charset | None = None) -> str | None:
+        """A label after its own rules; None for one that is left out."""
         label = _apply(self.label_rules, target)
         if self.longest_label is not None and len(label) > self.longest_label:
             return None
         if self.is_limited_to_charset and charset is not None and (unknown := set(charset.unknown(label))):
             label = "".join(character for character in label if character not in unknown)
-        if self.needs_label and not label or self.needs_text and not self(label):
-            return None
-        return label
+        is_empty = (self.needs_label and not label) or (self.needs_text and not self(label))
+        return None if is_empty else label
 
     def _distance(self, read: str, label: str | None) -> float:
         """The normalised edit distance of what is compared; 1 for a label that is left out."""
@@ -249,7 +249,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
         ),
         Protocol(
             "openocr-chinese",
-            "OpenOCR, openrec/metrics/rec_metric.py with ignore_space: False, as configs/rec/svtrv2/svtrv2_ch.yml has it",
+            "OpenOCR, openrec/metrics/rec_metric.py with ignore_space: False, as in configs/rec/svtrv2/svtrv2_ch.yml",
             ("case",),
             is_limited_to_charset=True,
             epsilon=1e-5,

@@ -7,7 +7,6 @@ the place of an older file.
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
@@ -34,6 +33,7 @@ from scenetext.system.file_names import shown_name, shown_path
 from scenetext.system.files import (
     MEGABYTE,
     json_text,
+    may_be_replaced,
     read_json,
     replacing,
     replacing_folder,
@@ -190,7 +190,7 @@ def _write_folder(folder: Path, rows: Sequence[tuple[str, Prediction]], facts: M
     Where other files lie in the folder, the manifest takes its place first: it holds the checksum of its predictions,
     so that `read_submission` tells a process that was killed between the two.
     """
-    if _may_be_replaced(folder):
+    if may_be_replaced(folder, (PREDICTIONS, MANIFEST)):
         with replacing_folder(folder) as made:
             with open(made / PREDICTIONS, "w", encoding="utf-8", newline="\n") as file:
                 summary = _write_rows(file, rows)
@@ -202,14 +202,6 @@ def _write_folder(folder: Path, rows: Sequence[tuple[str, Prediction]], facts: M
         summary = _write_rows(file, rows)
         write_json(folder / MANIFEST, _manifest(folder.name, Path(file.name), summary, facts))
     return summary
-
-
-def _may_be_replaced(folder: Path) -> bool:
-    """Whether a folder is new or holds nothing but a submission, and no process works in it as far as is known."""
-    if not folder.exists():
-        return True
-    only_ours = {path.name for path in folder.iterdir()} <= {PREDICTIONS, MANIFEST}
-    return only_ours and not os.path.ismount(folder) and folder != Path.cwd().resolve()
 
 
 def _write_rows(file: IO[str], rows: Sequence[tuple[str, Prediction]]) -> PredictionSummary:

@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
@@ -105,6 +105,17 @@ def replacing_folder(path: str | Path) -> Iterator[Path]:
         finally:  # what has the temporary name now: the new folder after a failure, the former one otherwise
             shutil.rmtree(made, ignore_errors=True)
             let_go(held)
+
+
+def may_be_replaced(folder: Path, own: Collection[str]) -> bool:
+    """Whether `replacing_folder` loses nothing: a folder is new or holds nothing but files of these names.
+
+    A mount cannot be exchanged, and a process that works in the folder would go on in the former one.
+    """
+    if not folder.exists():
+        return True
+    only_own = {path.name for path in folder.iterdir()} <= set(own)
+    return only_own and not os.path.ismount(folder) and folder != Path.cwd().resolve()
 
 
 def write_text(path: str | Path, text: str) -> None:

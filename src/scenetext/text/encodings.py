@@ -7,6 +7,7 @@ a byte order mark. A file is read in one encoding or not at all.
 from __future__ import annotations
 
 import codecs
+import re
 import sys
 from pathlib import Path
 
@@ -56,6 +57,12 @@ def read_text(path: str | Path, prefer: str = "gb2312") -> tuple[str, str]:
         return as_gb2312, "gb2312"
     _check_lines_agree(path.name, data)
     return data.decode("gb18030"), "gb18030"  # every line is valid, as checked just above
+
+
+def split_lines(text: str) -> list[str]:
+    """The lines of a text; only LF, CR LF and CR end a line, because U+2028 and others belong to labels."""
+    lines = re.split(r"\r\n|\n|\r", text)
+    return lines if lines[-1] else lines[:-1]
 
 
 def _decode_marked(path: Path, data: bytes, encoding: str) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from scenetext.errors import InputError
 from scenetext.system.files import write_text
-from scenetext.text.encodings import read_text
+from scenetext.text.encodings import read_text, split_lines
 from scenetext.text.other_labels import are_angles, is_list_of_boxes, may_be_list_of_names, names_in, unquoted
 from scenetext.text.records import LONGEST_LABEL_BYTES, LONGEST_NAME_BYTES, Record, RecordTable, tabbed_table
 
@@ -78,7 +78,7 @@ def read_csv(path: str | Path) -> LabelTable:
     path = Path(path)
     text, encoding = read_text(path)
     table = LabelTable([], encoding)
-    rows = _csv_rows(_lines(text), path.name, table.problems)
+    rows = _csv_rows(split_lines(text), path.name, table.problems)
     _, header = next(rows, ("", []))
     header = [column.strip() for column in header]
     missing = [column for column in ("name", "value") if column not in header]
@@ -207,12 +207,6 @@ def split(
     return train, [record for record in records if id(record) in drawn]
 
 
-def _lines(text: str) -> list[str]:
-    """The lines of a text; only LF, CR LF and CR end a line, because U+2028 and others belong to labels."""
-    lines = re.split(r"\r\n|\n|\r", text)
-    return lines if lines[-1] else lines[:-1]
-
-
 def _csv_rows(lines: list[str], file_name: str, problems: list[Problem]) -> Iterable[tuple[str, list[str]]]:
     """Yields (location, fields) of each row; a row whose quotes do not balance is reported and ends with its line."""
     at = 0
@@ -232,7 +226,7 @@ def _csv_rows(lines: list[str], file_name: str, problems: list[Problem]) -> Iter
             yield location, row
         else:
             detail = (
-                f'the quotes of {_short(line)} do not balance; a label that holds " needs quotes around it and "" for "'
+                f'the quotes of {short(line)} do not balance; a label that holds " needs quotes around it and "" for "'
             )
             problems.append(Problem(location, "quotes do not balance", line.split(",")[0].strip(), detail))
 
@@ -246,10 +240,10 @@ def _quoted_row(line: str) -> list[str] | None:
 
 
 def _read_utf8(path: Path) -> bytes:
-    return _without_quotes(path, read_text(path, prefer="utf-8")[0].encode("utf-8"))  # a str takes more memory
+    return without_quotes(path, read_text(path, prefer="utf-8")[0].encode("utf-8"))  # a str takes more memory
 
 
-def _without_quotes(path: Path, data: bytes) -> bytes:
+def without_quotes(path: Path, data: bytes) -> bytes:
     """Labels without the quotes that pandas put around them, which a warning says."""
     plain, count = unquoted(data)
     if count:
@@ -273,8 +267,8 @@ def _check_task(path: Path, records: Sequence[Record]) -> None:
 def _read_tabbed(path: Path) -> LabelTable:
     text, encoding = read_text(path, prefer="utf-8")
     table = LabelTable([], encoding)
-    text = _without_quotes(path, text.encode("utf-8")).decode("utf-8")
-    for number, line in enumerate(_lines(text), 1):
+    text = without_quotes(path, text.encode("utf-8")).decode("utf-8")
+    for number, line in enumerate(split_lines(text), 1):
         name, tab, label = line.partition("\t")
         for each in names_in(name.strip()) if tab else [name]:
             _add(table, _tabbed_row(f"{each}{tab}{label}", f"{path.name}:{number}"))
@@ -294,7 +288,7 @@ def _tabbed_row(line: str, location: str) -> Record | Problem | None:
     name, tab, label = line.partition("\t")
     if tab:
         return _checked(Record(name.strip(), label, location))
-    detail = f"{_short(line)} has no tab between the image's name and its text"
+    detail = f"{short(line)} has no tab between the image's name and its text"
     return Problem(location, "no tab", name.split(" ")[0][:LONGEST_NAME_BYTES], detail)
 
 
@@ -309,14 +303,14 @@ def _checked(record: Record) -> Record | Problem:
     elif may_be_list_of_names(record.name):
         kind = "several names"
         detail = (
-            f"{_short(record.name)} names several pictures of one text; write a line for each of them, which "
+            f"{short(record.name)} names several pictures of one text; write a line for each of them, which "
             "`scenetext prepare` does, too"
         )
     elif not record.name:
         kind, detail = "no name", "the row names no image"
     elif len(record.name) > LONGEST_NAME_BYTES:
         kind = "no name"
-        detail = f"the name {_short(record.name)} has {len(record.name):,} characters, more than any file's"
+        detail = f"the name {short(record.name)} has {len(record.name):,} characters, more than any file's"
     elif len(record.text) > LONGEST_LABEL_BYTES or len(record.text.encode("utf-8")) > LONGEST_LABEL_BYTES:
         kind = "label too long"
         detail = f"the label of {record.name} has {len(record.text):,} characters, more than a line of text has"
@@ -324,7 +318,7 @@ def _checked(record: Record) -> Record | Problem:
         kind, detail = "empty label", f"the label of {record.name} is empty"
     elif (control := _control_character(record.text)) is not None:
         kind = _CONTROL_KINDS.get(control, "control character")
-        detail = f"the label of {record.name}, {_short(record.text)}, holds U+{ord(control):04X}"
+        detail = f"the label of {record.name}, {short(record.text)}, holds U+{ord(control):04X}"
     else:
         return record
     return Problem(record.location, kind, record.name[:LONGEST_NAME_BYTES], detail)
@@ -334,7 +328,7 @@ def _control_character(text: str) -> str | None:
     return next((c for c in text if unicodedata.category(c) == "Cc"), None)
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
     """A text in quotes for a message, its end left out if it is long."""
     return repr(text) if len(text) <= _SHOWN else f"{text[:_SHOWN]!r}…"
 
@@ -364,7 +358,7 @@ def without_repeats(table: LabelTable) -> LabelTable:
             records.append(same[0])
             table.repeated_rows += len(same) - 1
             continue
-        labels = ", ".join(f"{_short(record.text)} ({record.location})" for record in same[:_SHOWN_LABELS])
+        labels = ", ".join(f"{short(record.text)} ({record.location})" for record in same[:_SHOWN_LABELS])
         detail = f"{name} has different labels: {labels}{', …' if len(same) > _SHOWN_LABELS else ''}"
         table.problems.extend(Problem(record.location, "name twice", name, detail) for record in same)
     table.records = records

@@ -1,0 +1,77 @@
+"""The folder of an evaluation: `scores.json` and `predictions.csv`, which belong together.
+
+The scores hold the checksum of their predictions, so that nobody takes scores for those of other predictions.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+from scenetext.errors import InputError
+from scenetext.evaluate.results import Evaluation, csv_rows
+from scenetext.system.file_names import shown_path
+from scenetext.system.files import (
+    json_text,
+    may_be_replaced,
+    read_json,
+    replacing,
+    replacing_folder,
+    sha256_bytes,
+    sha256_file,
+    write_json,
+)
+from scenetext.system.locks import only_writer
+
+SCORES, PREDICTIONS = "scores.json", "predictions.csv"
+CHECKSUM = "predictions_sha256"
+
+
+def check_folder_name(out: str | Path) -> None:
+    """Raises InputError if `out` is a file."""
+    if Path(out).exists() and not Path(out).is_dir():
+        raise InputError(f"{shown_path(out)} is a file; give the name of a folder to write.")
+
+
+def write_evaluation(evaluation: Evaluation, out: str | Path) -> None:
+    """Writes both files, which take their places in one step.
+
+    Where other files lie in the folder, the scores take their place first: they hold the checksum of their predictions,
+    so that `read_evaluation` tells a process that was killed between the two.
+
+    Raises:
+        RunError: another process writes this folder now, or the disk is full or broken.
+    """
+    folder = Path(out).resolve()
+    rows = io.StringIO(newline="")
+    csv.writer(rows, lineterminator="\n").writerows(csv_rows(evaluation.lines))
+    predictions = rows.getvalue().encode()
+    scores = {**evaluation.as_dict(), CHECKSUM: sha256_bytes(predictions)}
+    with only_writer(folder):
+        if may_be_replaced(folder, (SCORES, PREDICTIONS)):
+            with replacing_folder(folder) as made:
+                (made / PREDICTIONS).write_bytes(predictions)
+                (made / SCORES).write_bytes(json_text(scores).encode())
+            return
+        with replacing(folder / PREDICTIONS) as file:
+            file.write(predictions)
+            file.flush()
+            write_json(folder / SCORES, scores)
+
+
+def read_evaluation(folder: str | Path) -> dict[str, Any]:
+    """The content of scores.json.
+
+    Raises:
+        InputError: a file is missing, or the scores are those of other predictions.
+    """
+    scores, predictions = Path(folder) / SCORES, Path(folder) / PREDICTIONS
+    content = read_json(scores)
+    if not predictions.is_file():
+        raise InputError(f"{shown_path(predictions)} does not exist: score again.")
+    told = content.get(CHECKSUM) if isinstance(content, dict) else None
+    if told is not None and told != sha256_file(predictions):
+        raise InputError(f"{shown_path(scores)} holds the scores of other predictions than {PREDICTIONS}: score again.")
+    return content
