@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 import numpy as np
 from rapidfuzz.distance import Levenshtein
@@ -89,7 +88,7 @@ def sources(table: np.ndarray, names: Sequence[str], seed: int = 0) -> list[Grou
         names: of the pictures.
         seed: of the bootstrap.
     """
-    folders = np.array([str(PurePosixPath(name).parent) for name in names], object)
+    folders = np.array([name.rpartition("/")[0] or "." for name in names], object)
     counts = Counter(folders.tolist())
     return [_group(folder, table[folders == folder], seed) for folder, _ in counts.most_common()]
 

@@ -177,6 +177,16 @@ def mcnemar(won: int, lost: int) -> float:
     return math.erfc(max(0.0, abs(won - lost) - 1) / math.sqrt(2 * pairs))
 
 
+def holm(p_values: Sequence[float]) -> list[float]:
+    """P values of several tests made at once, by Holm's step-down procedure; in the order of the tests."""
+    order = sorted(range(len(p_values)), key=lambda i: p_values[i])
+    adjusted, largest = [0.0] * len(p_values), 0.0
+    for rank, i in enumerate(order):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[i]))
+        adjusted[i] = largest
+    return adjusted
+
+
 def p_value_text(p_value: float) -> str:
     """A p value with two significant digits after "=", or a bound of a tiny one."""
     return f"= {p_value:.2g}" if p_value >= 1e-4 else "< 0.0001"

@@ -8,13 +8,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scenetext.errors import InputError
-from scenetext.evaluate.comparison import Comparison, compare_texts
+from scenetext.evaluate.comparison import Comparison, compare_texts, holm, p_value_text
+from scenetext.evaluate.evaluation_folder import check_folder_name
 from scenetext.evaluate.matching import Unmatched
 from scenetext.evaluate.protocols import Protocol, protocol
 from scenetext.evaluate.readings import Source, common_lines, read_source
 from scenetext.evaluate.results import Evaluation
-from scenetext.text.label_files import read_label_table
+from scenetext.evaluate.scoring import read_labels
+from scenetext.evaluate.table import aligned
+from scenetext.system.file_names import shown_path
+from scenetext.system.files import json_text, may_be_replaced, replacing_folder
 from scenetext.text.records import Record
+
+COMPARISON, WON, LOST = "comparison.json", "won.csv", "lost.csv"
 
 Labels = str | Path | Sequence[Record]
 """A label file, or its records."""
@@ -76,9 +82,57 @@ def compare_all(
     ]
 
 
+def compare_command(
+    sources: Sequence[str],
+    labels: str | None,
+    images: str | None,
+    rules: str,
+    unmatched: Unmatched,
+    out: str | None,
+) -> list[Comparison]:
+    """`scenetext compare`: prints the comparisons, and writes them and the lines that changed if `out` is given."""
+    if out is not None:
+        check_folder_name(out)
+    protocol(rules)  # before a model reads
+    comparisons = compare_all(sources, labels, images, rules=rules, unmatched=unmatched)
+    print(table_of_comparisons(comparisons))
+    if out is not None:
+        folder = Path(out).resolve()
+        files = {
+            COMPARISON: json_text([comparison.as_dict() for comparison in comparisons]),
+            WON: changed_lines_csv(comparisons, "won"),
+            LOST: changed_lines_csv(comparisons, "lost"),
+        }
+        if not may_be_replaced(folder, tuple(files)):
+            raise InputError(f"{shown_path(out)} holds other files: give the name of a new folder.")
+        with replacing_folder(folder) as made:
+            for name, text in files.items():
+                (made / name).write_bytes(text.encode())
+        print(f"{Path(out)}: {', '.join(files)}")
+    return comparisons
+
+
+def table_of_comparisons(comparisons: Sequence[Comparison]) -> str:
+    """Accuracies of all, and what each comparison says.
+
+    With several comparisons a difference is found by chance more often; Holm's p values (1979, "A simple sequentially
+    rejective multiple test procedure") allow for that.
+    """
+    first = comparisons[0]
+    rows: list[Sequence[str]] = [(f"{first.protocol} accuracy of {first.lines:,} lines", "value", "95 % interval", "")]
+    scored = [(first.first, first.first_accuracy), *((each.second, each.second_accuracy) for each in comparisons)]
+    rows += [(name, f"{score.value:.4f}", f"{score.low:.4f} to {score.high:.4f}", "") for name, score in scored]
+    told = [f"{comparison}." for comparison in comparisons]
+    if len(comparisons) > 1:
+        adjusted = holm([comparison.p_value for comparison in comparisons])
+        listed = ", ".join(f"{c.second} {p_value_text(p)}" for c, p in zip(comparisons, adjusted, strict=True))
+        told.append(f"p for {len(comparisons)} comparisons at once (Holm): {listed}.")
+    return "\n".join([aligned(rows), "", *told])
+
+
 def _records(labels: Labels | None) -> list[Record] | None:
     if isinstance(labels, (str, Path)):
-        return read_label_table(labels).records
+        return read_labels(labels).records
     return None if labels is None else list(labels)
 
 

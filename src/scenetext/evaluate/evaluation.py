@@ -14,6 +14,7 @@ from scenetext.data.sources.images import ImageSource, open_images
 from scenetext.errors import InputError
 from scenetext.evaluate.evaluation_folder import PREDICTIONS, SCORES, check_folder_name, write_evaluation
 from scenetext.evaluate.results import Evaluation, ReadLines, score_lines
+from scenetext.evaluate.scoring import read_labels
 from scenetext.evaluate.selection import Selection, selection_of
 from scenetext.predict.images import (
     FunctionReader,
@@ -23,9 +24,7 @@ from scenetext.predict.images import (
     warn_of_passed_over,
 )
 from scenetext.predict.trained_model import load_reader
-from scenetext.system.file_names import shown_path
 from scenetext.text.charset import Charset
-from scenetext.text.label_files import read_label_table
 from scenetext.text.records import Record
 
 if TYPE_CHECKING:
@@ -95,13 +94,7 @@ def evaluate_command(
     So are files that were passed over.
     """
     check_folder_name(out)
-    table = read_label_table(labels)
-    for problem in table.problems:
-        print(f"{problem.location} is not scored: {problem.detail}", file=sys.stderr)
-    if not table.records:
-        raise InputError(
-            f"{shown_path(labels)} holds no label that can be scored: give lines of a name, a tab and a text."
-        )
+    table = read_labels(labels)
     source = open_images(images)
     source.names()  # counts what is passed over
     warn_of_passed_over(source)

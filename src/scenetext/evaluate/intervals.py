@@ -56,11 +56,12 @@ def ratio_with_interval(
         The ratio; 0 where all wholes are 0.
     """
     parts, wholes = np.asarray(parts, np.float64), np.asarray(wholes, np.float64)
-    rows, counts = np.unique(
-        np.stack([parts, wholes], axis=1), axis=0, return_counts=True
-    )  # equal lines weigh together
+    # Equal lines get one weight: the sum of their weights is gamma distributed, too. A complex number holds both
+    # columns, because sorting one column is fast.
+    pairs, counts = np.unique(parts + 1j * wholes, return_counts=True)
     whole = max(wholes.mean(), np.finfo(float).tiny)
-    rows = np.concatenate([rows, [[bounds[0] * whole, whole], [bounds[1] * whole, whole]]])
+    pairs = np.concatenate([pairs, [bound * whole + 1j * whole for bound in bounds]])
+    rows = np.stack([pairs.real, pairs.imag], axis=1)
     shapes = np.concatenate([counts, [0.5, 0.5]])
     random = np.random.default_rng(seed)
     block = max(1, _BLOCK // len(shapes))

@@ -13,10 +13,8 @@ from scenetext.system.file_names import shown_path
 from scenetext.text.natural_order import natural_order
 from scenetext.text.records import Record
 
-UNMATCHED = ("refuse", "leave-out", "as-empty")
 Unmatched = Literal["refuse", "leave-out", "as-empty"]
-"""What becomes of labels without a prediction, and predictions without a label: an error, or they are left out, or
-the labels count as read empty."""
+"""See `choices.UNMATCHED`."""
 
 NAMES_SHOWN = 5
 

@@ -81,7 +81,7 @@ def paddleocr_scores(
         Step("spaces are removed", sum(" " in target for target in targets), without_spaces.accuracy.value),
         Step("characters outside the dictionary are taken out of labels", unknown, in_charset.accuracy.value),
         Step(
-            f"labels of more than {max_text_length} characters are left out, the next line counts again",
+            f"labels of more than {max_text_length} characters, or of none, are left out; the next line counts again",
             counted.left_out,
             counted.accuracy.value,
         ),

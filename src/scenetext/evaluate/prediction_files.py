@@ -13,8 +13,8 @@ import csv
 import io
 import math
 from array import array
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from scenetext.errors import InputError
@@ -48,6 +48,14 @@ class PredictionFile:
     widths_px: Sequence[int] = field(default_factory=lambda: array("l"))
     heights_px: Sequence[int] = field(default_factory=lambda: array("l"))
     targets: list[str] = field(default_factory=list)
+
+    def without(self, names: Collection[str]) -> PredictionFile:
+        """The same lines but those of some names."""
+        if not names:
+            return self
+        kept = [at for at, name in enumerate(self.names) if name not in names]
+        columns = [getattr(self, each.name) for each in fields(self)[1:]]
+        return PredictionFile(self.path, *([column[at] for at in kept] if column else column for column in columns))
 
 
 def read_predictions(path: str | Path) -> PredictionFile:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from rapidfuzz.distance import Levenshtein
@@ -65,6 +66,17 @@ class ProtocolScores:
     correct: np.ndarray
     similarity: np.ndarray
     counted: np.ndarray
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything but the single lines, for JSON."""
+        return {
+            "protocol": self.protocol,
+            "source": PROTOCOLS[self.protocol].source if self.protocol in PROTOCOLS else "",
+            "lines": self.lines,
+            "left_out": self.left_out,
+            "acc": asdict(self.accuracy),
+            "norm_edit_dis": asdict(self.norm_edit_dis),
+        }
 
 
 @dataclass(frozen=True, slots=True)

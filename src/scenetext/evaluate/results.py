@@ -28,7 +28,7 @@ from scenetext.evaluate.calibration import Calibration, calibration
 from scenetext.evaluate.intervals import Score, mean_with_interval
 from scenetext.evaluate.metrics import CharacterScores, Scores, character_scores, line_scores, summarised
 from scenetext.evaluate.paddleocr_metric import MAX_TEXT_LENGTH, PaddleOCRScores, paddleocr_scores
-from scenetext.evaluate.protocols import chosen_rules
+from scenetext.evaluate.protocols import Protocol, ProtocolScores, chosen_rules
 from scenetext.evaluate.selection import Selection
 from scenetext.text.charset import Charset
 from scenetext.text.normalise import DEFAULT_SCORE_RULES, SCORE_RULES
@@ -92,6 +92,7 @@ class Evaluation:
         by_source: scores by the folder of the picture, if there are several.
         calibration: what the confidence is worth; None where there is none.
         paddleocr: PaddleOCR's own figures; None where it counts no label.
+        protocols: the figures of further protocols that were asked for.
         selection: whether these lines chose the weights; None when it is not known.
     """
 
@@ -111,6 +112,7 @@ class Evaluation:
     by_source: list[Group]
     calibration: Calibration | None
     paddleocr: PaddleOCRScores | None
+    protocols: list[ProtocolScores] = field(default_factory=list)
     selection: Selection | None = None
 
     def __str__(self) -> str:
@@ -151,6 +153,7 @@ class Evaluation:
             "by_source": [asdict(group) for group in self.by_source],
             "calibration": None if self.calibration is None else asdict(self.calibration),
             "paddleocr": None if self.paddleocr is None else asdict(self.paddleocr),
+            "protocols": [each.as_dict() for each in self.protocols],
             "selection": None if self.selection is None else self.selection.as_dict(),
         }
 
@@ -180,6 +183,7 @@ def score_lines(
     charset: Charset | None = None,
     *,
     rules: Sequence[str] = DEFAULT_SCORE_RULES,
+    protocols: Sequence[Protocol] = (),
     training_labels: Iterable[str] | None = None,
     max_text_length: int = MAX_TEXT_LENGTH,
     selection: Selection | None = None,
@@ -191,6 +195,7 @@ def score_lines(
         read: the lines.
         charset: the network's characters, to count labels with others.
         rules: names of SCORE_RULES that the normalised score forgives.
+        protocols: further ones to score by.
         training_labels: labels of the training set, by which rare characters are told from frequent ones.
         max_text_length: PaddleOCR's Global.max_text_length, for its figures.
         selection: whether these lines chose the weights.
@@ -222,6 +227,7 @@ def score_lines(
         _by_source(read, table, seed),
         None if read.confidences is None else calibration(read.confidences, table[:, 1] > 0, seed=seed),
         paddleocr_scores(texts, targets, charset, max_text_length),
+        [each.score(texts, targets, charset, seed) for each in protocols],
         selection,
     )
 
@@ -256,14 +262,13 @@ def _by_source(read: ReadLines, table: np.ndarray, seed: int) -> list[Group]:
 def _rule_steps(texts: Sequence[str], targets: Sequence[str], chosen: Sequence[str], seed: int) -> list[RuleStep]:
     """What each rule forgives when it joins those before it; the chosen ones come first."""
     steps: list[RuleStep] = []
-    applied: list[str] = []
-    correct = np.array([read == label for read, label in zip(texts, targets, strict=True)], bool)
+    wrong = [(read, label) for read, label in zip(texts, targets, strict=True) if read != label]
     for rule in (*chosen, *(rule for rule in SCORE_RULES if rule not in chosen)):
-        applied.append(rule)
-        normalise, before = chosen_rules(applied), int(correct.sum())
-        for i in np.flatnonzero(~correct).tolist():  # what is equal stays equal under one more rule
-            correct[i] = normalise(texts[i]) == normalise(targets[i])
-        steps.append(RuleStep(rule, rule in chosen, mean_with_interval(correct, seed), int(correct.sum()) - before))
+        before, rewrite = len(wrong), SCORE_RULES[rule]
+        pairs = [(rewrite(read), rewrite(label)) for read, label in wrong]
+        wrong = [(read, label) for read, label in pairs if read != label]  # what is equal stays equal
+        correct = np.arange(len(texts)) >= len(wrong)
+        steps.append(RuleStep(rule, rule in chosen, mean_with_interval(correct, seed), before - len(wrong)))
     return steps
 
 

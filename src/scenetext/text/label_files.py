@@ -325,7 +325,7 @@ def _checked(record: Record) -> Record | Problem:
 
 
 def _control_character(text: str) -> str | None:
-    return next((c for c in text if unicodedata.category(c) == "Cc"), None)
+    return None if text.isprintable() else next((c for c in text if unicodedata.category(c) == "Cc"), None)
 
 
 def short(text: str) -> str:

@@ -48,7 +48,7 @@ def normalise(
     if width == "half":
         text = half_width(text)
     if traditional == "simplified":
-        text = _simplifier().convert(text)
+        text = _simplified(text)
     if case != "keep":
         text = text.lower() if case == "lower" else text.upper()
     if spaces != "keep":
@@ -72,7 +72,7 @@ def without_punctuation(text: str) -> str:
 
 
 def _simplified(text: str) -> str:
-    return _simplifier().convert(text)
+    return text if text.isascii() else _simplifier().convert(text)
 
 
 SCORE_RULES: dict[str, Callable[[str], str]] = {

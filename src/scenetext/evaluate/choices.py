@@ -1,0 +1,7 @@
+"""What the command offers and the package implements, without what either has to import."""
+
+from __future__ import annotations
+
+UNMATCHED = ("refuse", "leave-out", "as-empty")
+"""What becomes of labels without a prediction, and of predictions without a label: an error, or they are left out, or
+the labels count as read empty."""
