@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from scenetext import __version__
 from scenetext.errors import SHOW_TRACEBACK, InputError
-from scenetext.evaluate.choices import UNMATCHED
+from scenetext.evaluate.choices import PROTOCOL_NAMES, UNMATCHED
 from scenetext.export.choices import FORMATS, STORAGES
 from scenetext.predict.choices import AUTO, ENGINE_NAMES
 from scenetext.system.last_net import LastNet
@@ -110,8 +110,8 @@ def _add_score(verbs: Verbs) -> None:
     parser.add_argument("--out", metavar="DIR", help="folder for scores.json and predictions.csv (default: none)")
     rules = f"what the normalised score forgives (default: {' '.join(DEFAULT_SCORE_RULES)}; nothing after it: nothing)"
     parser.add_argument("--rules", nargs="*", default=DEFAULT_SCORE_RULES, choices=SCORE_RULES, help=rules)
-    protocols = "score by these benchmarks' rules, too: chinese-benchmark, parseq, union14m, paddleocr, ..."
-    parser.add_argument("--protocol", nargs="+", default=[], metavar="NAME", help=protocols)
+    protocols = f"score by the rules of these benchmarks, too: {', '.join(PROTOCOL_NAMES)}"
+    parser.add_argument("--protocol", nargs="+", default=[], metavar="NAME", choices=PROTOCOL_NAMES, help=protocols)
     charset = "the network's dictionary: labels that it cannot write are counted apart"
     parser.add_argument("--charset", metavar="NAME|FILE", help=charset)
     training = "labels of the training set, by which rare characters are told"
@@ -123,17 +123,13 @@ def _add_score(verbs: Verbs) -> None:
 
 def _add_compare(verbs: Verbs) -> None:
     parser = _add_verb(verbs, "compare", _compare, "is B better than A on the same lines?")
-    sources = (
-        "runs, exported folders, evaluations, submissions or files of predictions; each is compared with the first"
-    )
+    sources = "runs, exported folders, evaluations, submissions, files of predictions; each is compared with the first"
     parser.add_argument("sources", nargs="+", metavar="A B", help=sources)
     labels = "labels of the lines (default: those that an evaluation was scored against)"
     parser.add_argument("--labels", metavar="FILE", help=labels)
-    parser.add_argument(
-        "--images", metavar="DIR", help="pictures of --labels: runs and exported folders read them anew"
-    )
-    rules = "how a text is compared with its label: raw, normalised (default), or a benchmark's name as for score"
-    parser.add_argument("--protocol", default="normalised", metavar="NAME", help=rules)
+    parser.add_argument("--images", metavar="DIR", help="their pictures: runs and exported folders read them anew")
+    protocol = f"how a text is compared with its label (default: normalised): {', '.join(PROTOCOL_NAMES)}"
+    parser.add_argument("--protocol", default="normalised", metavar="NAME", choices=PROTOCOL_NAMES, help=protocol)
     parser.add_argument("--out", metavar="DIR", help="folder for comparison.json, won.csv and lost.csv (default: none)")
     _unmatched_argument(parser)
 

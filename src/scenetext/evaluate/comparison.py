@@ -68,7 +68,7 @@ class Comparison:
         return (
             f"{difference_sentence(self.difference, self.first, self.second)} ({self.protocol} accuracy "
             f"{self.first_accuracy.value:.1%} and {self.second_accuracy.value:.1%} of {self.lines:,} lines; "
-            f"{len(self.won)} won, {len(self.lost)} lost, McNemar p {p_value_text(self.p_value)})"
+            f"{len(self.won):,} won, {len(self.lost):,} lost, McNemar p {p_value_text(self.p_value)})"
         )
 
     def as_dict(self) -> dict[str, Any]:
