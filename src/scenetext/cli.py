@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from scenetext import __version__
 from scenetext.errors import SHOW_TRACEBACK, InputError
-from scenetext.evaluate.choices import PROTOCOL_NAMES, UNMATCHED
+from scenetext.evaluate.arguments import compare_arguments, score_arguments
 from scenetext.export.choices import FORMATS, STORAGES
 from scenetext.predict.choices import AUTO, ENGINE_NAMES
 from scenetext.system.last_net import LastNet
 from scenetext.system.process import prepare_process, silence_noise
-from scenetext.text.normalise import CHOICES, DEFAULT_SCORE_RULES, SCORE_RULES
+from scenetext.text.normalise import CHOICES
 
 if TYPE_CHECKING:
     from scenetext.config import Config
@@ -104,39 +104,11 @@ def _add_evaluate(verbs: Verbs) -> None:
 
 def _add_score(verbs: Verbs) -> None:
     parser = _add_verb(verbs, "score", _score, "score a file of predictions against labels, without model or pictures")
-    predictions = "lines name<TAB>text[<TAB>confidence], a predicts.txt, or a predictions.csv"
-    parser.add_argument("--predictions", required=True, metavar="FILE", help=predictions)
-    parser.add_argument("--labels", required=True, metavar="FILE", help="lines name<TAB>text, or a CSV")
-    parser.add_argument("--out", metavar="DIR", help="folder for scores.json and predictions.csv (default: none)")
-    rules = f"what the normalised score forgives (default: {' '.join(DEFAULT_SCORE_RULES)}; nothing after it: nothing)"
-    parser.add_argument("--rules", nargs="*", default=DEFAULT_SCORE_RULES, choices=SCORE_RULES, help=rules)
-    protocols = f"score by the rules of these benchmarks, too: {', '.join(PROTOCOL_NAMES)}"
-    parser.add_argument("--protocol", nargs="+", default=[], metavar="NAME", choices=PROTOCOL_NAMES, help=protocols)
-    charset = "the network's dictionary: labels that it cannot write are counted apart"
-    parser.add_argument("--charset", metavar="NAME|FILE", help=charset)
-    training = "labels of the training set, by which rare characters are told"
-    parser.add_argument("--training-labels", metavar="FILE", help=training)
-    longest = "the longest label that PaddleOCR's figures count, its Global.max_text_length (default 25)"
-    parser.add_argument("--max-text-length", type=int, default=25, metavar="N", help=longest)
-    _unmatched_argument(parser)
+    score_arguments(parser)
 
 
 def _add_compare(verbs: Verbs) -> None:
-    parser = _add_verb(verbs, "compare", _compare, "is B better than A on the same lines?")
-    sources = "runs, exported folders, evaluations, submissions, files of predictions; each is compared with the first"
-    parser.add_argument("sources", nargs="+", metavar="A B", help=sources)
-    labels = "labels of the lines (default: those that an evaluation was scored against)"
-    parser.add_argument("--labels", metavar="FILE", help=labels)
-    parser.add_argument("--images", metavar="DIR", help="their pictures: runs and exported folders read them anew")
-    protocol = f"how a text is compared with its label (default: normalised): {', '.join(PROTOCOL_NAMES)}"
-    parser.add_argument("--protocol", default="normalised", metavar="NAME", choices=PROTOCOL_NAMES, help=protocol)
-    parser.add_argument("--out", metavar="DIR", help="folder for comparison.json, won.csv and lost.csv (default: none)")
-    _unmatched_argument(parser)
-
-
-def _unmatched_argument(parser: argparse.ArgumentParser) -> None:
-    unmatched = "lines that one side lacks: an error (default), left out, or labels without a prediction read as empty"
-    parser.add_argument("--unmatched", default=UNMATCHED[0], choices=UNMATCHED, help=unmatched)
+    compare_arguments(_add_verb(verbs, "compare", _compare, "is B better than A on the same lines?"))
 
 
 def _add_export(verbs: Verbs) -> None:
@@ -302,30 +274,18 @@ def _evaluate(chosen: Arguments) -> None:
 def _score(chosen: Arguments) -> None:
     from scenetext.evaluate.scoring import score_command
 
-    score_command(
-        chosen.predictions,
-        chosen.labels,
-        chosen.out,
-        rules=chosen.rules,
-        protocols=chosen.protocol,
-        charset=chosen.charset,
-        training_labels=chosen.training_labels,
-        max_text_length=chosen.max_text_length,
-        unmatched=chosen.unmatched,
-    )
+    score_command(**_options(chosen))
 
 
 def _compare(chosen: Arguments) -> None:
     from scenetext.evaluate.contest import compare_command
 
-    compare_command(
-        chosen.sources,
-        labels=chosen.labels,
-        images=chosen.images,
-        rules=chosen.protocol,
-        unmatched=chosen.unmatched,
-        out=chosen.out,
-    )
+    compare_command(**_options(chosen))
+
+
+def _options(chosen: Arguments) -> dict[str, Any]:
+    """The arguments of a verb that one function takes by the same names."""
+    return {name: value for name, value in vars(chosen).items() if name not in ("verb", "action")}
 
 
 def _export(chosen: Arguments) -> None:

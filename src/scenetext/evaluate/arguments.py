@@ -1,0 +1,55 @@
+"""The arguments of the verbs `score` and `compare`; nothing heavy is imported for them."""
+
+from __future__ import annotations
+
+import argparse
+
+from scenetext.evaluate.choices import PROTOCOL_NAMES, UNMATCHED
+from scenetext.text.normalise import DEFAULT_SCORE_RULES, SCORE_RULES
+
+
+def score_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of `scoring.score_command`."""
+    predictions = "lines name<TAB>text[<TAB>confidence], a predicts.txt, or a predictions.csv"
+    parser.add_argument("--predictions", required=True, metavar="FILE", help=predictions)
+    parser.add_argument("--labels", required=True, metavar="FILE", help="lines name<TAB>text, or a CSV")
+    parser.add_argument("--out", metavar="DIR", help="folder for scores.json and predictions.csv (default: none)")
+    rules = f"what the normalised score forgives (default: {' '.join(DEFAULT_SCORE_RULES)}; nothing after it: nothing)"
+    parser.add_argument("--rules", nargs="*", default=DEFAULT_SCORE_RULES, choices=SCORE_RULES, help=rules)
+    protocols = f"score by the rules of these benchmarks, too: {', '.join(PROTOCOL_NAMES)}"
+    parser.add_argument(
+        "--protocol", dest="protocols", nargs="+", default=(), metavar="NAME", choices=PROTOCOL_NAMES, help=protocols
+    )
+    charset = "the network's dictionary: labels that it cannot write are counted apart"
+    parser.add_argument("--charset", metavar="NAME|FILE", help=charset)
+    training = "labels of the training set, by which rare characters are told"
+    parser.add_argument("--training-labels", metavar="FILE", help=training)
+    longest = "the longest label that PaddleOCR's figures count, its Global.max_text_length (default 25)"
+    parser.add_argument("--max-text-length", type=_count, default=25, metavar="N", help=longest)
+    _add_unmatched(parser)
+
+
+def compare_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of `contest.compare_command`."""
+    sources = "runs, exported folders, evaluations, submissions, files of predictions; each is compared with the first"
+    parser.add_argument("sources", nargs="+", metavar="A B", help=sources)
+    labels = "labels of the lines (default: those that an evaluation was scored against)"
+    parser.add_argument("--labels", metavar="FILE", help=labels)
+    parser.add_argument("--images", metavar="DIR", help="their pictures: runs and exported folders read them anew")
+    protocol = f"how a text is compared with its label (default: normalised): {', '.join(PROTOCOL_NAMES)}"
+    parser.add_argument(
+        "--protocol", dest="rules", default="normalised", metavar="NAME", choices=PROTOCOL_NAMES, help=protocol
+    )
+    parser.add_argument("--out", metavar="DIR", help="folder for comparison.json, won.csv and lost.csv (default: none)")
+    _add_unmatched(parser)
+
+
+def _add_unmatched(parser: argparse.ArgumentParser) -> None:
+    unmatched = "lines that one side lacks: an error (default), left out, or labels without a prediction read as empty"
+    parser.add_argument("--unmatched", default=UNMATCHED[0], choices=UNMATCHED, help=unmatched)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 10**6:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of characters")
+    return int(text)
