@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-SAMPLES = 4000  # weightings of the lines
+SAMPLES = 2000  # weightings of the lines
 _BLOCK = 1 << 21  # weights drawn at once, 8 bytes each
 _TAILS = (2.5, 97.5)
 

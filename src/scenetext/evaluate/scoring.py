@@ -15,7 +15,7 @@ from scenetext.evaluate.protocols import chosen_rules, protocol
 from scenetext.evaluate.results import Evaluation, score_lines
 from scenetext.evaluate.table import table_of
 from scenetext.system.file_names import shown_path
-from scenetext.text.charset import Charset, named_characters
+from scenetext.text.charset import Charset, charset_path
 from scenetext.text.label_files import LabelTable, read_label_table
 from scenetext.text.normalise import DEFAULT_SCORE_RULES
 
@@ -52,7 +52,7 @@ def score_files(
     """
     chosen_rules(rules)
     named = [protocol(name) for name in protocols]  # before the files are read
-    known = None if charset is None else Charset(named_characters(charset), use_space_char=True)
+    known = None if charset is None else Charset.from_file(charset_path(charset), use_space_char=True)
     table = read_labels(labels)
     read = read_predictions(predictions)
     read = read.without({problem.name for problem in table.problems} - {record.name for record in table.records})
