@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-VERBS = ("prepare", "train", "evaluate", "export", "predict", "submit", "run", "demo", "bench")
+VERBS = ("prepare", "train", "evaluate", "score", "compare", "export", "predict", "submit", "run", "demo", "bench")
 
 
 def scenetext(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

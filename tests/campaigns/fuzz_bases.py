@@ -108,6 +108,18 @@ def labels() -> Sequence[bytes]:
 
 
 @functools.cache
+def predictions() -> Sequence[bytes]:
+    rows = "".join(f"images/{i}.jpg\t{text}\t0.{i}5\n" for i, text in enumerate(TEXTS))
+    return [rows.encode(), b"new_name\tvalue\n" + labels()[0], rows.replace("\n", "\r\n").encode(), *labels()[2:]]
+
+
+@functools.cache
+def evaluations() -> Sequence[bytes]:
+    header = "name,target,prediction,confidence,correct_raw,correct_normalised,width_px,height_px\n"
+    return [f'{header}1.jpg,店,"店,""",0.75,0,0,120,48\n2.jpg,停车场,停车埸,,0,0,0,0\n'.encode(), *csv()]
+
+
+@functools.cache
 def yaml() -> Sequence[bytes]:
     from paddleocr_files import CRNN, TWO_HEADS
 

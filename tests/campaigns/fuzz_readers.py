@@ -48,6 +48,12 @@ def _labels() -> Read:
     return read
 
 
+def _predictions() -> Read:
+    from scenetext.evaluate.prediction_files import read_predictions
+
+    return read_predictions
+
+
 def _yaml() -> Read:
     from scenetext.config import load_config
 
@@ -194,6 +200,8 @@ def _careless() -> Read:
 READERS = {
     "csv": Reader(".csv", _csv, bases.csv, bases.TEXT_WORDS, is_text=True),
     "labels": Reader(".txt", _labels, bases.labels, bases.TEXT_WORDS, is_text=True),
+    "predictions": Reader(".txt", _predictions, bases.predictions, bases.TEXT_WORDS, is_text=True),
+    "evaluation": Reader(".csv", _predictions, bases.evaluations, bases.TEXT_WORDS, is_text=True),
     "yaml": Reader(".yml", _yaml, bases.yaml, bases.YAML_WORDS, is_text=True),
     "dictionary": Reader(".txt", _dictionary, bases.dictionary, bases.TEXT_WORDS, is_text=True),
     "zip": Reader(".zip", _zip, bases.zips, bases.ZIP_WORDS),

@@ -154,7 +154,7 @@ def test_the_command_prints_a_table_writes_both_files_and_never_imports_paddle(t
         "print([name for name in ('paddle', 'cv2', 'pandas') if name in sys.modules], status)"
     )
     arguments = ["score", "--predictions", str(read), "--labels", str(labels), "--out", str(out)]
-    arguments += ["--protocol", "chinese-benchmark", "parseq", "--charset", "ppocr_keys_v1"]
+    arguments += ["--protocol", "chinese-benchmark", "parseq", "--charset", "ppocr_keys_v1", "--precision", "0.5"]
     command = [sys.executable, "-c", program, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stderr
@@ -163,6 +163,7 @@ def test_the_command_prints_a_table_writes_both_files_and_never_imports_paddle(t
     assert rows["raw"][0] == "0.2857" and rows["normalised"][0] == "0.4286" and rows["1-NED"][0] == "0.6190"
     assert rows["chinese-benchmark acc"][1] == "0.5714"
     written = read_evaluation(out)
+    assert [(t["wanted"], t["confidence"]) for t in written["calibration"]["thresholds"]] == [(0.5, 0.3)]
     assert [(p["protocol"], p["lines"], p["left_out"]) for p in written["protocols"]] == [
         ("chinese-benchmark", 7, 0), ("parseq", 1, 6),
     ]  # fmt: skip
@@ -180,6 +181,7 @@ def test_the_command_prints_a_table_writes_both_files_and_never_imports_paddle(t
         (["--rules", "accents"], "invalid choice: 'accents'"),
         (["--charset", "ppocr_keys"], "ppocr_keys"),
         (["--max-text-length", "0"], "--max-text-length"),
+        (["--precision", "95"], "95 is not a ratio"),
         (["--out", "val.txt"], "val.txt is a file"),
     ],
 )

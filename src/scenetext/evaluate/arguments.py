@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from scenetext.evaluate.choices import PROTOCOL_NAMES, UNMATCHED
+from scenetext.evaluate.choices import PRECISIONS, PROTOCOL_NAMES, UNMATCHED
 from scenetext.text.normalise import DEFAULT_SCORE_RULES, SCORE_RULES
 
 
@@ -24,6 +24,10 @@ def score_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--charset", metavar="NAME|FILE", help=charset)
     training = "labels of the training set, by which rare characters are told"
     parser.add_argument("--training-labels", metavar="FILE", help=training)
+    precision = f"find the confidence from which so many lines are right (default: {' '.join(map(str, PRECISIONS))})"
+    parser.add_argument(
+        "--precision", dest="precisions", nargs="+", type=_ratio, default=PRECISIONS, metavar="P", help=precision
+    )
     longest = "the longest label that PaddleOCR's figures count, its Global.max_text_length (default 25)"
     parser.add_argument("--max-text-length", type=_count, default=25, metavar="N", help=longest)
     _add_unmatched(parser)
@@ -47,6 +51,16 @@ def compare_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_unmatched(parser: argparse.ArgumentParser) -> None:
     unmatched = "lines that one side lacks: an error (default), left out, or labels without a prediction read as empty"
     parser.add_argument("--unmatched", default=UNMATCHED[0], choices=UNMATCHED, help=unmatched)
+
+
+def _ratio(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a ratio such as 0.95")
+    return value
 
 
 def _count(text: str) -> int:

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scenetext.evaluate.choices import PRECISIONS
 from scenetext.evaluate.intervals import Score, mean_with_interval
 
 BINS = 10  # of equal width in [0, 1]
-PRECISIONS = (0.9, 0.95, 0.99)  # what thresholds are given for
 
 
 @dataclass(frozen=True, slots=True)

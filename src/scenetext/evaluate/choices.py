@@ -11,3 +11,6 @@ PROTOCOL_NAMES = (
     *("parseq", "parseq-cased", "deep-text-recognition", "union14m"),
 )
 """The named protocols, which `protocols` defines."""
+
+PRECISIONS = (0.9, 0.95, 0.99)
+"""What thresholds of the confidence are found for."""

@@ -23,7 +23,7 @@ from scenetext.system.files import (
     sha256_file,
     write_json,
 )
-from scenetext.system.locks import only_writer
+from scenetext.system.locks import one_process
 
 SCORES, PREDICTIONS = "scores.json", "predictions.csv"
 CHECKSUM = "predictions_sha256"
@@ -42,14 +42,14 @@ def write_evaluation(evaluation: Evaluation, out: str | Path) -> None:
     so that `read_evaluation` tells a process that was killed between the two.
 
     Raises:
-        RunError: another process writes this folder now, or the disk is full or broken.
+        RunError: the disk is full or broken.
     """
     folder = Path(out).resolve()
     rows = io.StringIO(newline="")
     csv.writer(rows, lineterminator="\n").writerows(csv_rows(evaluation.lines))
     predictions = rows.getvalue().encode()
     scores = {**evaluation.as_dict(), CHECKSUM: sha256_bytes(predictions)}
-    with only_writer(folder):
+    with one_process(folder):  # another one waits: what it has scored took long
         if may_be_replaced(folder, (SCORES, PREDICTIONS)):
             with replacing_folder(folder) as made:
                 (made / PREDICTIONS).write_bytes(predictions)

@@ -25,6 +25,7 @@ from scenetext.evaluate.breakdown import (
     sources,
 )
 from scenetext.evaluate.calibration import Calibration, calibration
+from scenetext.evaluate.choices import PRECISIONS
 from scenetext.evaluate.intervals import Score, mean_with_interval
 from scenetext.evaluate.metrics import CharacterScores, Scores, character_scores, line_scores, summarised
 from scenetext.evaluate.paddleocr_metric import MAX_TEXT_LENGTH, PaddleOCRScores, paddleocr_scores
@@ -185,6 +186,7 @@ def score_lines(
     rules: Sequence[str] = DEFAULT_SCORE_RULES,
     protocols: Sequence[Protocol] = (),
     training_labels: Iterable[str] | None = None,
+    precisions: Sequence[float] = PRECISIONS,
     max_text_length: int = MAX_TEXT_LENGTH,
     selection: Selection | None = None,
     seed: int = 0,
@@ -197,6 +199,7 @@ def score_lines(
         rules: names of SCORE_RULES that the normalised score forgives.
         protocols: further ones to score by.
         training_labels: labels of the training set, by which rare characters are told from frequent ones.
+        precisions: what thresholds of the confidence are found for, in (0, 1].
         max_text_length: PaddleOCR's Global.max_text_length, for its figures.
         selection: whether these lines chose the weights.
         seed: of the bootstrap.
@@ -225,7 +228,7 @@ def score_lines(
         character_scores(texts, targets, seed),
         ranges(table, rarity(targets, targets if training_labels is None else training_labels), RARITY_GROUPS, seed),
         _by_source(read, table, seed),
-        None if read.confidences is None else calibration(read.confidences, table[:, 1] > 0, seed=seed),
+        None if read.confidences is None else calibration(read.confidences, table[:, 1] > 0, precisions, seed),
         paddleocr_scores(texts, targets, charset, max_text_length),
         [each.score(texts, targets, charset, seed) for each in protocols],
         selection,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scenetext.errors import InputError
+from scenetext.evaluate.choices import PRECISIONS
 from scenetext.evaluate.evaluation_folder import PREDICTIONS, SCORES, check_folder_name, write_evaluation
 from scenetext.evaluate.matching import Unmatched, left_out, matched
 from scenetext.evaluate.paddleocr_metric import MAX_TEXT_LENGTH
@@ -28,6 +29,7 @@ def score_files(
     protocols: Sequence[str] = (),
     charset: str | Path | None = None,
     training_labels: str | Path | None = None,
+    precisions: Sequence[float] = PRECISIONS,
     max_text_length: int = MAX_TEXT_LENGTH,
     unmatched: Unmatched = "refuse",
     seed: int = 0,
@@ -43,6 +45,7 @@ def score_files(
         protocols: names of protocols to score by, too.
         charset: the network's dictionary: a file, or the name of a bundled one. The space counts as known.
         training_labels: the label file of the training set, by which rare characters are told from frequent ones.
+        precisions: what thresholds of the confidence are found for, in (0, 1].
         max_text_length: PaddleOCR's Global.max_text_length, for its figures.
         unmatched: what becomes of lines that one of both files lacks; see `matching`.
         seed: of the bootstrap.
@@ -68,6 +71,7 @@ def score_files(
         rules=rules,
         protocols=named,
         training_labels=None if training_labels is None else [r.text for r in read_labels(training_labels).records],
+        precisions=precisions,
         max_text_length=max_text_length,
         seed=seed,
     )
