@@ -278,7 +278,7 @@ def _score(chosen: Arguments) -> None:
 
 
 def _compare(chosen: Arguments) -> None:
-    from scenetext.evaluate.contest import compare_command
+    from scenetext.evaluate.compare_sources import compare_command
 
     compare_command(**_options(chosen))
 

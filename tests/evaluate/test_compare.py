@@ -13,8 +13,8 @@ from exported import tiny_export, tiny_folder
 
 from scenetext.errors import InputError
 from scenetext.evaluate import compare
+from scenetext.evaluate.compare_sources import compare_all
 from scenetext.evaluate.comparison import ChangedLine
-from scenetext.evaluate.contest import compare_all
 from scenetext.evaluate.evaluation_folder import write_evaluation
 from scenetext.evaluate.results import Evaluation, ReadLines, score_lines
 from scenetext.text.records import Record

@@ -38,8 +38,10 @@ def test_the_report_says_on_which_part_the_epoch_was_chosen(config: Config, tmp_
         "none": f"the epoch was chosen on other lines ({labels}) than these",
         "last": "no score chose the epoch of these weights",
     }
-    labels.unlink()
+    labels.write_bytes(b"\0")
     assert selection_of(config, "run/best_accuracy", chosen) is None  # it cannot be known any more
+    labels.unlink()
+    assert selection_of(config, "run/best_accuracy", chosen) is None
 
 
 def test_the_scores_hold_what_chose_the_epoch(config: Config, tmp_path: Path) -> None:

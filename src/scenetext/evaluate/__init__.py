@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "comparison": ["Comparison", "difference_sentence"],
-        "contest": ["compare"],
+        "compare_sources": ["compare"],
         "evaluation": ["evaluate"],
         "metrics": ["score"],
         "protocols": ["protocol"],

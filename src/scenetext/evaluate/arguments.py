@@ -34,7 +34,7 @@ def score_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def compare_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the arguments of `contest.compare_command`."""
+    """Adds the arguments of `compare_sources.compare_command`."""
     sources = "runs, exported folders, evaluations, submissions, files of predictions; each is compared with the first"
     parser.add_argument("sources", nargs="+", metavar="A B", help=sources)
     labels = "labels of the lines (default: those that an evaluation was scored against)"

@@ -12,8 +12,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scenetext.errors import InputError
 from scenetext.runs.folders import BEST
-from scenetext.text.label_files import read_label_file
+from scenetext.text.label_files import read_label_table
 from scenetext.text.records import Record
 
 if TYPE_CHECKING:
@@ -59,13 +60,17 @@ def selection_of(config: Config, weights: str | Path, records: Sequence[Record])
         records: the lines that are scored.
 
     Returns:
-        None when it cannot be known: the label files of the Eval section are not there.
+        None when it cannot be known: the label files of the Eval section are not there any more, or are others now.
     """
     if Path(weights).name.removesuffix(".pdparams") != BEST:
         return Selection(False, (), len(records), 0)
     files = [Path(name) for name in config.Eval.dataset.label_files]
     if not files or not all(path.is_file() for path in files):
         return None
-    choosing = {(Path(record.name).name, record.text) for path in files for record in read_label_file(path)}
+    try:
+        tables = [read_label_table(path) for path in files]
+    except InputError:  # a file that is no label file now chose nothing; what is scored does not depend on it
+        return None
+    choosing = {(Path(record.name).name, record.text) for table in tables for record in table.records}
     shared = sum((Path(record.name).name, record.text) in choosing for record in records)
     return Selection(True, tuple(map(str, files)), len(records), shared)
