@@ -94,6 +94,14 @@ def test_every_kind_of_source_is_compared(tmp_path: Path) -> None:
     assert compare(run, tmp_path / "evaluated").lines == 200  # the labels are those of the evaluations
 
 
+def test_runs_are_found_by_their_names(tmp_path: Path, monkeypatch) -> None:
+    for name, texts in (("first", FIRST), ("second", SECOND)):
+        write_evaluation(evaluation(texts), tmp_path / "runs" / name / "evaluate")
+    monkeypatch.chdir(tmp_path)
+    found = compare("first", "second")
+    assert (found.first, found.second, len(found.won)) == ("first", "second", 25)
+
+
 def test_several_are_compared_with_the_first_and_called_by_what_differs_in_their_paths(tmp_path: Path) -> None:
     for name, texts in (("one", FIRST), ("two", SECOND), ("three", LABELS)):
         write_evaluation(evaluation(texts), tmp_path / name / "evaluate")

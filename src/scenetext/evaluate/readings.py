@@ -12,7 +12,7 @@ from scenetext.evaluate.evaluation_folder import PREDICTIONS, SCORES, read_evalu
 from scenetext.evaluate.matching import Unmatched, matched
 from scenetext.evaluate.prediction_files import PredictionFile, read_predictions
 from scenetext.evaluate.results import Evaluation
-from scenetext.runs.folders import BEST, RESOLVED
+from scenetext.runs.folders import BEST, RESOLVED, run_folder
 from scenetext.system.file_names import shown_path
 from scenetext.text.records import Record
 
@@ -29,7 +29,7 @@ def read_source(
 
     Args:
         source: an Evaluation; a file of predictions; or the folder of an evaluation, a submission, a run (of which the
-            evaluation is taken), or an exported model.
+            evaluation is taken), or an exported model. A run may also be given by its name below runs/.
         labels: the labelled lines, for models.
         images: their pictures: then runs and exported models read them anew.
 
@@ -38,7 +38,7 @@ def read_source(
     """
     if isinstance(source, Evaluation):
         return _of_evaluation(source)
-    path = Path(source)
+    path = _found(source)
     if path.is_file():
         return read_predictions(path)
     if not path.is_dir():
@@ -63,6 +63,13 @@ def read_source(
         f"{shown_path(path)} is no run, exported folder, evaluation or submission: it holds none of {RESOLVED}, "
         f"{SETTINGS}, {PREDICTIONS}, {SUBMITTED}."
     )
+
+
+def _found(source: str | Path) -> Path:
+    """The path of a source; a bare name that is no path is that of a run."""
+    path = Path(source)
+    is_run = not path.exists() and len(path.parts) == 1 and run_folder(path.name).is_dir()
+    return run_folder(path.name) if is_run else path
 
 
 def _of_evaluation(evaluation: Evaluation) -> PredictionFile:
