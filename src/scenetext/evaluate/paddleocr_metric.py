@@ -38,7 +38,7 @@ class PaddleOCRScores:
     Attributes:
         acc, norm_edit_dis: as its evaluation prints them.
         max_text_length: the longest label that it counts.
-        steps: from our raw accuracy to `acc`, rule by rule.
+        steps: from our raw accuracy to `acc`, rule by rule; that of the dictionary only where it is known.
     """
 
     acc: float
@@ -73,17 +73,13 @@ def paddleocr_scores(
         return None
     spaces = replace(whole, longest_label=None, needs_label=False, is_limited_to_charset=False)
     limited = replace(spaces, is_limited_to_charset=True)
-    without_spaces = spaces.score(predictions, targets)
-    in_charset = limited.score(predictions, targets, charset) if charset is not None else without_spaces
     counted = whole.score(predictions, targets, charset)
-    unknown = sum(bool(charset.unknown(target)) for target in targets) if charset is not None else 0
-    steps = [
-        Step("spaces are removed", sum(" " in target for target in targets), without_spaces.accuracy.value),
-        Step("characters outside the dictionary are taken out of labels", unknown, in_charset.accuracy.value),
-        Step(
-            f"labels of more than {max_text_length} characters, or of none, are left out; the next line counts again",
-            counted.left_out,
-            counted.accuracy.value,
-        ),
-    ]
+    accuracy = spaces.score(predictions, targets).accuracy.value
+    steps = [Step("spaces are removed", sum(" " in target for target in targets), accuracy)]
+    if charset is not None:
+        unknown = sum(bool(charset.unknown(target)) for target in targets)
+        accuracy = limited.score(predictions, targets, charset).accuracy.value
+        steps.append(Step("characters outside the dictionary are taken out of labels", unknown, accuracy))
+    rule = f"labels of more than {max_text_length} characters, or of none, are left out; the next line counts again"
+    steps.append(Step(rule, counted.left_out, counted.accuracy.value))
     return PaddleOCRScores(counted.accuracy.value, counted.norm_edit_dis.value, max_text_length, steps)
