@@ -12,7 +12,7 @@ from scenetext.evaluate.comparison import Comparison, compare_texts, holm, p_val
 from scenetext.evaluate.evaluation_folder import check_folder_name
 from scenetext.evaluate.matching import Unmatched
 from scenetext.evaluate.protocols import Protocol, protocol
-from scenetext.evaluate.readings import Source, common_lines, read_source
+from scenetext.evaluate.readings import Model, Source, common_lines, open_source
 from scenetext.evaluate.results import Evaluation
 from scenetext.evaluate.scoring import read_labels
 from scenetext.evaluate.table import aligned
@@ -71,11 +71,12 @@ def compare_all(
     """Compares each source but the first with the first; see `compare`."""
     if len(sources) < 2:
         raise InputError(f"{len(sources)} source given: a comparison needs two or more.")
+    by = rules if isinstance(rules, Protocol) else protocol(rules)
     records = _records(labels)
-    read = [read_source(source, records, images) for source in sources]
+    opened = [open_source(source, records is not None and images is not None) for source in sources]
+    read = [each.read(records, images) if isinstance(each, Model) else each for each in opened]  # when all are found
     lines = common_lines(read, records, unmatched)
     called = list(names or _names(sources))
-    by = rules if isinstance(rules, Protocol) else protocol(rules)
     return [
         compare_texts(lines.names, lines.targets, lines.texts[0], texts, (called[0], name), by, seed)
         for name, texts in zip(called[1:], lines.texts[1:], strict=True)
@@ -91,21 +92,19 @@ def compare_command(
     out: str | None,
 ) -> list[Comparison]:
     """`scenetext compare`: prints the comparisons, and writes them and the lines that changed if `out` is given."""
-    if out is not None:
+    if out is not None:  # before a model reads
         check_folder_name(out)
-    protocol(rules)  # before a model reads
+        if not may_be_replaced(Path(out).resolve(), (COMPARISON, WON, LOST)):
+            raise InputError(f"{shown_path(out)} holds other files: give the name of a new folder.")
     comparisons = compare_all(sources, labels, images, rules=rules, unmatched=unmatched)
     print(table_of_comparisons(comparisons))
     if out is not None:
-        folder = Path(out).resolve()
         files = {
             COMPARISON: json_text([comparison.as_dict() for comparison in comparisons]),
             WON: changed_lines_csv(comparisons, "won"),
             LOST: changed_lines_csv(comparisons, "lost"),
         }
-        if not may_be_replaced(folder, tuple(files)):
-            raise InputError(f"{shown_path(out)} holds other files: give the name of a new folder.")
-        with replacing_folder(folder) as made:
+        with replacing_folder(Path(out).resolve()) as made:
             for name, text in files.items():
                 (made / name).write_bytes(text.encode())
         print(f"{Path(out)}: {', '.join(files)}")

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scenetext.errors import InputError
 from scenetext.evaluate.evaluation_folder import PREDICTIONS, SCORES, read_evaluation
@@ -16,25 +17,63 @@ from scenetext.runs.folders import BEST, RESOLVED, run_folder
 from scenetext.system.file_names import shown_path
 from scenetext.text.records import Record
 
+if TYPE_CHECKING:
+    from scenetext.predict.images import Reader
+
 EVALUATE, SUBMITTED, SETTINGS = "evaluate", "predicts.txt", "inference.yml"
 
 Source = Evaluation | str | Path
-"""An Evaluation, or the path of what `read_source` takes."""
+"""An Evaluation, or the path of what `open_source` takes."""
 
 
-def read_source(
-    source: Source, labels: Sequence[Record] | None = None, images: str | Path | None = None
-) -> PredictionFile:
-    """What a source says of its lines.
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model that has still to read: an exported folder, or the best weights of a run."""
+
+    path: Path
+    is_exported: bool
+
+    def read(self, labels: Sequence[Record], images: str | Path) -> PredictionFile:
+        """What it reads on the pictures of some labelled lines; see `read_records`.
+
+        Raises:
+            InputError: the model is not complete, or not one of the pictures can be read.
+        """
+        from scenetext.data.sources.images import open_images
+        from scenetext.predict.images import read_records
+
+        source = open_images(images)
+        print(f"{shown_path(self.path)} reads {len(labels):,} lines", file=sys.stderr)
+        predictions = list(read_records(self._reader(), labels, source))
+        problems = [prediction.problem for prediction in predictions if prediction.problem is not None]
+        if len(problems) == len(predictions):
+            raise InputError(f"Not one of {len(labels)} pictures can be read; the first: {problems[0]}")
+        for problem in problems:
+            print(f"counted as empty: {problem}", file=sys.stderr)
+        names, texts = [record.name for record in labels], [prediction.text for prediction in predictions]
+        return PredictionFile(self.path, names, texts)
+
+    def _reader(self) -> Reader:
+        if self.is_exported:
+            from scenetext.predict.recognizer import Recognizer
+
+            return Recognizer(self.path)
+        from scenetext.config import load_config
+        from scenetext.predict.trained_model import load_reader
+
+        return load_reader(load_config(self.path / RESOLVED), self.path / BEST)
+
+
+def open_source(source: Source, can_read: bool) -> PredictionFile | Model:
+    """What a source says of its lines, or the model that has to read them.
 
     Args:
         source: an Evaluation; a file of predictions; or the folder of an evaluation, a submission, a run (of which the
             evaluation is taken), or an exported model. A run may also be given by its name below runs/.
-        labels: the labelled lines, for models.
-        images: their pictures: then runs and exported models read them anew.
+        can_read: there are labels and pictures: then runs and exported models read them anew.
 
     Raises:
-        InputError: the source is none of these, or a model has to read and the labels or pictures are missing.
+        InputError: the source is none of these, or a model has to read and cannot.
     """
     if isinstance(source, Evaluation):
         return _of_evaluation(source)
@@ -44,10 +83,10 @@ def read_source(
     if not path.is_dir():
         raise InputError(f"{shown_path(path)} does not exist: give a run, an exported folder or a file of predictions.")
     is_model, is_run = (path / SETTINGS).is_file(), (path / RESOLVED).is_file()
-    if (is_model or is_run) and images is not None and labels is not None:
-        return _read_anew(path, is_model, labels, images)
+    if can_read and (is_model or is_run):
+        return Model(path, is_model)
     for folder in (path, path / EVALUATE):
-        if (folder / SCORES).is_file() or (folder / PREDICTIONS).is_file():
+        if (folder / PREDICTIONS).is_file() or (folder / SCORES).is_file():
             read_evaluation(folder)
             return read_predictions(folder / PREDICTIONS)
     if (path / SUBMITTED).is_file():
@@ -80,30 +119,6 @@ def _of_evaluation(evaluation: Evaluation) -> PredictionFile:
         [line.prediction for line in lines],
         targets=[line.target for line in lines],
     )
-
-
-def _read_anew(path: Path, is_model: bool, labels: Sequence[Record], images: str | Path) -> PredictionFile:
-    """What a model reads now: an exported folder, or the best weights of a run."""
-    from scenetext.data.sources.images import open_images
-    from scenetext.predict.images import read_records
-
-    if is_model:
-        from scenetext.predict.recognizer import Recognizer
-
-        reader = Recognizer(path)
-    else:
-        from scenetext.config import load_config
-        from scenetext.predict.trained_model import load_reader
-
-        reader = load_reader(load_config(path / RESOLVED), path / BEST)
-    print(f"{shown_path(path)} reads {len(labels):,} lines", file=sys.stderr)
-    predictions = list(read_records(reader, labels, open_images(images)))
-    problems = [prediction.problem for prediction in predictions if prediction.problem is not None]
-    if len(problems) == len(predictions):
-        raise InputError(f"Not one of {len(labels)} pictures can be read; the first: {problems[0]}")
-    for problem in problems:
-        print(f"counted as empty: {problem}", file=sys.stderr)
-    return PredictionFile(path, [record.name for record in labels], [prediction.text for prediction in predictions])
 
 
 @dataclass(frozen=True, slots=True)
