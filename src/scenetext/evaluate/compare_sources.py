@@ -97,18 +97,25 @@ def compare_command(
         if not may_be_replaced(Path(out).resolve(), (COMPARISON, WON, LOST)):
             raise InputError(f"{shown_path(out)} holds other files: give the name of a new folder.")
     comparisons = compare_all(sources, labels, images, rules=rules, unmatched=unmatched)
+    if out is not None:
+        write_comparisons(comparisons, out)
     print(table_of_comparisons(comparisons))
     if out is not None:
-        files = {
-            COMPARISON: json_text([comparison.as_dict() for comparison in comparisons]),
-            WON: changed_lines_csv(comparisons, "won"),
-            LOST: changed_lines_csv(comparisons, "lost"),
-        }
-        with replacing_folder(Path(out).resolve()) as made:
-            for name, text in files.items():
-                (made / name).write_bytes(text.encode())
-        print(f"{Path(out)}: {', '.join(files)}")
+        print(f"{Path(out)}: {COMPARISON}, {WON} and {LOST}")
     return comparisons
+
+
+def write_comparisons(comparisons: Sequence[Comparison], out: str | Path) -> None:
+    """Writes comparison.json, won.csv and lost.csv, which take their places in one step.
+
+    Args:
+        comparisons: all of them.
+        out: a folder that is new or holds nothing else.
+    """
+    with replacing_folder(Path(out).resolve()) as made:
+        (made / COMPARISON).write_bytes(json_text([each.as_dict() for each in comparisons]).encode())
+        for name, kind in ((WON, "won"), (LOST, "lost")):
+            (made / name).write_bytes(changed_lines_csv(comparisons, kind).encode())
 
 
 def table_of_comparisons(comparisons: Sequence[Comparison]) -> str:

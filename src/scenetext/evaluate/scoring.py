@@ -98,8 +98,9 @@ def score_command(predictions: str, labels: str, out: str | None, **options: obj
     if out is not None:
         check_folder_name(out)
     evaluation = score_files(predictions, labels, **options)
+    if out is not None:  # first, because whoever reads the table may stop reading
+        write_evaluation(evaluation, out)
     print(table_of(evaluation))
     if out is not None:
-        write_evaluation(evaluation, out)
         print(f"\n{Path(out)}: {SCORES} and {PREDICTIONS}")
     return evaluation
