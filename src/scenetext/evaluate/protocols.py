@@ -52,7 +52,7 @@ class ProtocolScores:
         lines: the number of lines that it divides by.
         left_out: labels that it leaves out.
         accuracy: ratio of lines that are right.
-        norm_edit_dis: one minus the mean normalised edit distance.
+        norm_edit_dis: one minus the mean normalised edit distance; that of two empty texts is 0.
         correct: (N,) bool, for each line that was given whether it is right; False for lines left out.
         similarity: (N,) float64, one minus the normalised edit distance of each; 0 for lines left out.
         counted: (lines,) integers, the indices of the lines that count; PaddleOCR counts some twice.
