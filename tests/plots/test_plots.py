@@ -26,7 +26,14 @@ CURVE = [
 ]
 TEXTS = ["烤鱼　¥18", "ＡＢ12", "$1 or $2", "“黄焖鸡”", "馬記", "☎ 0571", "直骨今门角", "→∅…"]
 
+PATH = (np.linspace(0, 160, 6), ["", "馬", "馬", " ", "$"], np.array([0.9, 0.8, 0.7, 0.6, 0.5]))
+KEPT = np.array([False, True, False, True, True])
+
 FIGURES = {
+    "ctc_alignment": lambda: plots.ctc_alignment(picture(48, 160), *PATH, KEPT, "馬 $1 or $2"),
+    "ctc_alignment with padding": lambda: plots.ctc_alignment(picture(48, 50), *PATH, KEPT, "长" * 300),
+    "ctc_alignment of a tall picture": lambda: plots.ctc_alignment(picture(900, 20), *PATH, KEPT),
+    "ctc_alignment of a wide picture": lambda: plots.ctc_alignment(picture(10, 2000), *PATH, KEPT),
     "line_sizes": lambda: plots.line_sizes([20, 300, 1626], [1, 5, 77], canvas_px=320, height_px=48),
     "line_sizes of one line": lambda: plots.line_sizes([64.0], [1], canvas_px=320, height_px=48),
     "character_counts": lambda: plots.character_counts({"的": 500, " ": 30, "\u3000": 20, "$": 3, "龘": 1}),
@@ -53,6 +60,8 @@ FIGURES = {
     "confidence without labels": lambda: plots.confidence([0.2, 0.99]),
 }
 SHEETS = {
+    "attention_maps": lambda: plots.attention_maps(picture(48, 90), 120.0, "馬 $", RNG.random((3, 2, 25))),
+    "attention_maps of nothing": lambda: plots.attention_maps(picture(48, 90), 90.0, "", np.zeros((0, 1, 5))),
     "contact_sheet": lambda: plots.contact_sheet([picture(48, 100)] * len(TEXTS), TEXTS),
     "contact_sheet of nothing": lambda: plots.contact_sheet([], []),
     "variants_sheet": lambda: plots.variants_sheet([[picture(48, 90)] * 30, [picture(20, 2000)]], TEXTS[:2]),

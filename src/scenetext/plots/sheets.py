@@ -34,7 +34,7 @@ def contact_sheet(
     """
     colours = ["black"] * len(images) if colours is None else colours
     crops = [_at_line_height(image, width_px) for image in images]
-    captions = [_cut(caption, width_px) for caption in captions]
+    captions = [cut_caption(caption, width_px) for caption in captions]
     places, x, y = [], 0, 0
     for crop, caption in zip(crops, captions, strict=True):
         cell = max(crop.shape[1], _text_width_px(caption))
@@ -71,7 +71,7 @@ def variants_sheet(rows: Sequence[Sequence[np.ndarray]], captions: Sequence[str]
             x += crop.shape[1] + GAP_PX
     figure, panel = _canvas_figure(canvas)
     for index, caption in enumerate(captions):
-        _write(panel, 0, index * height + LINE_PX + 3, _cut(caption, width_px), "black")
+        _write(panel, 0, index * height + LINE_PX + 3, cut_caption(caption, width_px), "black")
     for edge in range(1, len(rows)):
         panel.axhline(edge * height - GAP_PX / 2, color=GREY, linewidth=0.4)
     return figure
@@ -107,7 +107,13 @@ def _text_width_px(text: str) -> int:
     return int(sum(em if east_asian_width(c) in "WFA" else 0.58 * em for c in text)) + 2
 
 
-def _cut(text: str, most_px: int) -> str:
+def cut_caption(text: str, most_px: int) -> str:
+    """A caption that is wider than a number of pixels is cut and ends with "…".
+
+    Args:
+        text: in the captions' size.
+        most_px: at DPI dots per inch.
+    """
     if _text_width_px(text) <= most_px:
         return text
     while text and _text_width_px(text + "…") > most_px:

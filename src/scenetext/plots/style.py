@@ -50,7 +50,16 @@ def visible(text: str) -> str:
     Args:
         text: of a label.
     """
-    return text.replace("\u3000", "\u25a1").replace(" ", "\u2423").replace("$", r"\$")
+    return show_spaces(text).replace("$", r"\$")
+
+
+def show_spaces(text: str) -> str:
+    """Replaces spaces by visible signs.
+
+    Args:
+        text: of a label.
+    """
+    return text.replace("\u3000", "\u25a1").replace(" ", "\u2423")
 
 
 def counted(panel: Axes) -> None:

@@ -30,9 +30,20 @@ def ctc_greedy(logits: np.ndarray, charset: Charset, probabilities: bool = False
 
 def decode_best(best: np.ndarray, peak: np.ndarray, charset: Charset) -> list[tuple[str, float]]:
     """The second half of `ctc_greedy`, from the best class (B, T) int and its probability (B, T) of every step."""
+    return _texts(best, peak, ctc_kept(best), charset)
+
+
+def ctc_kept(best: np.ndarray) -> np.ndarray:
+    """Which steps give a character: those whose class is neither the blank nor the class of the step before.
+
+    Args:
+        best: (B, T) int, the class of every step.
+
+    Returns:
+        (B, T) bool.
+    """
     previous = np.concatenate([np.full_like(best[:, :1], BLANK), best[:, :-1]], axis=1)
-    kept = (best != previous) & (best != BLANK)  # (B, T)
-    return _texts(best, peak, kept, charset)
+    return (best != previous) & (best != BLANK)
 
 
 def attention_greedy(logits: np.ndarray, charset: Charset, probabilities: bool = False) -> list[tuple[str, float]]:

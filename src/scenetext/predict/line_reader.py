@@ -184,8 +184,20 @@ class LineReader:
             batches += [(canvas_px, members[start : start + size]) for start in range(0, len(members), size)]
         return sorted(batches, key=lambda batch: -batch[0] * len(batch[1]))
 
+    def probabilities(self, line: FittedLine) -> np.ndarray:
+        """What the network computes on one fitted line: (T, C) float32 probabilities of the classes of every step."""
+        return self._compute(to_canvas([line.image], line.canvas_px))[0]
+
+    def rectified(self, line: FittedLine) -> np.ndarray | None:
+        """The line as a rectifier hands it to the rest of the network, (H, W, 3) uint8 BGR; None if none is known."""
+        return None
+
     def _run(self, batch: np.ndarray) -> list[tuple[str, float]]:
-        probabilities = self.engine.run(batch)  # (B, T, C)
+        return self.decode(self._compute(batch), self.charset, probabilities=True)
+
+    def _compute(self, batch: np.ndarray) -> np.ndarray:
+        """(B, 3, H, W) float32 → (B, T, C) probabilities of classes that the dictionary has."""
+        probabilities = self.engine.run(batch)
         classes = probabilities.shape[2] - CLASSES_BEYOND_CTC[self.decoding]
         # a network trained without the space lacks the class that every reader appends
         if not self.charset.num_classes - 1 <= classes <= self.charset.num_classes:
@@ -193,4 +205,4 @@ class LineReader:
                 f"The network has {classes} classes and its dictionary {self.charset.num_classes} with blank and "
                 "space: the character list is another network's."
             )
-        return self.decode(probabilities, self.charset, probabilities=True)
+        return probabilities

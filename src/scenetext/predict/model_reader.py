@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scenetext.data.transforms import Canvas
+from scenetext.data.transforms import Canvas, to_canvas
 from scenetext.predict.line_reader import FittedLine, LineReader
 
 if TYPE_CHECKING:
@@ -46,10 +47,31 @@ class ModelReader(LineReader):
         self, pieces: Iterable[Sequence[FittedLine]], on_lines: Callable[[int], object] = lambda count: None
     ) -> Iterator[list[tuple[str, float]]]:
         """See `LineReader`; the network is in evaluation mode until the iterator ends or is closed."""
+        with self.evaluating():
+            yield from super().read_pieces(pieces, on_lines)
+
+    def probabilities(self, line: FittedLine) -> np.ndarray:
+        """See `LineReader`."""
+        with self.evaluating():
+            return super().probabilities(line)
+
+    def rectified(self, line: FittedLine) -> np.ndarray | None:
+        """See `LineReader`; None if the network has no rectifier."""
+        import paddle
+
+        if self.model.transform is None:
+            return None
+        with self.evaluating(), paddle.no_grad():
+            image = self.model.transform(paddle.to_tensor(to_canvas([line.image], line.canvas_px)))[0].numpy()
+        return np.clip((image.transpose(1, 2, 0) * 0.5 + 0.5) * 255, 0, 255).round().astype(np.uint8)
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Keeps the network in evaluation mode within the block."""
         was_training = self.model.training
         self.model.eval()
         try:
-            yield from super().read_pieces(pieces, on_lines)
+            yield
         finally:
             if was_training:
                 self.model.train()
