@@ -16,6 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from scenetext import plots
+from scenetext.plots.gallery import EDIT_COLOURS
 from scenetext.plots.style import text_fonts, visible, wilson_interval
 
 RNG = np.random.default_rng(0)
@@ -59,7 +60,11 @@ FIGURES = {
     "confidence": lambda: plots.confidence([0.2, 0.99], [0.9], [0.1]),
     "confidence without labels": lambda: plots.confidence([0.2, 0.99]),
 }
+SCRIPT = [("equal", "馬", "馬"), ("replace", "$", " "), ("delete", "記", ""), ("insert", "", "　")]
 SHEETS = {
+    "worst_lines": lambda: plots.worst_lines([picture(20, 90), picture(48, 2000)], [SCRIPT, SCRIPT * 40], TEXTS[:2]),
+    "worst_lines without a text": lambda: plots.worst_lines([picture(48, 90)], [[("delete", "馬", "")]], ["0.00"]),
+    "worst_lines of nothing": lambda: plots.worst_lines([], [], []),
     "attention_maps": lambda: plots.attention_maps(picture(48, 90), 120.0, "馬 $", RNG.random((3, 2, 25))),
     "attention_maps of nothing": lambda: plots.attention_maps(picture(48, 90), 90.0, "", np.zeros((0, 1, 5))),
     "contact_sheet": lambda: plots.contact_sheet([picture(48, 100)] * len(TEXTS), TEXTS),
@@ -117,6 +122,19 @@ def test_captions_do_not_overlap() -> None:
         for text in sheet.axes[0].texts
     )
     assert all(left[0] != right[0] or left[2] <= right[1] for left, right in pairwise(boxes))
+
+
+def test_the_characters_of_a_wrong_line_have_the_colours_of_their_edits():
+    figure = plots.worst_lines([picture(48, 100)], [SCRIPT], ["0.93"])
+    label, read = ([t for t in figure.axes[0].texts if t.get_position()[1] == y] for y in (2, 24))
+    colours = {kind: EDIT_COLOURS[kind] for kind in ("replace", "delete", "insert")}
+    assert [(t.get_text(), t.get_color()) for t in label] == [
+        *(("label", "grey"), ("馬", "black"), ("$", colours["replace"]), ("記", colours["delete"])),
+    ]
+    assert [(t.get_text(), t.get_color()) for t in read] == [
+        *(("read", "grey"), ("馬", "black"), ("␣", colours["replace"]), ("□", colours["insert"]), ("0.93", "grey")),
+    ]
+    assert len(set(colours.values())) == 3
 
 
 def test_white_space_and_formula_signs_are_shown_as_characters() -> None:

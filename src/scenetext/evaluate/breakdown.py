@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from rapidfuzz.distance import Levenshtein
 
+from scenetext.evaluate.edits import EQUAL, edit_script
 from scenetext.evaluate.intervals import mean_with_interval
 from scenetext.evaluate.metrics import line_scores
 from scenetext.text.normalise import normalise_for_score
@@ -122,15 +122,12 @@ def confusions(
 ) -> list[Confusion]:
     """Counts the single-character edits that turn labels into what was read, the most frequent first.
 
-    Each pair is aligned with the fewest insertions, deletions and replacements (Levenshtein 1966); of several shortest
-    alignments one is counted.
+    Of several shortest alignments of a line one is counted; see `edit_script`.
     """
     counts: Counter[tuple[str, str]] = Counter()
     for prediction, target in zip(predictions, targets, strict=True):
-        for edit in Levenshtein.editops(target, prediction) if prediction != target else ():
-            expected = "" if edit.tag == "insert" else target[edit.src_pos]
-            read = "" if edit.tag == "delete" else prediction[edit.dest_pos]
-            counts[expected, read] += 1
+        if prediction != target:
+            counts.update((edit.expected, edit.read) for edit in edit_script(target, prediction) if edit.kind != EQUAL)
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return [
         Confusion(expected, read, count, normalise(expected) == normalise(read)) for (expected, read), count in ordered

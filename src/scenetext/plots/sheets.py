@@ -33,11 +33,11 @@ def contact_sheet(
         width_px: of the sheet.
     """
     colours = ["black"] * len(images) if colours is None else colours
-    crops = [_at_line_height(image, width_px) for image in images]
+    crops = [at_line_height(image, width_px) for image in images]
     captions = [cut_caption(caption, width_px) for caption in captions]
     places, x, y = [], 0, 0
     for crop, caption in zip(crops, captions, strict=True):
-        cell = max(crop.shape[1], _text_width_px(caption))
+        cell = max(crop.shape[1], text_width_px(caption))
         if x and x + cell > width_px:
             x, y = 0, y + LINE_PX + CAPTION_PX + GAP_PX
         places.append((x, y))
@@ -45,9 +45,9 @@ def contact_sheet(
     canvas = np.full((y + LINE_PX + CAPTION_PX, width_px, 3), 255, np.uint8)
     for crop, (x, y) in zip(crops, places, strict=True):
         canvas[y : y + crop.shape[0], x : x + crop.shape[1]] = crop
-    figure, panel = _canvas_figure(canvas)
+    figure, panel = canvas_figure(canvas)
     for caption, colour, (x, y) in zip(captions, colours, places, strict=True):
-        _write(panel, x, y + LINE_PX + 3, caption, colour)
+        write_caption(panel, x, y + LINE_PX + 3, caption, colour)
     return figure
 
 
@@ -64,27 +64,27 @@ def variants_sheet(rows: Sequence[Sequence[np.ndarray]], captions: Sequence[str]
     for index, row in enumerate(rows):
         x = 0
         for image in row:
-            crop = _at_line_height(image, width_px)
+            crop = at_line_height(image, width_px)
             if x + crop.shape[1] > width_px:
                 break
             canvas[index * height : index * height + crop.shape[0], x : x + crop.shape[1]] = crop
             x += crop.shape[1] + GAP_PX
-    figure, panel = _canvas_figure(canvas)
+    figure, panel = canvas_figure(canvas)
     for index, caption in enumerate(captions):
-        _write(panel, 0, index * height + LINE_PX + 3, cut_caption(caption, width_px), "black")
+        write_caption(panel, 0, index * height + LINE_PX + 3, cut_caption(caption, width_px), "black")
     for edge in range(1, len(rows)):
         panel.axhline(edge * height - GAP_PX / 2, color=GREY, linewidth=0.4)
     return figure
 
 
-def _at_line_height(image: np.ndarray, most_px: int) -> np.ndarray:
+def at_line_height(image: np.ndarray, most_px: int) -> np.ndarray:
     """(H, W, 3) BGR → (at most LINE_PX, at most most_px, 3) RGB."""
     scale = min(LINE_PX / image.shape[0], most_px / image.shape[1])
     size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)[:, :, ::-1]
 
 
-def _canvas_figure(canvas: np.ndarray) -> tuple[Figure, Axes]:
+def canvas_figure(canvas: np.ndarray) -> tuple[Figure, Axes]:
     """A figure that shows (H, W, 3) uint8 RGB pixel by pixel, and its only panel, whose unit is the pixel."""
     height, width = canvas.shape[:2]
     figure, (panel,) = new_figure(1, width / DPI, height / DPI)
@@ -95,13 +95,14 @@ def _canvas_figure(canvas: np.ndarray) -> tuple[Figure, Axes]:
     return figure, panel
 
 
-def _write(panel: Axes, x: float, y: float, text: str, colour: str) -> None:
+def write_caption(panel: Axes, x: float, y: float, text: str, colour: str) -> None:
+    """Writes a text in the captions' size, its upper left corner at (x, y)."""
     panel.text(
         x, y, text, fontsize=CAPTION_PT, family=text_fonts(), va="top", color=colour, parse_math=False, clip_on=False
     )
 
 
-def _text_width_px(text: str) -> int:
+def text_width_px(text: str) -> int:
     """The approximate width of a caption: one em for full-width characters, slightly more than half for others."""
     em = CAPTION_PT * DPI / 72
     return int(sum(em if east_asian_width(c) in "WFA" else 0.58 * em for c in text)) + 2
@@ -114,8 +115,8 @@ def cut_caption(text: str, most_px: int) -> str:
         text: in the captions' size.
         most_px: at DPI dots per inch.
     """
-    if _text_width_px(text) <= most_px:
+    if text_width_px(text) <= most_px:
         return text
-    while text and _text_width_px(text + "…") > most_px:
+    while text and text_width_px(text + "…") > most_px:
         text = text[:-1]
     return text + "…"

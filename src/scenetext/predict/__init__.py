@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "alignment": ["align"],
+        "attention": ["attention_maps"],
         "images": ["predict_images"],
         "ngram": ["NGramModel"],
         "recognizer": ["Recognizer", "predict_to_file"],

@@ -59,8 +59,21 @@ def attention_greedy(logits: np.ndarray, charset: Charset, probabilities: bool =
         empty text). The class that starts a line gives no character at any step.
     """
     best, peak = _best_classes(logits, probabilities)
-    ended = np.logical_or.accumulate(best == logits.shape[2] - 1, axis=1)
-    return _texts(best, peak, ~ended & (best != SOS), charset)
+    return _texts(best, peak, attention_kept(best, logits.shape[2] - 1), charset)
+
+
+def attention_kept(best: np.ndarray, end: int) -> np.ndarray:
+    """Which steps of an attention decoder give a character.
+
+    Args:
+        best: (B, T) int, the class of every step.
+        end: the class that ends a line.
+
+    Returns:
+        (B, T) bool.
+    """
+    ended = np.logical_or.accumulate(best == end, axis=1)
+    return ~ended & (best != SOS)
 
 
 # by the heads' DECODING
