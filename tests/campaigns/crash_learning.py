@@ -8,6 +8,8 @@ from typing import Any
 
 from crash_jobs import Scenario, as_command, cli, export_tiny, make_tiny_model
 
+from scenetext.runs.history import SCORED, TRAINED
+
 
 class Checkpoint(Scenario):
     """A checkpoint's saving over an older one, told apart by loading it."""
@@ -127,7 +129,10 @@ class Training(Scenario):
         history = self.world / "out/run/history.jsonl"
         lines = history.read_text().splitlines(keepends=True) if history.is_file() else []
         rows = [json.loads(line) for line in lines if line.endswith("\n")]  # a torn write leaves half a line at the end
-        return {**hashes, "history.jsonl": str([(row["kind"], row["step"]) for row in rows])}
+        return {
+            **hashes,
+            "history.jsonl": str([(row["kind"], row["step"]) for row in rows if row["kind"] in (TRAINED, SCORED)]),
+        }
 
 
 class Export(Scenario):

@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from drawn import draw_digits, tiny_config
 
 from scenetext.config import load_config
+from scenetext.runs.history import SCORED, TRAINED
 from scenetext.system.files import read_json, write_json
 from scenetext.train.checkpoint_files import committed_files
 from scenetext.train.trainer import train
@@ -150,7 +151,7 @@ def _moments(path: Path) -> dict[str, np.ndarray]:
 
 def _steps(folder: Path) -> list[tuple[str, int]]:
     rows = map(json.loads, (folder / "history.jsonl").read_text(encoding="utf-8").splitlines())
-    return [(row["kind"], row["step"]) for row in rows]
+    return [(row["kind"], row["step"]) for row in rows if row["kind"] in (TRAINED, SCORED)]
 
 
 def main() -> int:

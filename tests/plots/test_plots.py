@@ -62,9 +62,9 @@ FIGURES = {
 }
 SCRIPT = [("equal", "馬", "馬"), ("replace", "$", " "), ("delete", "記", ""), ("insert", "", "　")]
 SHEETS = {
-    "worst_lines": lambda: plots.worst_lines([picture(20, 90), picture(48, 2000)], [SCRIPT, SCRIPT * 40], TEXTS[:2]),
-    "worst_lines without a text": lambda: plots.worst_lines([picture(48, 90)], [[("delete", "馬", "")]], ["0.00"]),
-    "worst_lines of nothing": lambda: plots.worst_lines([], [], []),
+    "line_gallery": lambda: plots.line_gallery([picture(20, 90), picture(48, 2000)], [SCRIPT, SCRIPT * 40], TEXTS[:2]),
+    "line_gallery without a text": lambda: plots.line_gallery([picture(48, 90)], [[("delete", "馬", "")]], ["0.00"]),
+    "line_gallery of nothing": lambda: plots.line_gallery([], [], []),
     "attention_maps": lambda: plots.attention_maps(picture(48, 90), 120.0, "馬 $", RNG.random((3, 2, 25))),
     "attention_maps of nothing": lambda: plots.attention_maps(picture(48, 90), 90.0, "", np.zeros((0, 1, 5))),
     "contact_sheet": lambda: plots.contact_sheet([picture(48, 100)] * len(TEXTS), TEXTS),
@@ -125,7 +125,7 @@ def test_captions_do_not_overlap() -> None:
 
 
 def test_the_characters_of_a_wrong_line_have_the_colours_of_their_edits():
-    figure = plots.worst_lines([picture(48, 100)], [SCRIPT], ["0.93"])
+    figure = plots.line_gallery([picture(48, 100)], [SCRIPT], ["0.93"])
     label, read = ([t for t in figure.axes[0].texts if t.get_position()[1] == y] for y in (2, 24))
     colours = {kind: EDIT_COLOURS[kind] for kind in ("replace", "delete", "insert")}
     assert [(t.get_text(), t.get_color()) for t in label] == [

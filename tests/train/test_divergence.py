@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -116,6 +117,8 @@ def test_a_loss_that_is_no_number_stops_training_and_keeps_the_batch(value, good
     told = str(caught.value)
     assert f"The loss became {value} at step 2" in told and "the batch (8 lines: " in told and str(folder) in told
     assert "latest of step 1" in told
+    history = [json.loads(row) for row in (tmp_path / "run" / "history.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert (history[-1]["kind"], history[-1]["reason"], history[-1]["problem"]) == ("ended", "failed", told)
     assert {path.name: path.read_bytes() for path in (tmp_path / "run").glob("*.pd*")} == before
     arrays = np.load(folder / "batch.npz")
     assert arrays["images"].shape[:2] == (8, 3) and len(arrays["ids"]) == len(arrays["lengths"]) == 8

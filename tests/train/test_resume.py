@@ -330,6 +330,10 @@ def test_a_resumed_trainings_history_repeats_no_step(run: Path, data: Path, tmp_
     train(load_config(config), tmp_path / "run", progress=False)
     steps = [row["step"] for row in rows_of(tmp_path / "run") if row["kind"] == "train"]
     assert steps == [1, 2, 3, 4, 5, 6]
+    others = [(row["kind"], row["step"], row.get("reason")) for row in rows_of(tmp_path / "run") if "loss" not in row]
+    assert [row for row in others if row[0] != "eval"] == [
+        *(("ended", 3, "finished"), ("resumed", 3, None), ("ended", 6, "finished")),
+    ]
 
 
 def test_a_pending_evaluation_is_made_when_training_resumes(data: Path, tmp_path: Path):
@@ -350,7 +354,10 @@ def test_a_pending_evaluation_is_made_when_training_resumes(data: Path, tmp_path
     for name in ("best_accuracy", "latest"):
         ours, theirs = (read_pdparams(folder / name) for folder in (tmp_path / "run", tmp_path / "whole"))
         assert all(np.array_equal(ours[key], theirs[key]) for key in theirs), name
-    kinds = [[(row["kind"], row["step"]) for row in rows_of(tmp_path / name)] for name in ("run", "whole")]
+    logged = [
+        [row for row in rows_of(tmp_path / name) if row["kind"] in ("train", "eval")] for name in ("run", "whole")
+    ]
+    kinds = [[(row["kind"], row["step"]) for row in rows] for rows in logged]
     assert kinds[0] == kinds[1] and result.best_score >= 0
 
 

@@ -9,7 +9,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "alignments": ["attention_maps", "ctc_alignment"],
-        "gallery": ["worst_lines"],
+        "gallery": ["line_gallery"],
         "lines": ["canvases", "character_counts", "line_sizes"],
         "results": ["accuracy_by_group", "confidence", "confusion_bars"],
         "sheets": ["contact_sheet", "variants_sheet"],

@@ -1,4 +1,4 @@
-"""Galleries of wrong lines: each crop with its label and what was read, the characters coloured by edit operation."""
+"""Galleries of lines: each crop with its label and what was read, the characters coloured by edit operation."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Script = Sequence[tuple[str, str, str]]
 """One line's edits: (kind, character of the label or "", character read or ""); see `evaluate.edit_script`."""
 
 
-def worst_lines(
+def line_gallery(
     images: Sequence[np.ndarray], scripts: Sequence[Script], notes: Sequence[str], width_px: int = SHEET_PX
 ) -> Figure:
     """One row per line: the crop at the left; at the right its label and beneath it what was read.

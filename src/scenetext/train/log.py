@@ -1,4 +1,4 @@
-"""What a training shows and leaves behind: a progress bar, `train.log`, `history.jsonl` and VisualDL's curves."""
+"""What a training shows and leaves behind: a progress bar, `train.log`, `history.jsonl` and VisualDL's charts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 import math
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from statistics import median
 from types import TracebackType
 from typing import TypeVar
@@ -17,11 +17,17 @@ from tqdm.auto import tqdm
 
 from scenetext.config import Config
 from scenetext.data.dataset import Lines
-from scenetext.data.transforms import to_canvas
+from scenetext.data.sources.images import ImageSource
+from scenetext.data.transforms import decode_image, to_canvas
 from scenetext.errors import RunError
 from scenetext.evaluate.metrics import Scores
+from scenetext.predict.images import Prediction
+from scenetext.runs.history import ENDED, RESUMED, SCORED, TRAINED
 from scenetext.system.files import writing
+from scenetext.text.normalise import normalise_for_score
+from scenetext.text.records import Record
 from scenetext.train import parallel
+from scenetext.train.curves import Curves
 from scenetext.train.run_folder import CURVES, RunFolder
 from scenetext.train.state import TrainingState
 
@@ -63,7 +69,7 @@ class TrainingLog:
             desc="train",
             disable=not (progress and self.writes),
         )
-        self.writer = None
+        self.curves = None
         self.logger = logging.getLogger(__name__)
         self.handler = None
         if self.writes:
@@ -73,9 +79,7 @@ class TrainingLog:
             self.handler.setFormatter(logging.Formatter("[%(asctime)s] %(message)s", "%Y/%m/%d %H:%M:%S"))
             self.logger.addHandler(self.handler)
             if config.Global.use_visualdl:
-                from visualdl import LogWriter
-
-                self.writer = LogWriter(logdir=str(files.path / CURVES))
+                self.curves = Curves(files.path / CURVES, config)
 
     def __enter__(self) -> TrainingLog:
         return self
@@ -96,8 +100,8 @@ class TrainingLog:
                 self.logger.removeHandler(self.handler)
                 self.handler.close()
         finally:
-            if self.writer is not None:
-                self.writer.close()
+            if self.curves is not None:
+                self.curves.close()
 
     def timed(self, batches: Iterable[Item]) -> Iterator[Item]:
         """Yields batches and measures how long each one is waited for; `step` ends the measurement of its step."""
@@ -131,7 +135,7 @@ class TrainingLog:
         if self.state.global_step % self.steps_between_rows == 0:
             written = {name: value for name, value in smooth.items() if name not in TIMING}
             speed = {"lines_per_second": self.lines_per_second(), "reader_share": self.reader_share()}
-            self._write("train", epoch=self.state.epoch + 1, **written, **speed)
+            self._write(TRAINED, epoch=self.state.epoch + 1, **written, **speed)
 
     def evaluation(self, scores: Scores, better: bool, seconds: float) -> None:
         """Writes and says the scores of an evaluation.
@@ -143,7 +147,7 @@ class TrainingLog:
         """
         epoch = self.state.epoch + 1
         values = {name: getattr(scores, name).value for name in ("raw", "normalised", "one_minus_ned")}
-        self._write("eval", epoch=epoch, **values, best=self.state.best, seconds=seconds)
+        self._write(SCORED, epoch=epoch, lines=scores.lines, **values, best=self.state.best, seconds=seconds)
         trained = ""
         if self.steps:  # an evaluation that a kill prevented is made before the first step
             trained = f" loss {self.smoothed()['loss']:.3f} {self.lines_per_second():.1f} lines/s"
@@ -152,6 +156,22 @@ class TrainingLog:
             f"normalised {scores.normalised.value:.4f} 1-NED {scores.one_minus_ned.value:.4f}{trained}"
             f"{' (best)' if better else ''}"
         )
+
+    def resumed(self) -> None:
+        """Notes that this training resumes from a checkpoint."""
+        self._write(RESUMED)
+
+    def ended(self, reason: str, problem: str = "") -> None:
+        """Notes why a training ended, if the disk still takes it.
+
+        Args:
+            reason: "finished", "early stop", "interrupted" or "failed".
+            problem: of one that failed, what the user is told.
+        """
+        try:
+            self._write(ENDED, reason=reason, problem=problem)
+        except RunError as error:  # why training ended matters more, and is told in any case
+            self.bar.write(str(error))
 
     def say(self, *texts: str) -> None:
         """Prints lines above the bar and keeps them in train.log."""
@@ -162,13 +182,34 @@ class TrainingLog:
 
     def pictures(self, lines: Lines) -> None:
         """Shows the first training pictures in VisualDL, as the network gets them."""
-        if self.writer is None:
+        if self.curves is None:
             return
         images = [lines.load(i, self.state.epoch)[0] for i in range(min(PICTURES_SHOWN, len(lines)))]
         width_px = max(image.shape[1] for image in images)
         rows = (to_canvas(images, width_px).transpose(0, 2, 3, 1) * 0.5 + 0.5) * 255  # (B, H, W, 3)
-        sheet = np.concatenate(list(rows.astype(np.uint8)), axis=0)[:, :, ::-1]
-        self.writer.add_image("train/pictures", np.ascontiguousarray(sheet), self.state.global_step)
+        self.curves.training_lines(rows.astype(np.uint8)[:, :, :, ::-1], self.state.global_step)
+
+    def lines_read(self, records: Sequence[Record], predictions: Sequence[Prediction], source: ImageSource) -> None:
+        """Shows in VisualDL what was read on validation lines, on the same ones each time, and the confidence.
+
+        Args:
+            records: all validation lines.
+            predictions: what was read on them.
+            source: their pictures.
+        """
+        if self.curves is None:
+            return
+        right = [
+            normalise_for_score(p.text) == normalise_for_score(r.text)
+            for r, p in zip(records, predictions, strict=True)
+        ]
+        confidences = np.array([prediction.confidence for prediction in predictions])
+        self.curves.confidence(np.array(right), confidences, self.state.global_step)
+        shown = range(0, len(records), max(1, len(records) // PICTURES_SHOWN))[:PICTURES_SHOWN]
+        images = [decode_image(source.read(records[i].name), records[i].location) for i in shown]
+        targets, texts = [records[i].text for i in shown], [predictions[i].text for i in shown]
+        notes = [f"{confidences[i]:.2f}" for i in shown]
+        self.curves.lines_read(images, targets, texts, notes, self.state.global_step)
 
     def smoothed(self) -> dict[str, float]:
         """The median of every metric over the window; losses that are not finite (of steps left out) do not count."""
@@ -187,17 +228,16 @@ class TrainingLog:
         """The ratio of the time that was spent waiting for batches, in [0, 1]."""
         return sum(self.recent["reader_seconds"]) / max(1e-9, sum(self.recent["seconds"]))
 
-    def _write(self, kind: str, **values: float) -> None:
-        """Appends a row to history.jsonl and train.log, and points to the curves named `kind`/..."""
+    def _write(self, kind: str, **values: float | str) -> None:
+        """Appends a row to history.jsonl and train.log, and points to the charts of measured values."""
         if not self.writes:
             return
         step = self.state.global_step
         with writing(self.files.history), open(self.files.history, "a", encoding="utf-8") as file:
             file.write(json.dumps({"kind": kind, "step": step, **values}) + "\n")
         self.logger.info("%s step %d: %s", kind, step, ", ".join(f"{k} {_short(v)}" for k, v in values.items()))
-        if self.writer is not None:
-            for name, value in values.items():
-                self.writer.add_scalar(f"{kind}/{name}", value, step)
+        if self.curves is not None and kind in (TRAINED, SCORED):
+            self.curves.scalars(kind, values, step)
 
 
 class _LogFile(logging.FileHandler):

@@ -7,7 +7,6 @@ follow, in this order: weights never stand beside a dictionary or a configuratio
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -19,6 +18,7 @@ from paddle.optimizer import Optimizer
 from scenetext.config import Config, write_config
 from scenetext.models.completion import complete_architecture
 from scenetext.runs.folders import BEST, FORMER, LATEST, RESOLVED, former_folders, has_weights
+from scenetext.runs.history import ENDED, HISTORY, SCORED, read_history
 from scenetext.runs.manifest import write_manifest
 from scenetext.system.files import link_or_copy, replacing, replacing_folder, sha256_file, write_text
 from scenetext.system.locks import only_writer
@@ -39,7 +39,7 @@ from scenetext.train.precision import Precision
 from scenetext.train.state import TrainingState, state_from
 from scenetext.weights.sources import DICTIONARY_BESIDE_WEIGHTS
 
-HISTORY, MANIFEST, CURVES = "history.jsonl", "manifest.json", "vdl"
+MANIFEST, CURVES = "manifest.json", "vdl"
 NEW_HISTORY = ".history.next.jsonl"  # the rows of a training whose first weights are not saved yet
 NUMBERED = "iter_epoch_"  # and the epoch: the checkpoints of Global.save_epoch_step
 
@@ -250,18 +250,13 @@ def _best_score(folder: Path) -> str:
 
 
 def _rows_up_to(history: Path, state: TrainingState) -> list[str]:
-    """The rows that were logged before a checkpoint; those after it will be logged again."""
+    """The rows that were logged before a checkpoint, and why trainings ended; other rows will be logged again."""
     if not history.is_file():
         return []
     rows = []
-    for line in history.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            row = json.loads(line)
-            step, is_evaluation = row["step"], row["kind"] == "eval"
-        except (ValueError, TypeError, KeyError):  # a row that a kill has cut
-            continue
-        repeated = is_evaluation and step == state.global_step and state.evaluation_pending
-        if step <= state.global_step and not repeated:
+    for line, row in read_history(history):
+        repeated = row["kind"] == SCORED and row["step"] == state.global_step and state.evaluation_pending
+        if row["kind"] == ENDED or (row["step"] <= state.global_step and not repeated):
             rows.append(f"{line}\n")
     return rows
 

@@ -26,6 +26,7 @@ from scenetext.models import build_model
 from scenetext.models.device import choose_device, seed_everything
 from scenetext.models.targets import Targets
 from scenetext.runs.folders import BEST, LATEST
+from scenetext.runs.history import FAILED
 from scenetext.train import parallel
 from scenetext.train.checkpoint import find_checkpoint, start_or_resume
 from scenetext.train.checks import (
@@ -144,6 +145,8 @@ class _Training:
         with TrainingLog(self.files, self.config, total, self.state, self.progress) as log:
             log.say(*self.notes, *passed_over_notes(self.lines.images, self.validation.images))
             log.pictures(self.lines)
+            if self.config.Global.checkpoints:
+                log.resumed()
             try:
                 with deferred_interrupt() as stop:
                     stopped = self._train(log, stop)
@@ -152,7 +155,9 @@ class _Training:
                 has_news = self.is_between_steps and self.state.global_step > first_step
                 if has_news and not isinstance(error, RunError):
                     self._save_for_resumption(log)
+                log.ended(INTERRUPTED if isinstance(error, KeyboardInterrupt) else FAILED, str(error))
                 raise
+            log.ended(stopped)
             if stopped == INTERRUPTED:
                 log.say(f"interrupted: resume with -o Global.checkpoints={self.folder / LATEST}")
         seconds, speed = time.perf_counter() - self.started, log.lines_per_second_after_first()

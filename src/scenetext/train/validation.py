@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from scenetext.config import Config
 from scenetext.data.checking import check_pictures
@@ -11,7 +12,7 @@ from scenetext.errors import InputError
 from scenetext.evaluate.metrics import Scores, score
 from scenetext.models.distillation import DistillationModel
 from scenetext.models.recognition_model import RecognitionModel
-from scenetext.predict.images import read_records
+from scenetext.predict.images import Prediction, read_records
 from scenetext.predict.model_reader import ModelReader
 from scenetext.train.checks import evaluation_interval
 from scenetext.train.log import TrainingLog
@@ -82,27 +83,28 @@ class Validation:
         started = time.perf_counter()
         state = self.state
         with self.interpolation.applied():
-            scores, indicator = self.scores()
+            predictions = self._read()
+            scores, indicator = self._scores(predictions)
             better = indicator > state.best
             if better:
                 files.save_best(self.model)
         state.evaluations_since_best = 0 if indicator >= state.best else state.evaluations_since_best + 1
         state.best = max(state.best, indicator)
         log.evaluation(scores, better, time.perf_counter() - started)
+        log.lines_read(self.records, predictions, self.images)
         patience = self.config.Global.early_stop_evals
         return bool(patience) and state.evaluations_since_best >= patience
 
-    def scores(self) -> tuple[Scores, float]:
-        """The scores on the Eval section, and the main indicator among them, in [0, 1]."""
-        scores = score(self._read(), [record.text for record in self.records])
+    def _scores(self, predictions: Sequence[Prediction]) -> tuple[Scores, float]:
+        """The scores of what was read, and the main indicator among them, in [0, 1]."""
+        scores = score([prediction.text for prediction in predictions], [record.text for record in self.records])
         by_distance = self.config.Metric.main_indicator == "norm_edit_dis"
         return scores, scores.one_minus_ned.value if by_distance else scores.normalised.value
 
-    def _read(self) -> list[str]:
-        """The texts that the network reads on the pictures of the Eval section."""
-        texts = []
-        for prediction in read_records(self.reader, self.records, self.images, progress=False):
+    def _read(self) -> list[Prediction]:
+        """What the network reads on the pictures of the Eval section."""
+        predictions = list(read_records(self.reader, self.records, self.images, progress=False))
+        for prediction in predictions:
             if prediction.problem is not None:
                 raise InputError(prediction.problem)
-            texts.append(prediction.text)
-        return texts
+        return predictions
