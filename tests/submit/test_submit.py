@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 import yaml
 from exported import LINES, tiny_export, tiny_folder
 
+from scenetext.cli import main
 from scenetext.errors import InputError, RunError
 from scenetext.predict.images import predict_images
 from scenetext.predict.recognizer import Recognizer
@@ -250,3 +252,81 @@ def test_a_table_that_is_not_utf_8_is_told(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_bytes("# 提交\n".encode("gbk"))
     with pytest.raises(InputError, match=r"README\.md is not a table of submissions"):
         add_submission_row(tmp_path / "README.md", {})
+
+
+def rows_of(readme: Path) -> list[list[str]]:
+    lines = readme.read_text(encoding="utf-8").splitlines()
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+
+
+def manifest_of(name: str, normalised: float | None = None, **more: float) -> dict:
+    scores = None if normalised is None else {"raw": normalised, "normalised": {"value": normalised}}
+    model = {"model_name": "n", "size_bytes": 1}
+    return {"name": name, "written": "2026-01-01", "model": model, "rows": 1, "empty": 0, "scores": scores, **more}
+
+
+def test_the_table_is_sorted_by_the_leaderboard_then_by_validation_then_by_name(tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    for manifest in (
+        *(manifest_of("unknown"), manifest_of("b10", 0.7), manifest_of("b9", 0.7), manifest_of("good", 0.8)),
+        *(manifest_of("second", 0.6, leaderboard=83.1), manifest_of("first", leaderboard=84.25)),
+    ):
+        add_submission_row(readme, manifest)
+    table = rows_of(readme)
+    assert [row[0] for row in table[2:]] == ["first", "second", "good", "b9", "b10", "unknown"]
+    assert [row[-1] for row in table[2:]] == ["84.25", "83.1", "–", "–", "–", "–"]
+    add_submission_row(readme, manifest_of("good", 0.8, leaderboard=90.0))
+    assert [row[0] for row in rows_of(readme)[2:4]] == ["good", "first"]
+
+
+def test_a_table_of_an_earlier_version_gets_the_new_column_and_keeps_columns_of_the_users(tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    columns = "| submission | written | network | model bytes | rows | empty | validation raw | validation normalised |"
+    row = "| old | 2025-01-01 | n | 1 | 2 | 0 | 0.5 | 0.6 | a try |"
+    readme.write_text(f"# Mine\n\n{columns} remark |\n|{'---|' * 9}\n{row}\n\nEnd.\n", encoding="utf-8")
+    add_submission_row(readme, manifest_of("new", 0.7, leaderboard=80.0))
+    assert rows_of(readme)[0][-2:] == ["leaderboard", "remark"]
+    assert [row[-3:] for row in rows_of(readme)[2:]] == [["0.7000", "80", "–"], ["0.6", "–", "a try"]]
+    text = readme.read_text(encoding="utf-8")
+    assert text.startswith("# Mine\n\n|") and text.endswith("|\n\nEnd.\n")
+
+
+def test_the_leaderboards_score_is_entered_kept_with_its_predictions_and_dropped_with_others(
+    own: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images, readme = own.parents[1] / "images", own.parent / "README.md"
+    assert main(["submit", "--out", str(own), "--leaderboard", "84.2"]) == 0
+    assert read_submission(own)["leaderboard"] == 84.2 and rows_of(readme)[2][-1] == "84.2"
+    submit(tiny_export("json", "float32"), images, own, progress=False)
+    assert read_submission(own)["leaderboard"] == 84.2 and rows_of(readme)[2][-1] == "84.2"
+    (images / "3.png").unlink()
+    submit(tiny_export("json", "float32"), images, own, progress=False)
+    assert "leaderboard" not in read_submission(own) and rows_of(readme)[2][-1] == "–"
+    assert "84.2 was that of other predictions" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--leaderboard", "120"], "from 0 to 100"),
+        (["--leaderboard", "nan"], "from 0 to 100"),
+        (["--leaderboard", "good"], "--leaderboard"),
+        (["--leaderboard", "80", "--model", "m"], "leave out --model and --images"),
+        (["--images", "i"], "Give --model and --images"),
+    ],
+)
+def test_a_score_that_is_none_or_stands_beside_a_model_is_told(
+    arguments: list[str], told: str, own: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (own / "manifest.json").read_bytes()
+    with pytest.raises(SystemExit) if "good" in arguments else nullcontext():
+        assert main(["submit", "--out", str(own), *arguments]) == 2
+    assert told in capsys.readouterr().err and (own / "manifest.json").read_bytes() == before
+
+
+def test_a_score_for_a_submission_that_is_not_there_is_told(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["submit", "--out", str(own.parent / "none"), "--leaderboard", "80"]) == 2
+    assert "There is no submission" in capsys.readouterr().err and not (own.parent / "none").exists()
+    (own / "predicts.txt").write_text("new_name\tvalue\n", encoding="utf-8")
+    assert main(["submit", "--out", str(own), "--leaderboard", "80"]) == 2
+    assert "does not describe the predicts.txt beside it" in capsys.readouterr().err

@@ -7,6 +7,7 @@ the place of an older file.
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
@@ -47,6 +48,7 @@ from scenetext.text.natural_order import natural_key, natural_order
 HEADER = "new_name\tvalue"
 PREDICTIONS = "predicts.txt"
 MANIFEST = "manifest.json"
+LEADERBOARD = "leaderboard"  # of the manifest: the score that the user entered
 NAMES_SHOWN = 5
 
 
@@ -98,11 +100,19 @@ def submit(
         _refuse_too_large(model_dir, _counted_bytes(reader), max_mb)
         rows = _read_rows(reader, images, progress)
         model = _model_facts(model_dir, reader, engine)
-        summary = _write_folder(place, rows, {"images": _image_facts(images, rows), "model": model, **origin})
+        facts = {"images": _image_facts(images, rows), "model": model, **origin}
+        former = _former(place)
+        summary = _write_folder(place, rows, facts, former)
         manifest = read_submission(place)
         if add_row and place.parent.name == "submissions":
             add_submission_row(place.parent / "README.md", manifest)
     warn_of_unreadable(summary)
+    if LEADERBOARD in former and LEADERBOARD not in manifest:
+        print(
+            f"{shown_path(out)}: the leaderboard's score {former[LEADERBOARD]:.10g} was that of other predictions and "
+            "is no longer in the table",
+            file=sys.stderr,
+        )
     if progress:
         counts = f"{summary.lines} rows, {summary.empty} of them empty, valid"
         print(f"{out / PREDICTIONS}: {counts}; the model takes {model['size_bytes']:,} bytes")
@@ -184,7 +194,17 @@ def _read_rows(reader: Recognizer, images: str | Path, progress: bool) -> list[t
     return list(zip(names, predictions, strict=True))
 
 
-def _write_folder(folder: Path, rows: Sequence[tuple[str, Prediction]], facts: Mapping[str, Any]) -> PredictionSummary:
+def _former(folder: Path) -> dict[str, Any]:
+    """The manifest of the submission that is replaced; empty where there is none, or none that is whole."""
+    try:
+        return read_submission(folder)
+    except InputError:
+        return {}
+
+
+def _write_folder(
+    folder: Path, rows: Sequence[tuple[str, Prediction]], facts: Mapping[str, Any], former: Mapping[str, Any]
+) -> PredictionSummary:
     """Writes both files, which take their places in one step.
 
     Where other files lie in the folder, the manifest takes its place first: it holds the checksum of its predictions,
@@ -195,12 +215,12 @@ def _write_folder(folder: Path, rows: Sequence[tuple[str, Prediction]], facts: M
             with open(made / PREDICTIONS, "w", encoding="utf-8", newline="\n") as file:
                 summary = _write_rows(file, rows)
             with open(made / MANIFEST, "w", encoding="utf-8", newline="\n") as file:
-                manifest = _manifest(folder.name, made / PREDICTIONS, summary, facts)
+                manifest = _manifest(folder.name, made / PREDICTIONS, summary, facts, former)
                 file.write(json_text(manifest))
         return summary
     with replacing(folder / PREDICTIONS, "w") as file:
         summary = _write_rows(file, rows)
-        write_json(folder / MANIFEST, _manifest(folder.name, Path(file.name), summary, facts))
+        write_json(folder / MANIFEST, _manifest(folder.name, Path(file.name), summary, facts, former))
     return summary
 
 
@@ -215,15 +235,23 @@ def _write_rows(file: IO[str], rows: Sequence[tuple[str, Prediction]]) -> Predic
     return PredictionSummary(counts["rows"], counts["empty"], tuple(p for _, p in rows if p.problem))
 
 
-def _manifest(name: str, predictions: Path, summary: PredictionSummary, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """The content of manifest.json; `predictions` is the file that is to become predicts.txt."""
+def _manifest(
+    name: str, predictions: Path, summary: PredictionSummary, facts: Mapping[str, Any], former: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The content of manifest.json; `predictions` is the file that is to become predicts.txt.
+
+    The leaderboard's score of the former submission is kept if its predictions are the same.
+    """
+    sha256 = sha256_file(predictions)
+    is_kept = LEADERBOARD in former and former["predictions_sha256"] == sha256
     return {
         "name": shown_name(name),
         "written": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "rows": summary.lines,
         "empty": summary.empty,
         "unreadable": {p.name: p.problem for p in summary.unreadable},
-        "predictions_sha256": sha256_file(predictions),
+        "predictions_sha256": sha256,
+        **({LEADERBOARD: former[LEADERBOARD]} if is_kept else {}),
         **facts,
     }
 
