@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
-VERBS = ("prepare", "train", "evaluate", "score", "compare", "export", "predict", "submit", "run", "demo", "bench")
+VERBS = (
+    *("prepare", "train", "evaluate", "score", "compare", "export", "predict", "submit"),
+    *("report", "runs", "run", "demo", "bench"),
+)
 
 
 def scenetext(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -60,6 +63,9 @@ def test_every_verb_explains_itself(verb: str) -> None:
         (["export", "-c", "good.yml", "--weights", "w", "--out", "o", "--max-mb", "nan"], "--max-mb"),
         (["export", "-c", "good.yml", "--weights", "w", "--out", "o", "--max-mb", "-1"], "--max-mb"),
         (["predict", "--model", "none", "--images", "i", "--out", "o", "--batch-size", "many"], "--batch-size"),
+        (["submit", "--out", "o", "--model", "m"], "--model and --images, or --leaderboard"),
+        (["report", "none"], "There is no run none"),
+        (["runs"], "runs does not exist"),
         (["run", "-p", "epochs"], "NAME=VALUE"),
     ],
 )

@@ -15,6 +15,7 @@ from scenetext.errors import SHOW_TRACEBACK, InputError
 from scenetext.evaluate.arguments import compare_arguments, score_arguments
 from scenetext.export.choices import FORMATS, STORAGES
 from scenetext.predict.choices import AUTO, ENGINE_NAMES
+from scenetext.report.arguments import report_arguments, runs_arguments
 from scenetext.system.last_net import LastNet
 from scenetext.system.process import prepare_process, silence_noise
 from scenetext.text.normalise import CHOICES
@@ -60,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for add in (
         *(_add_prepare, _add_train, _add_evaluate, _add_score, _add_compare, _add_export, _add_predict),
-        *(_add_submit, _add_run, _add_demo, _add_notebooks, _add_bench),
+        *(_add_submit, _add_report, _add_runs, _add_run, _add_demo, _add_notebooks, _add_bench),
     ):
         add(verbs)
     return parser
@@ -145,7 +146,17 @@ def _add_predict(verbs: Verbs) -> None:
 
 def _add_submit(verbs: Verbs) -> None:
     parser = _add_verb(verbs, "submit", _submit, "read the test pictures -> a validated submission")
-    _model_arguments(parser, "DIR", "folder for predicts.txt and manifest.json")
+    _model_arguments(parser, "DIR", "folder for predicts.txt and manifest.json", required=False)
+    leaderboard = "note the leaderboard's score of the submission that --out holds already, instead of reading pictures"
+    parser.add_argument("--leaderboard", type=float, metavar="SCORE", help=leaderboard)
+
+
+def _add_report(verbs: Verbs) -> None:
+    report_arguments(_add_verb(verbs, "report", _report, "one HTML page on a run, with its pictures"))
+
+
+def _add_runs(verbs: Verbs) -> None:
+    runs_arguments(_add_verb(verbs, "runs", _runs, "all runs: scores, bytes, speed, settings that differ"))
 
 
 def _add_run(verbs: Verbs) -> None:
@@ -184,9 +195,9 @@ def _config_arguments(parser: argparse.ArgumentParser, required: bool = True) ->
     )
 
 
-def _model_arguments(parser: argparse.ArgumentParser, out: str, out_help: str) -> None:
-    parser.add_argument("--model", required=True, metavar="DIR", help="an exported folder")
-    parser.add_argument("--images", required=True, metavar="DIR|FILE|ZIP", help="what to read")
+def _model_arguments(parser: argparse.ArgumentParser, out: str, out_help: str, required: bool = True) -> None:
+    parser.add_argument("--model", required=required, metavar="DIR", help="an exported folder")
+    parser.add_argument("--images", required=required, metavar="DIR|FILE|ZIP", help="what to read")
     parser.add_argument("--out", required=True, metavar=out, help=out_help)
 
 
@@ -324,9 +335,21 @@ def _predict(chosen: Arguments) -> None:
 
 
 def _submit(chosen: Arguments) -> None:
-    from scenetext.submit.submission import submit
+    from scenetext.submit.command import submit_command
 
-    submit(chosen.model, chosen.images, chosen.out)
+    submit_command(**_options(chosen))
+
+
+def _report(chosen: Arguments) -> None:
+    from scenetext.report.page import write_report
+
+    write_report(**_options(chosen))
+
+
+def _runs(chosen: Arguments) -> None:
+    from scenetext.report.run_table import list_runs
+
+    list_runs(**_options(chosen))
 
 
 def _given(chosen: Arguments) -> dict[str, str]:

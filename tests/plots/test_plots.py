@@ -42,6 +42,14 @@ FIGURES = {
     "learning_rates": lambda: plots.learning_rates([0.0, 1e-4, 5e-5, 1e-6], steps_per_epoch=2),
     "training_curves": lambda: plots.training_curves([10, 20], [9.0, 3.0], [20], [0.5], [0.6], 200),
     "training_curves before a first row": lambda: plots.training_curves([], [], [3], [0.0], [0.0], 1),
+    "loss_curve": lambda: plots.loss_curve([10, 20], [9.0, 3.0], [(15, "resumed"), (30, "failed"), (18, "resumed")]),
+    "loss_curve of nothing": lambda: plots.loss_curve([], [], [(3, "interrupted")]),
+    "accuracy_curve": lambda: plots.accuracy_curve([20], [0.5], [0.6], 200, [(15, "early stop")]),
+    "accuracy_curve without a number of lines": lambda: plots.accuracy_curve([20], [0.5], [0.6], None),
+    "reliability": lambda: plots.reliability(
+        [{"confidence": c, "accuracy": 0.5, "low": 0.3, "high": 0.6, "lines": 1200} for c in (0.2, 0.9)]
+    ),
+    "reliability of nothing": lambda: plots.reliability([]),
     "accuracy_by_group": lambda: plots.accuracy_by_group(
         {"length": {"a": GROUPS, "b": GROUPS}, "width": {"a": GROUPS}}
     ),

@@ -32,7 +32,7 @@ def tags_of(folder: Path) -> dict[str, set[str]]:
 
     found: dict[str, set[str]] = {}
     for file in (folder / "vdl").glob("vdlrecords*"):
-        for kind, tags in LogReader(str(file)).get_tags().items():
+        for kind, tags in LogReader(file_path=str(file)).get_tags().items():
             found.setdefault(kind, set()).update(tags)
     return found
 
@@ -79,7 +79,7 @@ def test_the_confidence_of_lines_read_right_and_wrong_is_a_precision_recall_curv
     from visualdl import LogReader
 
     (file,) = (tmp_path / "vdl").glob("vdlrecords*")
-    (curve,) = LogReader(str(file)).get_data("pr_curve", "eval/confidence")
+    (curve,) = LogReader(file_path=str(file)).get_data("pr_curve", "eval/confidence")
     assert curve.id == 3 and len(curve.pr_curve.TP) == 101 and list(curve.pr_curve.TP)[50] == 2
     counts = threshold_counts(right, confidences)
     assert [counts[name][50] for name in ("tp", "fp", "tn", "fn")] == [2, 1, 0, 1]

@@ -65,6 +65,9 @@ def in_empty_folder(folder: Path, installed: Path, *command: str) -> subprocess.
 def test_the_wheel_holds_every_dictionary_configuration_and_notebook(root: Path, wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     wanted = {f"scenetext/text/charsets/{file.name}" for file in (root / "src/scenetext/text/charsets").glob("*.txt")}
+    wanted |= {
+        f"scenetext/report/templates/{file.name}" for file in (root / "src/scenetext/report/templates").iterdir()
+    }
     for folder, pattern in (("configs", "*.yml"), ("notebooks", "*.ipynb")):
         wanted |= {f"scenetext/shipped/{folder}/{file.name}" for file in (root / folder).glob(pattern)}
     wanted |= {f"scenetext-{scenetext.__version__}.dist-info/licenses/{name}" for name in ("LICENSE", "NOTICE.md")}

@@ -7,7 +7,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "comparison": ["Comparison", "difference_sentence"],
         "compare_sources": ["compare"],
-        "contest": ["compare"],
         "edits": ["edit_script"],
         "evaluation": ["evaluate"],
         "metrics": ["score"],

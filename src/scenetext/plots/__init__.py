@@ -11,10 +11,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "alignments": ["attention_maps", "ctc_alignment"],
         "gallery": ["line_gallery"],
         "lines": ["canvases", "character_counts", "line_sizes"],
-        "results": ["accuracy_by_group", "confidence", "confusion_bars"],
+        "results": ["accuracy_by_group", "confidence", "confusion_bars", "reliability"],
         "sheets": ["contact_sheet", "variants_sheet"],
         "sizes": ["accuracy_by_size", "bits_by_layer", "bytes_by_part"],
         "style": ["save"],
-        "training": ["learning_rates", "training_curves"],
+        "training": ["accuracy_curve", "learning_rates", "loss_curve", "training_curves"],
     },
 )

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
-from scenetext.plots.sheets import CAPTION_PT, contact_sheet, cut_caption
+from scenetext.plots.sheets import CAPTION_PT, SHEET_PX, contact_sheet, cut_caption
 from scenetext.plots.style import DPI, GREY, SERIES, new_figure, show_spaces, text_fonts, visible
 
 PICTURE_IN, TALLEST_IN = 1.2, 1.8  # usual and largest height of the picture
@@ -77,23 +78,26 @@ def _draw_steps(
     inches_per_px: float,
 ) -> None:
     """The bars, their signs, and the coloured strips of the picture."""
-    characters_so_far = 0
-    for step, (character, probability, is_kept) in enumerate(zip(characters, probabilities, kept, strict=True)):
-        left, right = edges_px[step], edges_px[step + 1]
-        characters_so_far += bool(is_kept)
-        colour = SERIES[(characters_so_far - 1) % (len(SERIES) - 1)] if character else GREY  # the last one is grey
-        opacity = 1.0 if is_kept else PALE
-        panel.bar(left, probability, right - left, align="edge", color=colour, alpha=opacity, edgecolor="white")
+    number = np.cumsum(kept)  # of the character that a step belongs to, from 1
+    colours = [SERIES[(i - 1) % (len(SERIES) - 1)] if c else GREY for c, i in zip(characters, number, strict=True)]
+    opacities = [1.0 if is_kept else PALE for is_kept in kept]  # the last of SERIES is grey itself
+    widths = np.diff(edges_px)
+    faces = [to_rgba(colour, opacity) for colour, opacity in zip(colours, opacities, strict=True)]
+    panel.bar(edges_px[:-1], probabilities, widths, align="edge", color=faces, edgecolor="white")
+    for step, character in enumerate(characters):
+        colour, opacity, middle = colours[step], opacities[step], edges_px[step] + widths[step] / 2
         if character:
-            low, high = picture_at
-            panel.fill_between((left, right), low, high, color=colour, alpha=0.35 * opacity, linewidth=0)
-        if character or (right - left) * inches_per_px >= STEP_LABEL_IN:
+            ends = edges_px[step : step + 2]
+            panel.fill_between(ends, *picture_at, color=colour, alpha=0.35 * opacity, linewidth=0)
+        if character or widths[step] * inches_per_px >= STEP_LABEL_IN:
             style = {"color": colour, "alpha": opacity, "fontsize": 10, "family": text_fonts()}
             sign = visible(character) if character else BLANK_SIGN
-            panel.text((left + right) / 2, SIGNS_AT, sign, ha="center", va="center", **style)
+            panel.text(middle, SIGNS_AT, sign, ha="center", va="center", **style)
 
 
-def attention_maps(picture: np.ndarray, width_px: float, characters: Sequence[str], maps: np.ndarray) -> Figure:
+def attention_maps(
+    picture: np.ndarray, width_px: float, characters: Sequence[str], maps: np.ndarray, sheet_px: int = SHEET_PX
+) -> Figure:
     """The picture once for every character, brighter where the network attended to when it read that character.
 
     Args:
@@ -101,6 +105,7 @@ def attention_maps(picture: np.ndarray, width_px: float, characters: Sequence[st
         width_px: the width that the maps cover, padding at the right included, in pixels of the picture.
         characters: N.
         maps: (N, h, w) weights that are not negative.
+        sheet_px: width of the figure.
     """
     return contact_sheet(
         [_heated(picture, width_px, weights) for weights in maps], [show_spaces(c) for c in characters]

@@ -96,3 +96,23 @@ def confidence(test: Sequence[float], right: Sequence[float] = (), wrong: Sequen
     for panel in axes:
         panel.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     return figure
+
+
+def reliability(bins: Sequence[Mapping[str, Any]]) -> Figure:
+    """How many lines are right at each confidence, with 95 % intervals; a calibrated reader is on the diagonal.
+
+    Args:
+        bins: each with `confidence` (the lines' mean), `accuracy`, `low`, `high`, all in [0, 1], and `lines`.
+    """
+    figure, (panel,) = new_figure(1)
+    confidence, value, low, high = (
+        100 * np.array([row[key] for row in bins], float) for key in ("confidence", "accuracy", "low", "high")
+    )
+    panel.plot((0, 100), (0, 100), color=GREY, linestyle="--", linewidth=1, label="calibrated")
+    errors = interval_errors(value, low, high)
+    panel.errorbar(confidence, value, errors, fmt="o-", color=BLUE, markersize=4, capsize=2, elinewidth=0.8)
+    for x, y, row in zip(confidence, value, bins, strict=True):
+        panel.annotate(f"{row['lines']:,}", (x, y), xytext=(4, -10), textcoords="offset points", fontsize=7)
+    panel.set(xlabel="confidence, % (numbers: lines)", ylabel="lines read right, %", xlim=(0, 104), ylim=(0, 104))
+    panel.legend(frameon=False, loc="upper left")
+    return figure

@@ -84,6 +84,7 @@ def silence_noise() -> None:
         "IProgress not found",  # tqdm falls back to its text bar where Jupyter's widgets are not installed
         "No ccache found",  # Paddle, about compiling extensions, which this project has none of
         "When training, we now always track",  # Paddle, at every batch normalisation layer
+        r"Glyph \d+ ",  # matplotlib, about characters of labels that no font here has: they are drawn as boxes
     ):
         warnings.filterwarnings("ignore", message=message)
     warnings.filterwarnings("ignore", module=r"PIL\.")  # about broken pictures, which our errors name with their files

@@ -1,0 +1,68 @@
+"""What a run's evaluation says: scores beside those before finetuning, groups of lines, and the confidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from scenetext import plots
+from scenetext.report.inline import figure_uri
+from scenetext.report.run_files import EVALUATION, PRETRAINED, RunEvaluation, RunFiles, read_scores
+
+FIGURE_IN = (4.8, 3.1)
+GROUPS = {  # of scores.json, by the name of the axis
+    "by_length": "label length, characters",
+    "by_width": "picture width, pixels",
+    "by_rarity": "labels with the rarest character",
+    "by_source": "source",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ScoresPart:
+    """The scores of a run.
+
+    Attributes:
+        scores: the content of scores.json.
+        pretrained: the same of the network before finetuning; None if it was not scored.
+        groups: pictures as data URIs, by the key of the groups.
+        reliability: the reliability curve as data URI; None without confidences.
+    """
+
+    scores: dict[str, Any]
+    pretrained: dict[str, Any] | None
+    groups: dict[str, str]
+    reliability: str | None
+
+
+def scores_part(run: RunFiles, evaluation: RunEvaluation) -> ScoresPart:
+    """The part of a run that has an evaluation."""
+    scores = evaluation.scores
+    pretrained = read_scores(run.folder / EVALUATION / PRETRAINED)
+    networks = {"trained": scores} | ({"pretrained": pretrained} if pretrained else {})
+    groups = {key: uri for key in GROUPS if (uri := _groups(key, networks)) is not None}
+    bins = [_flat(each) for each in (scores.get("calibration") or {}).get("bins", ())]
+    reliability = figure_uri(plots.reliability(bins), FIGURE_IN) if bins else None
+    return ScoresPart(scores, pretrained, groups, reliability)
+
+
+def _groups(key: str, networks: dict[str, dict[str, Any]]) -> str | None:
+    """The accuracy by group; None if there are fewer than two groups to compare.
+
+    Networks whose lines fall into other groups than the first one's, for they were scored on other lines, are left out.
+    """
+    wanted = [group["group"] for group in networks["trained"].get(key) or ()]
+    if len(wanted) < 2:
+        return None
+    tables = {}
+    for name, scores in networks.items():
+        rows = scores.get(key) or ()
+        if [row["group"] for row in rows] == wanted:
+            tables[name] = {column: [row[column] for row in rows] for column in rows[0]}
+    return figure_uri(plots.accuracy_by_group({GROUPS[key]: tables}), FIGURE_IN)
+
+
+def _flat(each: dict[str, Any]) -> dict[str, Any]:
+    """A bin of the reliability curve with its accuracy and interval side by side, as the figure takes it."""
+    accuracy = each["accuracy"]
+    return {**each, "accuracy": accuracy["value"], "low": accuracy["low"], "high": accuracy["high"]}
