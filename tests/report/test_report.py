@@ -8,14 +8,20 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from browser import DESKTOP, PHONE, browser
 
 from scenetext.cli import main
 from scenetext.config import load_config
+from scenetext.data.pipeline import canvas_of
 from scenetext.errors import InputError
+from scenetext.evaluate.results import Line
+from scenetext.models import build_model
 from scenetext.predict import load_reader
+from scenetext.predict.model_reader import ModelReader
 from scenetext.report import attention_part, write_report
+from scenetext.report.lines_part import ShownLine
 from scenetext.report.run_files import find_run, read_run, read_run_evaluation
 from scenetext.report.training_part import training_part
 
@@ -153,6 +159,7 @@ def test_without_weights_the_lines_are_read_with_the_exported_folder(
         ("evaluate/scores.json", "{", "scores.json is not valid JSON"),
         ("evaluate/scores.json", "{}", "scores.json holds no scores"),
         ("evaluate/predictions.csv", "name,prediction\na.png,1\n", "scores of other predictions"),
+        ("export.report.json", '{"size_bytes": 1}', "export.report.json lacks max_bytes, format"),
         ("manifest.json", "[]", "manifest.json holds no JSON object"),
         ("config.yml", "Global: {epoch_nmu: 1}", "the nearest is epoch_num"),
     ],
@@ -198,3 +205,13 @@ def test_the_end_of_a_training_is_read_from_its_log(own_run: Path, last: list[di
     assert len(part.events) == sum(
         row["kind"] in ("ended", "resumed") and row.get("reason") != "finished" for row in last
     )
+
+
+def test_of_an_attention_decoder_the_page_shows_its_attention_in_the_place_of_an_alignment(root: Path) -> None:
+    config = load_config(root / "configs" / "rare_mv3.yml")
+    model = build_model(config)
+    image = np.full((32, 100, 3), 200, np.uint8)
+    line = ShownLine(Line("a.png", "ab", "a", 0.5, False, False, 100, 32), [], None, image)
+    shown = attention_part._look(ModelReader(model, canvas_of(config, model.input_size)), line)
+    assert shown.alignment is None and shown.label == "ab" and shown.text
+    assert shown.attention.startswith("data:image/jpeg;base64,")

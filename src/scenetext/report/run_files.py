@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,11 @@ from scenetext.system.files import read_json
 EVALUATION, PRETRAINED = "evaluate", "pretrained"  # the folder of the scores, and in it those before finetuning
 EXPORT_REPORTS = "*.report.json"  # beside each exported folder
 RUNS = "runs"
+OF_SCORES = ("lines", "raw", "normalised", "one_minus_ned")  # keys that a page or table cannot do without
+OF_EXPORT = (
+    *("size_bytes", "max_bytes", "format", "storage", "classes"),
+    *("bytes_by_part", "curve", "accuracy", "differences"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +81,7 @@ def read_run(folder: Path) -> RunFiles:
     history, manifest = folder / HISTORY, folder / "manifest.json"
     exports = {}
     for path in sorted(folder.glob(EXPORT_REPORTS)):
-        exports[path.name.removesuffix(EXPORT_REPORTS.removeprefix("*"))] = _json_object(path)
+        exports[path.name.removesuffix(EXPORT_REPORTS.removeprefix("*"))] = _json_object(path, OF_EXPORT)
     return RunFiles(
         folder,
         load_config(folder / RESOLVED),
@@ -112,7 +117,7 @@ def read_scores(folder: Path) -> dict[str, Any] | None:
     if not (folder / SCORES).is_file():
         return None
     scores = read_evaluation(folder)
-    if not isinstance(scores, dict) or not isinstance(scores.get("normalised"), dict):
+    if not isinstance(scores, dict) or not set(OF_SCORES) <= scores.keys():
         raise InputError(f"{shown_path(folder / SCORES)} holds no scores: score the run again.")
     return scores
 
@@ -147,8 +152,11 @@ def read_run_evaluation(folder: Path) -> RunEvaluation | None:
     return RunEvaluation({**evaluation.as_dict(), **known}, evaluation)
 
 
-def _json_object(path: Path) -> dict[str, Any]:
+def _json_object(path: Path, keys: Sequence[str] = ()) -> dict[str, Any]:
     content = read_json(path)
     if not isinstance(content, dict):
         raise InputError(f"{shown_path(path)} holds no JSON object: it is not the file that scenetext wrote.")
+    missing = [key for key in keys if key not in content]
+    if missing:
+        raise InputError(f"{shown_path(path)} lacks {', '.join(missing)}: export again, or remove the file.")
     return content

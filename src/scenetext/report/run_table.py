@@ -114,10 +114,10 @@ def read_runs(folder: str | Path) -> list[RunRow]:
 
 def _row(run: RunFiles) -> RunRow:
     scores = read_scores(run.folder / EVALUATION)
-    scored = [row for row in run.rows if row["kind"] == SCORED]
+    scored = [row for row in run.rows if row["kind"] == SCORED and "normalised" in row]
     best = max(scored, key=lambda row: row["normalised"], default={})
     normalised = scores["normalised"] if scores else {"value": best.get("normalised")}
-    speeds = [row["lines_per_second"] for row in run.rows if row["kind"] == TRAINED]
+    speeds = [row["lines_per_second"] for row in run.rows if row["kind"] == TRAINED and "lines_per_second" in row]
     smallest = min(run.exports.values(), key=lambda report: report["size_bytes"], default={})
     exported = (smallest.get("accuracy") or {}).get("exported") or {}
     return RunRow(

@@ -46,9 +46,9 @@ def training_part(run: RunFiles) -> TrainingPart | None:
     """What a run's history tells; None for a run without one."""
     if not run.rows:
         return None
-    trained, scored, others = (
-        [row for row in run.rows if row["kind"] in kinds] for kinds in ((TRAINED,), (SCORED,), (RESUMED, ENDED))
-    )
+    trained = [row for row in run.rows if row["kind"] == TRAINED and "loss" in row]
+    scored = [row for row in run.rows if row["kind"] == SCORED and "normalised" in row]
+    others = [row for row in run.rows if row["kind"] in (RESUMED, ENDED)]
     epochs = run.config.Global.epoch_num
     end, problem = _end(run.rows, epochs)
     return TrainingPart(

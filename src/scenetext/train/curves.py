@@ -18,6 +18,7 @@ from scenetext.runs.summary import short_settings
 
 THRESHOLDS = 101  # of the confidence: 0.00, 0.01, ..., 1.00
 COUNTERS = {"epoch", "best", "seconds", "lines"}  # known from the step or from another chart
+SHEET_PX = 640  # VisualDL shows pictures small
 METRICS = ("normalised", "raw", "one_minus_ned")
 
 
@@ -87,7 +88,7 @@ class Curves:
 
         pairs = zip(targets, texts, strict=True)
         scripts = [[(edit.kind, edit.expected, edit.read) for edit in edit_script(*pair)] for pair in pairs]
-        canvas = FigureCanvasAgg(plots.line_gallery(images, scripts, notes))
+        canvas = FigureCanvasAgg(plots.line_gallery(images, scripts, notes, SHEET_PX))
         canvas.draw()
         pixels = np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[:, :, :3])
         self._writer.add_image(f"{SCORED}/lines", pixels, step)
