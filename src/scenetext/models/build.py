@@ -13,21 +13,25 @@ from scenetext.config import Config, load_config
 from scenetext.config.construct import construct, look_up
 from scenetext.config.sections import architecture as settings
 from scenetext.models.backbones.mobilenet_v3 import MobileNetV3
-from scenetext.models.backbones.pplcnet_v3 import PPLCNetV3
-from scenetext.models.backbones.pplcnet_v4 import PPLCNetV4, current_options
-from scenetext.models.backbones.repsvtr import RepSVTR
+from scenetext.models.backbones.pplcnet_v3 import PPLCNetV3, PPLCNetV3Detector
+from scenetext.models.backbones.pplcnet_v4 import PPLCNetV4, PPLCNetV4Detector, current_options
+from scenetext.models.backbones.repsvtr import RepSVTR, RepSVTRDetector
 from scenetext.models.backbones.resnet_vd import ResNet
 from scenetext.models.backbones.svtr import SVTRNet
 from scenetext.models.backbones.svtrv2 import SVTRv2
+from scenetext.models.detection_model import DetectionModel
 from scenetext.models.distillation import DistillationModel, student_name
 from scenetext.models.heads.attention_head import AttentionHead
 from scenetext.models.heads.ctc_head import CTCHead
+from scenetext.models.heads.db_head import DBHead
 from scenetext.models.heads.frm import RCTCDecoder
 from scenetext.models.heads.multi_head import MultiHead
+from scenetext.models.necks.rse_fpn import RSEFPN, RepLKFPN
 from scenetext.models.necks.sequence_encoder import SequenceEncoder
 from scenetext.models.recognition_model import RecognitionModel
 from scenetext.models.rectifiers.stn import STN_ON
 from scenetext.models.rectifiers.tps import TPS
+from scenetext.errors import InputError
 from scenetext.text.charset import CLASSES_BEYOND_CTC, Charset, charset_path
 
 BACKBONES = {
@@ -42,6 +46,18 @@ BACKBONES = {
 NECKS = {"SequenceEncoder": SequenceEncoder}
 HEADS = {"AttentionHead": AttentionHead, "CTCHead": CTCHead, "MultiHead": MultiHead, "RCTCDecoder": RCTCDecoder}
 TRANSFORMS = {"STN_ON": STN_ON, "TPS": TPS}
+DETECTOR_BACKBONES = {
+    "PPLCNetV3": PPLCNetV3Detector,
+    "PPLCNetV4": PPLCNetV4Detector,
+    "RepSVTR_det": RepSVTRDetector,
+}
+DETECTOR_NECKS = {"RSEFPN": RSEFPN, "RepLKFPN": RepLKFPN}
+DETECTOR_HEADS = {"DBHead": DBHead}
+# the classes of each part, by model_type
+PARTS = {
+    "rec": {"Transform": TRANSFORMS, "Backbone": BACKBONES, "Neck": NECKS, "Head": HEADS},
+    "det": {"Transform": {}, "Backbone": DETECTOR_BACKBONES, "Neck": DETECTOR_NECKS, "Head": DETECTOR_HEADS},
+}
 
 # keys of PaddleOCR's own YAMLs that its classes accept and do not use
 UNUSED_KEYS = {
@@ -53,27 +69,31 @@ UNUSED_KEYS = {
 # names in PaddleOCR's own YAMLs that PaddleOCR does not know either, and the class that they mean
 MEANT = {"repvit_svtr": "RepSVTR"}  # ch_SVTRv2_rec_gtc_distill.yml
 # functions that translate the options of earlier classes of PaddleOCR to those of the present class
-TRANSLATED = {"PPLCNetV4": current_options}
+TRANSLATED = {PPLCNetV4: current_options}
 
 
 def build_model(
     config: str | Path | Mapping[str, Any] | Config, num_classes: int | None = None
-) -> RecognitionModel | DistillationModel:
+) -> RecognitionModel | DistillationModel | DetectionModel:
     """Builds the network of a config, or the networks of a distillation, with freshly initialised weights.
+
+    A recogniser or, with Architecture.model_type det, a detector.
 
     Args:
         config: path of a YAML in PaddleOCR's schema, the same as a dict, or the loaded configuration.
-        num_classes: classes of the head, including the blank, or start and end; by default as many as the config's
-            dictionary needs.
+        num_classes: classes of a recogniser's head, including the blank, or start and end; by default as many as the
+            config's dictionary needs.
 
     Returns:
-        The network; `model.charset` holds its characters unless `num_classes` was given.
+        The network; a recogniser's `charset` holds its characters unless `num_classes` was given.
 
     Raises:
         InputError: the config names a part, a key or a dictionary that does not exist.
     """
     config = load_config(config)
     architecture = config.Architecture
+    if architecture.model_type == "det":
+        return _detection_model(architecture, "Architecture")
     charset = load_charset(config) if num_classes is None else None
     size = _training_size(config)
     if isinstance(architecture, settings.DistillationModel):
@@ -153,7 +173,18 @@ def _recognition_model(
     return RecognitionModel(backbone, neck, head, charset, transform, image_size)
 
 
-def _build(table: dict[str, type], options: Mapping[str, Any] | None, location: str, **given: int) -> nn.Layer:
+def _detection_model(architecture: settings.Network, location: str) -> DetectionModel:
+    if architecture.Transform:
+        raise InputError(f"{location}.Transform rectifies lines of text, and a detector has none: leave it empty.")
+    parts = PARTS["det"]
+    channels = {"in_channels": architecture.in_channels}
+    backbone = _build(parts["Backbone"], architecture.Backbone, f"{location}.Backbone", **channels)
+    neck = _build(parts["Neck"], architecture.Neck, f"{location}.Neck", in_channels=backbone.out_channels)
+    head = _build(parts["Head"], architecture.Head, f"{location}.Head", in_channels=neck.out_channels)
+    return DetectionModel(backbone, neck, head)
+
+
+def _build(table: dict[str, type], options: Mapping[str, Any] | None, location: str, **given: Any) -> nn.Layer:
     """Builds one part of a network from its section of the config; `given` are the channel counts of its neighbours."""
     options = dict(options or {})
     name = options.pop("name", None)
@@ -163,6 +194,6 @@ def _build(table: dict[str, type], options: Mapping[str, Any] | None, location: 
     cls = look_up(table, name, location)
     for key in UNUSED_KEYS.get(name, ()):
         options.pop(key, None)
-    if name in TRANSLATED:
-        options = TRANSLATED[name](options, location)
+    if cls in TRANSLATED:
+        options = TRANSLATED[cls](options, location)
     return construct(cls, location, options, **given)

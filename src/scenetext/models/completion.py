@@ -11,7 +11,7 @@ from typing import Any
 
 from scenetext.config import Config
 from scenetext.config.sections.architecture import DistillationModel, Network
-from scenetext.models.build import BACKBONES, HEADS, MEANT, NECKS, TRANSFORMS, TRANSLATED
+from scenetext.models.build import MEANT, PARTS, TRANSLATED
 from scenetext.models.heads.ctc_head import CTCHead
 from scenetext.models.heads.multi_head import DEFAULT_NECK
 from scenetext.models.heads.nrtr_head import NRTRHead
@@ -40,11 +40,10 @@ def complete_architecture(config: Config) -> Config:
 
 
 def _complete_network(network: Network, sized: bool) -> Network:
+    given = {"Transform": FROM_TRAINING if sized else frozenset()}
     parts = {
-        "Transform": _complete_part(TRANSFORMS, network.Transform, FROM_TRAINING if sized else frozenset()),
-        "Backbone": _complete_part(BACKBONES, network.Backbone),
-        "Neck": _complete_part(NECKS, network.Neck),
-        "Head": _complete_part(HEADS, network.Head),
+        part: _complete_part(table, getattr(network, part), given.get(part, frozenset()))
+        for part, table in PARTS[network.model_type].items()
     }
     return network.model_copy(update=parts)
 
@@ -56,7 +55,7 @@ def _complete_part(
         return None
     name = MEANT.get(options["name"], options["name"])
     own = {key: value for key, value in options.items() if key != "name"}
-    own = TRANSLATED[name](own, name) if name in TRANSLATED else own
+    own = TRANSLATED[table[name]](own, name) if table[name] in TRANSLATED else own
     completed = {"name": name, **_with_defaults(table[name], own, given)}
     if "encoder_type" in completed:  # the options of a SequenceEncoder are those of its encoder
         completed = _with_encoder_defaults(completed, completed["encoder_type"])

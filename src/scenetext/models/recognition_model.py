@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from paddle import Tensor, nn
 
+from scenetext.models.fusible_model import FusibleModel
 from scenetext.models.targets import Targets
 from scenetext.text.charset import Charset
 
 
-class RecognitionModel(nn.Layer):
+class RecognitionModel(FusibleModel):
     """Reads text lines: (B, 3, H, W) float32 in [-1, 1] → (B, T, C) raw logits, in training and in evaluation.
 
     Args:
@@ -38,7 +39,6 @@ class RecognitionModel(nn.Layer):
         self.neck = neck
         self.head = head
         self.charset = charset
-        self.fused = False
         self.image_size = image_size
 
     @property
@@ -76,19 +76,3 @@ class RecognitionModel(nn.Layer):
         if self.neck is not None:
             x = self.neck(x)  # (B, T, D)
         return self.head(x) if targets is None else self.head.training_outputs(x, targets)
-
-    def drop_auxiliary_branch(self) -> None:
-        """Removes the head's auxiliary branch, if it has one: it is for training only."""
-        if hasattr(self.head, "drop_auxiliary_branch"):
-            self.head.drop_auxiliary_branch()
-
-    def fuse(self) -> None:
-        """Folds every normalisation and every parallel branch into its convolution, in place.
-
-        It also removes the auxiliary branch. Outputs in evaluation stay the same within float rounding. A fused network
-        can still be trained, without batch statistics.
-        """
-        for layer in self.sublayers():
-            if hasattr(layer, "fuse"):
-                layer.fuse()
-        self.fused = True

@@ -35,7 +35,7 @@ KNOWN_CLASS_COUNTS = {
     18710: ("ppocrv6", True),
 }
 LISTED = 20  # keys that a report names of a kind, the others it counts
-TRAINING_ONLY = re.compile(r"^(head\.(gtc_head|before_gtc|sgm)|Teacher)\.")
+TRAINING_ONLY = re.compile(r"^(head\.(gtc_head|before_gtc|sgm|thresh)|Teacher)\.")
 BACKBONE = re.compile(r"^(\w+\.)?backbone\.")  # of a network, or of one of several
 STUDENT = "Student."  # before the keys of a distilled network in its training's file
 

@@ -1,4 +1,4 @@
-"""The weights of an ONNX recogniser, such as the PP-OCR graphs that PyPI wheels carry, for our own networks.
+"""The weights of an ONNX recogniser or detector, such as the PP-OCR graphs that PyPI wheels carry, for our networks.
 
 A graph exported from a re-parameterised network names its tensors by number, so tensors are matched by the order in
 which they are used: the graph's nodes are in the order of the forward pass, and running our network once shows the
@@ -33,13 +33,16 @@ if TYPE_CHECKING:
     from scenetext.models.recognition_model import RecognitionModel
 
 MAX_BYTES = 2_000_000_000  # more does not fit into one ONNX file
+CONVOLUTIONS = {"Conv": 0, "ConvTranspose": 1}  # and the axis of the weight that counts the output channels
 NUMBERS_A_BYTE = 8  # more are never packed into a byte
 MOST_WORK = 16  # how often the bytes of a file may take part in folding
 
 # models inside installed wheels: our name → (package, file inside it)
 WHEEL_MODELS = {
     "rapidocr:PP-OCRv6_rec_small": ("rapidocr", "models/PP-OCRv6_rec_small.onnx"),
+    "rapidocr:PP-OCRv6_det_small": ("rapidocr", "models/PP-OCRv6_det_small.onnx"),
     "rapidocr_onnxruntime:ch_PP-OCRv4_rec": ("rapidocr_onnxruntime", "models/ch_PP-OCRv4_rec_infer.onnx"),
+    "rapidocr_onnxruntime:ch_PP-OCRv4_det": ("rapidocr_onnxruntime", "models/ch_PP-OCRv4_det_infer.onnx"),
 }
 
 
@@ -50,7 +53,7 @@ def is_wheel_source(source: str) -> bool:
 
 
 def wheel_model(name: str) -> Path:
-    """Path of a recogniser's ONNX file inside an installed wheel, for example "rapidocr:PP-OCRv6_rec_small".
+    """Path of a network's ONNX file inside an installed wheel, for example "rapidocr:PP-OCRv6_rec_small".
 
     Raises:
         InputError: the name is unknown or the wheel is not installed.
@@ -97,9 +100,23 @@ class _Graph:
         return readers
 
     def weights(self, node: Any) -> list[np.ndarray]:
-        """The float tensors of more than one number that a node reads."""
+        """The float tensors of more than one number that a node reads; the scales of a Resize are no weights."""
+        if node.op_type == "Resize":
+            return []
         own = [self.constants[name] for name in node.input if name in self.constants]
         return [array for array in own if array.dtype == np.float32 and array.size > 1]
+
+    def added_bias(self, node: Any, conv_output: str, channels: int) -> list[np.ndarray]:
+        """The bias that a node adds to the output of a convolution with so many channels, in a list; else an empty one.
+
+        It may be a single number, which other nodes' weights are not.
+        """
+        if node.op_type != "Add" or conv_output not in node.input:
+            return []
+        others = [self.constants[name] for name in node.input if name in self.constants]
+        if len(others) == 1 and others[0].dtype == np.float32 and others[0].shape in ((channels,), (1, channels, 1, 1)):
+            return [others[0].reshape(-1)]
+        return []
 
     def only_reader(self, name: str, op_type: str) -> Any | None:
         """The node that alone reads a tensor, if it is of that type."""
@@ -188,7 +205,7 @@ class _Work:
 
 def _folded_tensors(graph: _Graph, work: _Work) -> list[np.ndarray]:
     tensors: list[np.ndarray] = []
-    conv_output, is_biased = "", False  # of the convolution whose tensors are the last ones of the list
+    conv_output, is_biased, axis = "", False, 0  # of the convolution whose tensors are the last ones of the list
     pending: dict[
         str, tuple[np.ndarray, np.ndarray]
     ] = {}  # factor and shift for the one reader of a tensor, by its name
@@ -196,20 +213,25 @@ def _folded_tensors(graph: _Graph, work: _Work) -> list[np.ndarray]:
     def fold_back(factor: np.ndarray, shift: np.ndarray) -> None:
         bias = tensors.pop() * factor + shift if is_biased else shift
         work.take(tensors[-1])
-        tensors[-1:] = [(tensors[-1].T * factor).T, bias]  # by output channel, the first axis
+        tensors[-1:] = [np.moveaxis(np.moveaxis(tensors[-1], axis, -1) * factor, -1, axis), bias]
 
     for node in graph.graph.node:
         own = graph.weights(node)
         work.take(*own)
         affine = graph.affine(node)
-        if node.op_type == "Conv":
+        if node.op_type in CONVOLUTIONS:
             weight, biases = own[0], own[1:]
             if node.input[0] in pending:
                 factor, shift = pending.pop(node.input[0])
                 shifted = weight.sum(axis=tuple(range(1, weight.ndim))) * shift
                 weight, biases = weight * factor, [shifted + sum(biases)]
             tensors += [weight, *biases]
-            conv_output, is_biased = node.output[0], bool(biases)
+            conv_output, is_biased, axis = node.output[0], bool(biases), CONVOLUTIONS[node.op_type]
+        elif node.op_type == "Identity" and node.input[0] == conv_output:
+            conv_output = node.output[0]
+        elif conv_output and not is_biased and (bias := graph.added_bias(node, conv_output, tensors[-1].shape[axis])):
+            tensors += bias
+            conv_output, is_biased = node.output[0], True
         elif node.op_type == "BatchNormalization" and node.input[0] == conv_output:
             gamma, beta, mean, variance = own
             epsilon = next((a.f for a in node.attribute if a.name == "epsilon"), 1e-5)

@@ -22,7 +22,8 @@ def read_source(source: str, layout: str = "ctc") -> tuple[Arrays | list[np.ndar
 
     Args:
         source: see `loading.load_weights`.
-        layout: "ctc" or "attention", which classes the head has beside the characters.
+        layout: "ctc" or "attention", which classes the head has beside the characters; "db" of a detector, which has
+            none at all.
 
     Returns:
         The arrays by key; of an ONNX graph, which has no keys, a list of the fused network's tensors in the order of
@@ -38,7 +39,7 @@ def read_source(source: str, layout: str = "ctc") -> tuple[Arrays | list[np.ndar
 def _charset_beside(folder: Path, arrays: Arrays, layout: str) -> Charset | None:
     """The dictionary that a run keeps with its weights, with or without the space as the number of classes asks."""
     path = folder / DICTIONARY_BESIDE_WEIGHTS
-    if not path.is_file():
+    if layout not in CLASSES_BEYOND_CTC or not path.is_file():
         return None
     sizes = {side for key, array in arrays.items() if "head." in key for side in array.shape[-1:]}
     charsets = (Charset.from_file(path, use_space_char=space) for space in (False, True))

@@ -17,18 +17,19 @@ from scenetext.config.section import ByName, Named, Part, Section, wrong_below
 class Network(Section):
     """One network."""
 
-    model_type: Annotated[str, one_of("rec")] = Field("rec", description="recognition")
+    model_type: Annotated[str, one_of("rec", "det")] = Field("rec", description="recognition or detection")
     algorithm: OptionalText = Field(None, description="PaddleOCR's name of the whole")
     in_channels: Annotated[int, one_of(3)] = Field(3, description="colour channels of the picture")
     Transform: Annotated[dict[str, Any] | None, Part("a network that rectifies the picture, or nothing")] = None
     Backbone: Annotated[dict[str, Any] | None, Part("pictures to features")] = None
-    Neck: Annotated[dict[str, Any] | None, Part("features to a sequence, or nothing")] = None
-    Head: Annotated[dict[str, Any] | None, Part("sequence to logits")] = None
+    Neck: Annotated[dict[str, Any] | None, Part("features to a sequence, or to one map; or nothing")] = None
+    Head: Annotated[dict[str, Any] | None, Part("a sequence to logits, or a map to maps")] = None
 
 
 class DistilledNetwork(Network):
     """One of the networks of a distillation."""
 
+    model_type: Annotated[str, one_of("rec")] = Field("rec", description="recognition")
     pretrained: OptionalText = Field(None, description="this network's weights")
     freeze_params: Flag = Field(False, description="leave this network's weights unchanged")
     return_all_feats: UnreadFlag = Field(None, description="give the features of every part")

@@ -1,4 +1,4 @@
-"""PPLCNetV3, the backbone of PP-OCRv4's and PP-OCRv5's mobile recognition models.
+"""PPLCNetV3, the backbone of PP-OCRv4's and PP-OCRv5's mobile models, for recognition and for detection.
 
 Source: PP-OCRv4's introduction in PaddleOCR's documentation (August 2023), after PP-LCNet (arXiv:2109.15099);
 reference ppocr/modeling/backbones/rec_lcnetv3.py. The branches are RepVGG's (arXiv:2101.03697), several of one kind as
@@ -6,13 +6,15 @@ in MobileOne (arXiv:2206.04040); the learnable affine, one factor and one shift 
 Every layer is trained as a sum of normalised branches (k x k four times, 1x1, identity), an affine, hardswish, and a
 second affine. PaddleOCR's re-parameterised export sums the branches and keeps both affines. `fuse()` folds as much as
 is exact. The first affine becomes part of its own convolution. The second becomes part of the next convolution, with
-two exceptions: before a depthwise convolution, which pads with zeros, its shift stays, and before SE and at the end the
-whole affine stays. That saves a tenth of the time on CPU; `scenetext.weights.onnx` folds PaddleOCR's graphs by the same
+two exceptions: before a depthwise convolution, which pads with zeros, its shift stays, and before SE, at the end and
+where two layers read the output the whole affine stays. That saves a tenth of the time on CPU; `scenetext.weights.onnx` folds PaddleOCR's graphs by the same
 rules.
-Different here: only the strides for text recognition are built; `blocks.pplcnet` says how the closing pool differs.
+Different here: `blocks.pplcnet` says how the recogniser's closing pool differs.
 """
 
 from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
 
 import paddle
 from paddle import ParamAttr, Tensor, nn
@@ -21,7 +23,7 @@ from paddle.nn.initializer import Constant
 
 from scenetext.config.kinds import Count, Factor, Rate
 from scenetext.models.blocks.layers import SELayer, biased_conv, conv2d, fold_batch_norm
-from scenetext.models.blocks.pplcnet import LEARNING_RATES, PPLCNet, UndecayedConvBN
+from scenetext.models.blocks.pplcnet import LEARNING_RATES, PPLCNet, UndecayedConvBN, refuse_other_task
 
 STEM_CHANNELS = 16
 # the blocks of each stage: kernel, input and output channels at scale 1, stride, squeeze and excite
@@ -37,6 +39,15 @@ STRUCTURE = {
         (5, 512, 512, 1, False),
     ],
 }
+# the same of the detector; each of the last four stages hands features on, with so many channels at scale 1
+DETECTOR_STRUCTURE = {
+    "blocks2": [(3, 16, 32, 1, False)],
+    "blocks3": [(3, 32, 64, 2, False), (3, 64, 64, 1, False)],
+    "blocks4": [(3, 64, 128, 2, False), (3, 128, 128, 1, False)],
+    "blocks5": [(3, 128, 256, 2, False)] + [(5, 256, 256, 1, False)] * 4,
+    "blocks6": [(5, 256, 512, 2, True), (5, 512, 512, 1, True)] + [(5, 512, 512, 1, False)] * 2,
+}
+DETECTOR_CHANNELS = (16, 24, 56, 480)
 
 
 def scaled(channels: int, scale: float) -> int:
@@ -104,6 +115,9 @@ class Act(nn.Layer):
 class LearnableRepLayer(nn.Layer):
     """A convolution trained as the sum of its branches, then affine, hardswish, affine.
 
+    With the stride 2 of both directions, which only the detector has, the layer ends with the first affine; the second
+    one is in the state_dict all the same, as in PaddleOCR.
+
     (B, in_channels, H, W) → (B, out_channels, H / stride, W / stride).
 
     Args:
@@ -137,16 +151,19 @@ class LearnableRepLayer(nn.Layer):
         self.conv_1x1 = UndecayedConvBN(in_channels, out_channels, 1, *geometry) if kernel > 1 else None
         self.lab = LearnableAffine(learning_rate * lab_lr)
         self.act = Act(learning_rate * lab_lr)
+        self.is_activated = stride != 2
         self.fused = False
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.fused:
-            return self.act(self.reparam_conv(x))
+        x = self.reparam_conv(x) if self.fused else self.lab(self._sum_of_branches(x))
+        return self.act(x) if self.is_activated else x  # (B, C, H, W)
+
+    def _sum_of_branches(self, x: Tensor) -> Tensor:
         total = self.conv_kxk[0](x)
         for branch in [*self.conv_kxk[1:], self.conv_1x1, self.identity]:
             if branch is not None:
                 total = total + branch(x)
-        return self.act(self.lab(total))  # (B, C, H, W)
+        return total  # (B, C, H, W)
 
     @paddle.no_grad()
     def fuse(self) -> None:
@@ -163,6 +180,8 @@ class LearnableRepLayer(nn.Layer):
         scale, shift = self.lab.scale, self.lab.bias
         self.reparam_conv = biased_conv(self.conv_kxk[0].conv, weight * scale, bias * scale + shift)
         del self.identity, self.conv_kxk, self.conv_1x1, self.lab
+        if not self.is_activated:
+            self.act.lab = None
         self.fused = True
 
     def _identity_conv(self) -> nn.Conv2D:
@@ -214,7 +233,57 @@ class LCNetV3Block(nn.Layer):
         return self.pw_conv(x)  # (B, C, H, W)
 
 
-class PPLCNetV3(PPLCNet):
+class _Stages(PPLCNet):
+    """The stem and the stages, which the recogniser's and the detector's backbone share.
+
+    Args:
+        structure: the blocks of each stage.
+        in_channels, scale, conv_kxk_num, lr_mult_list, lab_lr: see PPLCNetV3.
+    """
+
+    def __init__(
+        self,
+        structure: Mapping[str, Sequence[tuple]],
+        in_channels: int,
+        scale: float,
+        conv_kxk_num: int,
+        lr_mult_list: Sequence[float],
+        lab_lr: float,
+    ):
+        super().__init__(structure, lr_mult_list)
+        self.conv1 = UndecayedConvBN(in_channels, scaled(STEM_CHANNELS, scale), 3, 2, learning_rate=lr_mult_list[0])
+        for (stage, rows), factor in zip(structure.items(), lr_mult_list[1:], strict=True):
+            blocks = [
+                LCNetV3Block(
+                    kernel, scaled(before, scale), scaled(after, scale), stride, use_se, conv_kxk_num, factor, lab_lr
+                )
+                for kernel, before, after, stride, use_se in rows
+            ]
+            self.add_sublayer(stage, nn.Sequential(*blocks))
+        self.freeze_stages()
+
+    def fuse_stages(self, read_twice: Collection[str] = ()) -> None:
+        """Makes every layer one convolution and folds affines into the next one where that is exact, in place.
+
+        A second call changes nothing.
+
+        Args:
+            read_twice: the stages whose output another layer reads, too.
+        """
+        before = None
+        for stage in self.stages:
+            for block in getattr(self, stage):
+                block.dw_conv.fuse()
+                block.pw_conv.fuse()
+                if before is not None:
+                    before.act.fold_into(block.dw_conv.reparam_conv)
+                if block.se is None and block.dw_conv.is_activated:
+                    block.dw_conv.act.fold_into(block.pw_conv.reparam_conv)
+                before = block.pw_conv
+            before = None if stage in read_twice else before
+
+
+class PPLCNetV3(_Stages):
     """(B, 3, H, W) → (B, out_channels, 1, W/8); H is 32, 48 or 64.
 
     Args:
@@ -239,30 +308,55 @@ class PPLCNetV3(PPLCNet):
         lab_lr: Rate = 0.1,
         det: bool = False,
     ):
-        super().__init__(STRUCTURE, det, lr_mult_list)
-        self.conv1 = UndecayedConvBN(in_channels, scaled(STEM_CHANNELS, scale), 3, 2, learning_rate=lr_mult_list[0])
-        for (stage, rows), factor in zip(STRUCTURE.items(), lr_mult_list[1:], strict=True):
-            blocks = [
-                LCNetV3Block(
-                    kernel, scaled(before, scale), scaled(after, scale), stride, use_se, conv_kxk_num, factor, lab_lr
-                )
-                for kernel, before, after, stride, use_se in rows
-            ]
-            self.add_sublayer(stage, nn.Sequential(*blocks))
-        self.freeze_stages()
+        refuse_other_task(det, is_detector=False)
+        super().__init__(STRUCTURE, in_channels, scale, conv_kxk_num, lr_mult_list, lab_lr)
         self.out_channels = scaled(STRUCTURE["blocks6"][-1][2], scale)
 
     def fuse(self) -> None:
-        """Makes every layer one convolution and folds affines into the next one where that is exact, in place.
+        """See `fuse_stages`."""
+        self.fuse_stages()
 
-        A second call changes nothing.
-        """
-        before = None
-        for block in (block for stage in STRUCTURE for block in getattr(self, stage)):
-            block.dw_conv.fuse()
-            block.pw_conv.fuse()
-            if before is not None:
-                before.act.fold_into(block.dw_conv.reparam_conv)
-            if block.se is None:
-                block.dw_conv.act.fold_into(block.pw_conv.reparam_conv)
-            before = block.pw_conv
+
+class PPLCNetV3Detector(_Stages):
+    """(B, 3, H, W) → features of `out_channels` at 1/4, 1/8, 1/16 and 1/32 of the size.
+
+    Args:
+        in_channels, conv_kxk_num, lr_mult_list, lab_lr: see PPLCNetV3.
+        scale: factor on all channel counts; PP-OCRv4 and v5 mobile have 0.75.
+        det: must be true.
+
+    Raises:
+        OptionError: `det` is false, or `lr_mult_list` has another length.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        scale: Factor = 1.0,
+        conv_kxk_num: Count = 4,
+        lr_mult_list: tuple[Rate, ...] = (1.0,) * LEARNING_RATES,
+        lab_lr: Rate = 0.1,
+        det: bool = True,
+    ):
+        refuse_other_task(det, is_detector=True)
+        super().__init__(DETECTOR_STRUCTURE, in_channels, scale, conv_kxk_num, lr_mult_list, lab_lr)
+        self.output_stages = self.stages[-len(DETECTOR_CHANNELS) :]
+        self.out_channels = [int(channels * scale) for channels in DETECTOR_CHANNELS]
+        widths = [scaled(DETECTOR_STRUCTURE[stage][-1][2], scale) for stage in self.output_stages]
+        self.layer_list = nn.LayerList(
+            [conv2d(before, after, 1, bias=True) for before, after in zip(widths, self.out_channels, strict=True)]
+        )
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        x, features = self.conv1(x), []
+        for stage in self.stages:
+            x = getattr(self, stage)(x)
+            if stage in self.output_stages:
+                features.append(x)
+        return [conv(feature) for conv, feature in zip(self.layer_list, features, strict=True)]
+
+    def fuse(self) -> None:
+        """See `fuse_stages`."""
+        *twice, last = self.output_stages
+        self.fuse_stages(read_twice=twice)
+        getattr(self, last)[-1].pw_conv.act.fold_into(self.layer_list[-1])

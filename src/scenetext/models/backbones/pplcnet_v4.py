@@ -1,4 +1,4 @@
-"""PPLCNetV4, the backbone of PP-OCRv6's recognition models (tiny, small, medium).
+"""PPLCNetV4, the backbone of PP-OCRv6's models for recognition and for detection (tiny, small, medium).
 
 Source: PP-OCRv6's introduction in PaddleOCR's documentation (June 2026); reference
 ppocr/modeling/backbones/rec_lcnetv4.py. No paper is known.
@@ -19,7 +19,7 @@ from paddle import Tensor, nn
 from scenetext.config.kinds import Rate, one_of
 from scenetext.errors import InputError
 from scenetext.models.blocks.layers import GELU, ConvBN, SELayer
-from scenetext.models.blocks.pplcnet import LEARNING_RATES, PPLCNet, UndecayedConvBN
+from scenetext.models.blocks.pplcnet import LEARNING_RATES, PPLCNet, UndecayedConvBN, refuse_other_task
 from scenetext.models.blocks.rep_depthwise import RepDepthwise
 
 # (middle, output) channels of the stem, its kind, then the blocks of each stage: input and output channels, stride,
@@ -52,6 +52,19 @@ STRUCTURE = {
 }
 STAGES = ("blocks2", "blocks3", "blocks4", "blocks5")
 DEFAULT_SIZE = "small"
+# the detector: (middle, output) channels of the stem, channels of each stage's blocks, and which have squeeze and
+# excite; a stage begins with a block of stride 2, except for the first
+DETECTOR_STRUCTURE = {
+    "tiny": {"stem": (16, 32), "channels": (32, 48, 64, 160)},
+    "small": {"stem": (24, 48), "channels": (48, 96, 192, 384)},
+    "medium": {"stem": (64, 128), "channels": (128, 256, 512, 896)},
+}
+DETECTOR_BLOCKS = {
+    "blocks_s1": (True, False),
+    "blocks_s2": (True, False),
+    "blocks_s3": (True, False, True, False),
+    "blocks_s4": (True, False),
+}
 
 
 def current_options(options: Mapping[str, Any], location: str) -> dict[str, Any]:
@@ -186,7 +199,8 @@ class PPLCNetV4(PPLCNet):
         lr_mult_list: tuple[Rate, ...] = (1.0,) * LEARNING_RATES,
         det: bool = False,
     ):
-        super().__init__(STAGES, det, lr_mult_list)
+        refuse_other_task(det, is_detector=False)
+        super().__init__(STAGES, lr_mult_list)
         structure = STRUCTURE[model_size]
         mid, out = structure["stem"]
         if structure["stem_type"] == "branch":
@@ -198,3 +212,41 @@ class PPLCNetV4(PPLCNet):
             self.add_sublayer(stage, nn.Sequential(*blocks))
         self.freeze_stages()
         self.out_channels = structure[STAGES[-1]][-1][1]
+
+
+class PPLCNetV4Detector(nn.Layer):
+    """(B, 3, H, W) → features of `out_channels` at 1/4, 1/8, 1/16 and 1/32 of the size.
+
+    Args:
+        in_channels: channels of the image.
+        model_size: "tiny", "small" or "medium".
+        det: must be true.
+
+    Raises:
+        OptionError: `det` is false.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        model_size: Annotated[str, one_of(*DETECTOR_STRUCTURE)] = DEFAULT_SIZE,
+        det: bool = True,
+    ):
+        refuse_other_task(det, is_detector=True)
+        super().__init__()
+        structure = DETECTOR_STRUCTURE[model_size]
+        self.stem = StemBlock(in_channels, *structure["stem"])
+        before = structure["stem"][1]
+        self.out_channels = list(structure["channels"])
+        for (stage, excites), channels in zip(DETECTOR_BLOCKS.items(), self.out_channels, strict=True):
+            blocks = [] if stage == "blocks_s1" else [LCNetV4Block(before, channels, 2, use_se=False)]
+            blocks += [LCNetV4Block(channels, channels, 1, use_se) for use_se in excites]
+            self.add_sublayer(stage, nn.Sequential(*blocks))
+            before = channels
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        x, features = self.stem(x), []
+        for stage in DETECTOR_BLOCKS:
+            x = getattr(self, stage)(x)
+            features.append(x)
+        return features

@@ -1,12 +1,14 @@
-"""RepSVTR, the mobile counterpart of SVTRv2: RepViT's blocks with strides for text lines.
+"""RepSVTR, the mobile counterpart of SVTRv2, and the backbone of its detector: RepViT's blocks with other strides.
 
 Papers: Wang et al., RepViT: Revisiting Mobile CNN From ViT Perspective, CVPR 2024, arXiv:2307.09283, section 3; the
-depthwise convolution is that of `rep_depthwise`. Reference: ppocr/modeling/backbones/rec_repvit.py.
-Different here: every export calls `fuse()` (PaddleOCR never calls its own), and the closing pool takes the whole
-height, so that lines of height 32, 48 and 64 can be read.
+depthwise convolution is that of `rep_depthwise`. Reference: ppocr/modeling/backbones/rec_repvit.py and repvit.py.
+Different here: every export calls `fuse()` (PaddleOCR never calls its own), and the recogniser's closing pool takes the
+whole height, so that lines of height 32, 48 and 64 can be read.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from paddle import Tensor, nn
 from paddle.nn import functional as F
@@ -22,7 +24,17 @@ BLOCKS = (
     *((384, (2, 1), False), (384, 1, True), (384, 1, False)),
 )
 STEM = (48, 96)
+# the same of the detector, and the blocks after which it hands features on
+DETECTOR_BLOCKS = (
+    *((48, 1, True), (48, 1, False)),
+    *((96, 2, False), (96, 1, True), (96, 1, False)),
+    *((192, 2, False), (192, 1, True), (192, 1, False), (192, 1, True), (192, 1, False)),
+    *((384, 2, False), (384, 1, True), (384, 1, False)),
+)
+DETECTOR_STEM = (24, 48)
+DETECTOR_OUTPUTS = (2, 5, 10, 13)
 SE_REDUCTION = 4
+SE_MULTIPLE = 8  # the squeezed channels are a multiple of this
 
 
 class RepViTConvBN(ConvBN):
@@ -36,8 +48,9 @@ class SqueezeExcite(nn.Layer):
 
     def __init__(self, channels: int):
         super().__init__()
-        self.fc1 = conv2d(channels, channels // SE_REDUCTION, 1, bias=True)
-        self.fc2 = conv2d(channels // SE_REDUCTION, channels, 1, bias=True)
+        squeezed = (channels // SE_REDUCTION + SE_MULTIPLE // 2) // SE_MULTIPLE * SE_MULTIPLE
+        self.fc1 = conv2d(channels, squeezed, 1, bias=True)
+        self.fc2 = conv2d(squeezed, channels, 1, bias=True)
 
     def forward(self, x: Tensor) -> Tensor:
         gate = x.mean(axis=[2, 3], keepdim=True)  # (B, C, 1, 1)
@@ -71,7 +84,7 @@ class RepViTBlock(nn.Layer):
 
     Args:
         in_channels, out_channels: channels in and out.
-        stride: 1, or (down, right).
+        stride: of both directions, or (down, right).
         use_se: whether the token mixer has squeeze and excite.
     """
 
@@ -92,6 +105,20 @@ class RepViTBlock(nn.Layer):
         return self.channel_mixer(self.token_mixer(x))  # (B, C, H, W)
 
 
+def _features(
+    in_channels: int, stem: tuple[int, int], blocks: Sequence[tuple[int, int | tuple[int, int], bool]]
+) -> nn.LayerList:
+    """The stem, which halves both sides twice, and the blocks."""
+    half, channels = stem
+    features = nn.LayerList(
+        [nn.Sequential(RepViTConvBN(in_channels, half, 3, 2), GELU(), RepViTConvBN(half, channels, 3, 2))]
+    )
+    for out_channels, stride, use_se in blocks:
+        features.append(RepViTBlock(channels, out_channels, stride, use_se))
+        channels = out_channels
+    return features
+
+
 class RepSVTR(nn.Layer):
     """(B, 3, H, W) → (B, 384, 1, W/8).
 
@@ -101,15 +128,31 @@ class RepSVTR(nn.Layer):
 
     def __init__(self, in_channels: int):
         super().__init__()
-        half, channels = STEM
-        stem = nn.Sequential(RepViTConvBN(in_channels, half, 3, 2), GELU(), RepViTConvBN(half, channels, 3, 2))
-        self.features = nn.LayerList([stem])
-        for out_channels, stride, use_se in BLOCKS:
-            self.features.append(RepViTBlock(channels, out_channels, stride, use_se))
-            channels = out_channels
-        self.out_channels = channels
+        self.features = _features(in_channels, STEM, BLOCKS)
+        self.out_channels = BLOCKS[-1][0]
 
     def forward(self, x: Tensor) -> Tensor:
         for feature in self.features:
             x = feature(x)
         return F.avg_pool2d(x, [x.shape[2], 2])  # (B, C, 1, W/8)
+
+
+class RepSVTRDetector(nn.Layer):
+    """(B, 3, H, W) → features of 48, 96, 192 and 384 channels at 1/4, 1/8, 1/16 and 1/32 of the size.
+
+    Args:
+        in_channels: channels of the image.
+    """
+
+    def __init__(self, in_channels: int):
+        super().__init__()
+        self.features = _features(in_channels, DETECTOR_STEM, DETECTOR_BLOCKS)
+        self.out_channels = [DETECTOR_BLOCKS[number - 1][0] for number in DETECTOR_OUTPUTS]
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        outputs = []
+        for number, feature in enumerate(self.features):
+            x = feature(x)
+            if number in DETECTOR_OUTPUTS:
+                outputs.append(x)
+        return outputs

@@ -89,6 +89,7 @@ def conv2d(
     groups: int = 1,
     bias: bool = False,
     learning_rate: float = 1.0,
+    dilation: int = 1,
 ) -> Conv2D:
     """A convolution with He initialisation over its real fan-in (He et al., arXiv:1502.01852).
 
@@ -104,6 +105,7 @@ def conv2d(
         groups: groups of channels; `in_channels` of them make the convolution depthwise.
         bias: whether it has one.
         learning_rate: factor on the optimiser's learning rate for these weights.
+        dilation: distance between the pixels that neighbouring weights see.
     """
     kernel_h, kernel_w = (kernel, kernel) if isinstance(kernel, int) else kernel
     fan_in = kernel_h * kernel_w * in_channels // groups
@@ -114,6 +116,7 @@ def conv2d(
         kernel,
         stride=stride,
         padding=padding,
+        dilation=dilation,
         groups=groups,
         weight_attr=weight,
         bias_attr=ParamAttr(learning_rate=learning_rate) if bias else False,
@@ -236,24 +239,29 @@ class ConvBN(FoldableConv):
         )
 
 
+SIXTH = 0.1666667  # Paddle's own default
+
+
 class SELayer(nn.Layer):
-    """Squeeze and excite (Hu et al., arXiv:1709.01507), reduction 4, gate clip(x / 6 + 0.5, 0, 1).
+    """Squeeze and excite (Hu et al., arXiv:1709.01507), reduction 4, gate clip(slope * x + 0.5, 0, 1).
 
     (B, C, H, W) → (B, C, H, W).
 
     Args:
         channels: C.
         learning_rate: factor on the optimiser's learning rate for these weights.
+        slope: of the gate.
     """
 
-    def __init__(self, channels: int, learning_rate: float = 1.0):
+    def __init__(self, channels: int, learning_rate: float = 1.0, slope: float = SIXTH):
         super().__init__()
+        self.slope = slope
         self.conv1 = conv2d(channels, channels // 4, 1, bias=True, learning_rate=learning_rate)
         self.conv2 = conv2d(channels // 4, channels, 1, bias=True, learning_rate=learning_rate)
 
     def forward(self, x: Tensor) -> Tensor:
         gate = x.mean(axis=[2, 3], keepdim=True)  # (B, C, 1, 1)
-        return x * F.hardsigmoid(self.conv2(F.relu(self.conv1(gate))))  # (B, C, H, W)
+        return x * F.hardsigmoid(self.conv2(F.relu(self.conv1(gate))), self.slope)  # (B, C, H, W)
 
 
 SATURATED = 10.0  # beyond it GELU is 0 or its input in float32; exp(-10 ** 2 / 2) is 2e-22, far from underflow

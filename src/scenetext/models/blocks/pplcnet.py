@@ -10,7 +10,7 @@ have its own width.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from paddle import ParamAttr, Tensor, nn
 from paddle.nn import functional as F
@@ -22,15 +22,12 @@ from scenetext.models.blocks.layers import FoldableConv, conv2d, freeze
 LEARNING_RATES = 6  # of the stem and of the stages 2 to 6
 
 
-def _check(det: bool, lr_mult_list: Sequence[float]) -> None:
-    """Raises OptionError for a detector's backbone, and unless there are 6 factors on the learning rate."""
-    if det:
+def refuse_other_task(det: bool, is_detector: bool) -> None:
+    """Raises OptionError where `det` of a config asks for the backbone of the other task."""
+    if det and not is_detector:
         raise OptionError("det is true, which means a detector's backbone; set det: false for text recognition.")
-    if len(lr_mult_list) != LEARNING_RATES:
-        raise OptionError(
-            f"lr_mult_list has {len(lr_mult_list)} factors; it takes {LEARNING_RATES}, for the stem and the stages 2 "
-            "to 6."
-        )
+    if is_detector and not det:
+        raise OptionError("det is false, which means a recogniser's backbone; set det: true for text detection.")
 
 
 class UndecayedConvBN(FoldableConv):
@@ -72,16 +69,19 @@ class PPLCNet(nn.Layer):
 
     Args:
         stages: names of the stages, in order.
-        det: must be false; true means the detector's form of the backbone.
         lr_mult_list: factors on the learning rate of the stem and of the stages 2 to 6.
 
     Raises:
-        OptionError: `det` is true, or `lr_mult_list` has another length than 6.
+        OptionError: `lr_mult_list` has another length than 6.
     """
 
-    def __init__(self, stages: Sequence[str], det: bool, lr_mult_list: Sequence[float]):
+    def __init__(self, stages: Iterable[str], lr_mult_list: Sequence[float]):
         super().__init__()
-        _check(det, lr_mult_list)
+        if len(lr_mult_list) != LEARNING_RATES:
+            raise OptionError(
+                f"lr_mult_list has {len(lr_mult_list)} factors; it takes {LEARNING_RATES}, for the stem and the stages "
+                "2 to 6."
+            )
         self.stages = tuple(stages)
         self.learning_rates = tuple(lr_mult_list)
 

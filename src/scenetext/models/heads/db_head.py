@@ -1,0 +1,130 @@
+"""DBHead: the maps of differentiable binarization.
+
+Paper: Liao et al., Real-time Scene Text Detection with Differentiable Binarization, AAAI 2020, arXiv:1911.08947,
+sections 3.1 and 3.2. Reference: ppocr/modeling/heads/det_db_head.py.
+Different here: `fuse()` folds the normalisations of both branches; PaddleOCR leaves them.
+"""
+
+from __future__ import annotations
+
+import math
+
+import paddle
+from paddle import ParamAttr, Tensor, nn
+from paddle.nn import functional as F
+from paddle.nn.initializer import Constant, KaimingUniform, Uniform
+
+from scenetext.config.kinds import Factor
+from scenetext.errors import InputError
+from scenetext.models.blocks.layers import conv2d, fold_batch_norm
+from scenetext.models.heads.class_tensors import ClassTensor
+
+SHIFT = 1e-4  # that the normalisations start with
+
+
+class Branch(nn.Layer):
+    """(B, C, H, W) → (B, 1, 4 H, 4 W) in [0, 1]: a convolution and two transposed ones.
+
+    Args:
+        in_channels: C.
+        fix_nan: replace what is not a number after the normalisations by 0 while training.
+    """
+
+    def __init__(self, in_channels: int, fix_nan: bool):
+        super().__init__()
+        middle = in_channels // 4
+        self.fix_nan = fix_nan
+        self.conv1 = conv2d(in_channels, middle, 3, padding=1)
+        self.conv_bn1 = _batch_norm(middle)
+        self.conv2 = _upscaling_conv(middle, middle)
+        self.conv_bn2 = _batch_norm(middle)
+        self.conv3 = _upscaling_conv(middle, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self._normalised(self.conv1(x), self.conv_bn1))
+        x = F.relu(self._normalised(self.conv2(x), self.conv_bn2))
+        return F.sigmoid(self.conv3(x))
+
+    def _normalised(self, x: Tensor, bn: nn.Layer | None) -> Tensor:
+        if bn is None:
+            return x
+        x = bn(x)
+        if self.fix_nan and self.training:
+            x = paddle.where(paddle.isnan(x), paddle.zeros_like(x), x)
+        return x
+
+    def fuse(self) -> None:
+        """Folds the normalisations into the convolutions, in place; a second call changes nothing."""
+        if self.conv_bn1 is None:
+            return
+        self.conv1 = fold_batch_norm(self.conv1, self.conv_bn1)
+        self.conv2 = _folded_transposed(self.conv2, self.conv_bn2)
+        del self.conv_bn1, self.conv_bn2
+        self.conv_bn1 = self.conv_bn2 = None
+
+
+def _batch_norm(channels: int) -> nn.BatchNorm2D:
+    return nn.BatchNorm2D(channels, bias_attr=ParamAttr(initializer=Constant(SHIFT)))
+
+
+def _upscaling_conv(in_channels: int, out_channels: int) -> nn.Conv2DTranspose:
+    """A transposed convolution that doubles both sides, with PaddleOCR's initial values."""
+    bound = 1.0 / math.sqrt(in_channels)
+    return nn.Conv2DTranspose(
+        in_channels,
+        out_channels,
+        2,
+        stride=2,
+        weight_attr=ParamAttr(initializer=KaimingUniform()),
+        bias_attr=ParamAttr(initializer=Uniform(-bound, bound)),
+    )
+
+
+@paddle.no_grad()
+def _folded_transposed(conv: nn.Conv2DTranspose, bn: nn.BatchNorm2D) -> nn.Conv2DTranspose:
+    """`layers.fold_batch_norm` of a transposed convolution, whose output channels are the second axis."""
+    factor = bn.weight / paddle.sqrt(bn._variance + bn._epsilon)  # (C,)
+    folded = _upscaling_conv(*conv.weight.shape[:2])
+    folded.weight.set_value(conv.weight * factor.reshape([1, -1, 1, 1]))
+    folded.bias.set_value(bn.bias + (conv.bias - bn._mean) * factor)
+    return folded
+
+
+class DBHead(nn.Layer):
+    """Features at a quarter of the size → maps of the full size.
+
+    In evaluation it gives the shrink map (B, 1, H, W), the probability of text, and the threshold branch is not
+    computed. In training it gives {"maps": (B, 3, H, W)}: the shrink map, the threshold map, and the approximate binary
+    map 1 / (1 + exp(-k (shrink - threshold))).
+
+    Args:
+        in_channels: of the features.
+        k: steepness of the approximate binarization.
+        fix_nan: replace what is not a number after the normalisations by 0 while training.
+    """
+
+    DECODING = "db"
+
+    def __init__(self, in_channels: int, k: Factor = 50.0, fix_nan: bool = False):
+        super().__init__()
+        self.k = k
+        self.binarize = Branch(in_channels, fix_nan)
+        self.thresh = Branch(in_channels, fix_nan)
+
+    def class_tensors(self) -> list[ClassTensor]:
+        """The tensors with one slice per character: none."""
+        return []
+
+    def forward(self, x: Tensor) -> Tensor | dict[str, Tensor]:
+        shrink = self.binarize(x)
+        if not self.training:
+            return shrink
+        if self.thresh is None:
+            raise InputError("The threshold branch was removed for inference, so this network cannot be trained.")
+        threshold = self.thresh(x)
+        binary = F.sigmoid(self.k * (shrink - threshold))
+        return {"maps": paddle.concat([shrink, threshold, binary], axis=1)}  # (B, 3, H, W)
+
+    def drop_auxiliary_branch(self) -> None:
+        """Removes the threshold branch, which only training uses."""
+        self.thresh = None
