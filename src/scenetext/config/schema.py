@@ -27,6 +27,7 @@ from scenetext.config.section import (
 )
 from scenetext.config.sections.architecture import AnyArchitecture, DistillationModel
 from scenetext.config.sections.data import EvalSettings, MultiScaleSampler, TrainSettings
+from scenetext.config.sections.detection import DBLoss, DBPostProcess, DetMetric
 from scenetext.config.sections.global_section import GlobalSettings
 from scenetext.config.sections.loss import AnyLoss, CombinedLoss
 from scenetext.config.sections.metric import AnyMetric, AnyPostProcess, RecMetric
@@ -82,6 +83,32 @@ class Config(Section):
                 "high: give both sections the same height.",
                 *("Eval", "dataset", "transforms", index, name, "image_shape"),
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_task(self) -> Config:
+        """A detector has its own loss, metric and post-process, and a recogniser must not have them."""
+        if not self.has("Architecture"):
+            return self
+        detects = self.Architecture.model_type == "det"
+        if detects and "Metric" not in self.model_fields_set:
+            self.__dict__["Metric"] = DetMetric()
+        for name, own in (("Loss", DBLoss), ("Metric", DetMetric), ("PostProcess", DBPostProcess)):
+            section = getattr(self, name) if self.has(name) else None
+            if section is not None and isinstance(section, own) != detects:
+                task = "detection (Architecture.model_type det)" if detects else "recognition"
+                remedy = f"give {own.__name__}" if detects else "give one of recognition, or set model_type: det"
+                raise wrong_below(f"is {section.name}, but the network is one for {task}: {remedy}.", name, "name")
+        for name in ("Train", "Eval"):
+            dataset = getattr(self, name).dataset if self.has(name) else None
+            encodes = dataset is not None and dataset.operation("DetLabelEncode") is not None
+            if dataset is not None and encodes != detects:
+                needs = "lack DetLabelEncode, which a detector needs" if detects else "hold DetLabelEncode"
+                raise wrong_below(
+                    f"{needs}: the transforms and Architecture.model_type {self.Architecture.model_type} are of two "
+                    "tasks; give those of one.",
+                    *(name, "dataset", "transforms"),
+                )
         return self
 
     @model_validator(mode="after")

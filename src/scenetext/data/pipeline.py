@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -20,6 +21,8 @@ from scenetext.errors import InputError
 from scenetext.text.charset import Charset
 from scenetext.text.label_files import read_label_file
 from scenetext.text.records import RecordTable
+
+Table = TypeVar("Table")  # of the labels of one file
 
 UNSQUEEZED_PX = 3200  # evaluation keeps lines up to this width, as PaddleOCR's predictors do
 
@@ -189,26 +192,43 @@ def _records_and_images(dataset: settings.DatasetSettings, section: str, seed: i
             raise InputError(f"{section}.dataset.data_dir: {dataset.data_dir} holds no line: num-samples is 0.")
         return records, images
     images = open_images(dataset.data_dir)
-    tables: list[RecordTable] = []
+    records = RecordTable.joined(read_label_files(dataset, section, seed, read_label_file))
+    return records, images
+
+
+def read_label_files(
+    dataset: settings.SimpleDataSet, section: str, seed: int, read: Callable[[str], Table]
+) -> list[Table]:
+    """Reads the label files of a section, and draws the share of each that the section asks for.
+
+    Args:
+        dataset: of the section.
+        section: "Train" or "Eval", for messages.
+        seed: of the draw.
+        read: reads one file.
+
+    Raises:
+        InputError: a file is missing, or there is no line.
+    """
+    tables: list[Table] = []
     lines = 0
     for number, (file, ratio) in enumerate(zip(dataset.label_files, dataset.ratios, strict=True)):
         if not Path(file).exists():
             raise InputError(f"{section}.dataset.label_file_list: {file} does not exist; `scenetext prepare` makes it.")
-        own = read_label_file(file)
+        own = read(file)
         lines += len(own)
         if ratio < 1.0:
             rng = np.random.default_rng((seed, number))
             own = own.take(np.sort(rng.permutation(len(own))[: round(len(own) * ratio)]))
         tables.append(own)
-    records = RecordTable.joined(tables)
     if not lines:
         files = ", ".join(dataset.label_files)
         raise InputError(
             f"{section}.dataset.label_file_list: {files} holds no line; `scenetext prepare --val 0` leaves val.txt "
             "empty, and a larger --val fills it."
         )
-    if not records:
+    if not any(map(len, tables)):
         raise InputError(
             f"{section}.dataset.ratio_list is {dataset.ratio_list} and leaves none of the {lines} lines: raise it."
         )
-    return records, images
+    return tables

@@ -12,6 +12,7 @@ from paddle import nn
 from scenetext.config import Config, load_config
 from scenetext.config.construct import construct, look_up
 from scenetext.config.sections import architecture as settings
+from scenetext.errors import InputError
 from scenetext.models.backbones.mobilenet_v3 import MobileNetV3
 from scenetext.models.backbones.pplcnet_v3 import PPLCNetV3, PPLCNetV3Detector
 from scenetext.models.backbones.pplcnet_v4 import PPLCNetV4, PPLCNetV4Detector, current_options
@@ -31,7 +32,6 @@ from scenetext.models.necks.sequence_encoder import SequenceEncoder
 from scenetext.models.recognition_model import RecognitionModel
 from scenetext.models.rectifiers.stn import STN_ON
 from scenetext.models.rectifiers.tps import TPS
-from scenetext.errors import InputError
 from scenetext.text.charset import CLASSES_BEYOND_CTC, Charset, charset_path
 
 BACKBONES = {

@@ -40,8 +40,7 @@ class DetectionModel(FusibleModel):
         """Computes the maps.
 
         Args:
-            images: (B, 3, H, W) float32, blue first, each channel standardised by ImageNet's mean and deviation; H and W
-                are multiples of STRIDE.
+            images: (B, 3, H, W) float32, blue first, each channel standardised; H and W are multiples of STRIDE.
 
         Returns:
             In evaluation the shrink map, (B, 1, H, W) in [0, 1]; in training {"maps": (B, 3, H, W)}.

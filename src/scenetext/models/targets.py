@@ -1,4 +1,4 @@
-"""Training targets: the label of each line as CTC classes, and the targets of other decoders made from it."""
+"""Training targets: each line's label as CTC classes, the targets of other decoders made from it, a detector's maps."""
 
 from __future__ import annotations
 
@@ -20,6 +20,22 @@ class Targets(NamedTuple):
 
     ids: Tensor
     lengths: Tensor
+
+
+class MapTargets(NamedTuple):
+    """The maps that a detector should give for a batch, (B, H, W) float32 each.
+
+    Attributes:
+        threshold_map: thresholds of the binarization.
+        threshold_mask: where they count, 0 or 1.
+        shrink_map: where text is, 0 or 1.
+        shrink_mask: where that counts, 0 or 1.
+    """
+
+    threshold_map: Tensor
+    threshold_mask: Tensor
+    shrink_map: Tensor
+    shrink_mask: Tensor
 
 
 def attention_targets(targets: Targets, steps: int, eos: int, start: bool = False) -> Tensor:

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from scenetext.config.kinds import Factor, Flag, NamePairs, Rate, SomeTexts, Text, UnreadFlag, UnreadText, one_of
 from scenetext.config.section import ByName, Named, Operations, Section, wrong_below
+from scenetext.config.sections.detection import DBLoss
 
 COUNT_PADDING = "(ours) padding after the end of a line counts, as it does in PaddleOCR"
 SMOOTHING = "smooth the labels by 0.1"
@@ -145,4 +146,4 @@ class CombinedLoss(Sum):
         }
 
 
-AnyLoss = Annotated[Named | None, ByName(OnlyCTCLoss, OnlyAttentionLoss, MultiLoss, CombinedLoss)]
+AnyLoss = Annotated[Named | None, ByName(OnlyCTCLoss, OnlyAttentionLoss, MultiLoss, CombinedLoss, DBLoss)]

@@ -1,4 +1,4 @@
-"""Metric, which chooses the best checkpoint, and PostProcess, which PaddleOCR needs and the head decides here."""
+"""Metric, which chooses the best checkpoint, and PostProcess: of a recogniser the head decides here what it does."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pydantic import Field
 
 from scenetext.config.kinds import TEXT_OR_TEXTS, UNREAD, UnreadFlag, UnreadText, one_of, optional
 from scenetext.config.section import ByName, Named
+from scenetext.config.sections.detection import DBPostProcess, DetMetric
 
 
 class RecMetric(Named):
@@ -31,7 +32,7 @@ class DistillationMetric(RecMetric):
     key: UnreadText = Field(None, description="the network that counts: always the student")
 
 
-AnyMetric = Annotated[RecMetric, ByName(RecMetric, DistillationMetric, default="RecMetric")]
+AnyMetric = Annotated[RecMetric | DetMetric, ByName(RecMetric, DistillationMetric, DetMetric, default="RecMetric")]
 
 
 class PostProcessSettings(Named):
@@ -64,5 +65,6 @@ class DistillationCTCLabelDecode(PostProcessSettings):
 
 
 AnyPostProcess = Annotated[
-    PostProcessSettings | None, ByName(CTCLabelDecode, AttnLabelDecode, DistillationCTCLabelDecode)
+    PostProcessSettings | DBPostProcess | None,
+    ByName(CTCLabelDecode, AttnLabelDecode, DistillationCTCLabelDecode, DBPostProcess),
 ]

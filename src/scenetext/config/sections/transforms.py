@@ -23,6 +23,7 @@ from scenetext.config.kinds import (
     optional,
 )
 from scenetext.config.section import Operations, Section
+from scenetext.config.sections import detection
 
 MOST_JOINED = 1000
 OptionalShare = Annotated[float | None, optional(SHARE)]
@@ -143,5 +144,6 @@ Transforms = Annotated[
         RecResizeImg,
         SVTRRecResizeImg,
         KeepKeys,
+        *detection.TRANSFORMS,
     ),
 ]

@@ -7,8 +7,8 @@ Every layer is trained as a sum of normalised branches (k x k four times, 1x1, i
 second affine. PaddleOCR's re-parameterised export sums the branches and keeps both affines. `fuse()` folds as much as
 is exact. The first affine becomes part of its own convolution. The second becomes part of the next convolution, with
 two exceptions: before a depthwise convolution, which pads with zeros, its shift stays, and before SE, at the end and
-where two layers read the output the whole affine stays. That saves a tenth of the time on CPU; `scenetext.weights.onnx` folds PaddleOCR's graphs by the same
-rules.
+where two layers read the output, the whole affine stays. That saves a tenth of the time on CPU;
+`scenetext.weights.onnx` folds PaddleOCR's graphs by the same rules.
 Different here: `blocks.pplcnet` says how the recogniser's closing pool differs.
 """
 
