@@ -1,5 +1,6 @@
-"""From a detector's map to boxes: the post-processing of differentiable binarization (Liao et al. 2020, arXiv 1911.08947).
+"""From a detector's map to boxes: the post-processing of differentiable binarization.
 
+Paper: Liao et al., AAAI 2020, arXiv:1911.08947, section 3.4.
 The map is cut at a threshold, and every outline of what remains becomes a box, which is enlarged because the network
 learns shrunken texts. Equal to PaddleOCR's DBPostProcess, which keeps the scores to itself.
 """

@@ -1,0 +1,115 @@
+"""Scores of detectors, and of detector and recogniser together."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scenetext.evaluate.detection import DetectionScores, detection_scores
+from scenetext.evaluate.end_to_end import EndToEndScores, PlacedText, end_to_end_scores
+from scenetext.text.normalise import normalise_for_score
+
+
+def rectangle(left: float, top: float, right: float, bottom: float) -> np.ndarray:
+    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], float)
+
+
+TEXT = rectangle(0, 0, 100, 20)
+IGNORED = rectangle(0, 40, 100, 60)
+BOW_TIE = np.array([[0, 0], [100, 20], [100, 0], [0, 20]], float)
+CURVE = np.array([[x, 5 * (x / 50 - 1) ** 2] for x in range(0, 101, 20)] + [[x, 25] for x in range(100, -1, -20)])
+
+
+@pytest.mark.parametrize(
+    ("detections", "expected"),
+    [
+        ([TEXT], (1, 1, 1)),
+        ([rectangle(0, 0, 51, 20)], (1, 1, 1)),
+        ([rectangle(0, 0, 50, 20)], (0, 1, 1)),  # exactly a half is not enough
+        ([rectangle(0, 0, 60, 20), TEXT], (1, 2, 1)),  # the first, not the best
+        ([TEXT, TEXT], (1, 2, 1)),
+        ([rectangle(10, 42, 40, 52)], (0, 0, 1)),  # in the ignored text
+        ([rectangle(50, 40, 151, 60)], (0, 1, 1)),  # less than half in it
+        ([BOW_TIE, TEXT], (1, 1, 1)),
+        ([CURVE], (1, 1, 1)),
+        ([TEXT[:2], TEXT[[0, 1, 0]]], (0, 0, 1)),  # no area
+        ([], (0, 0, 1)),
+    ],
+)
+def test_boxes_of_a_photo(detections: list[np.ndarray], expected: tuple[int, int, int]) -> None:
+    scores = detection_scores([TEXT, IGNORED], [False, True], detections)
+    assert (scores.matched, scores.detections, scores.texts) == expected
+
+
+def test_ratios_without_anything_to_divide_by_are_zero() -> None:
+    assert DetectionScores().as_dict() == dict(matched=0, detections=0, texts=0, precision=0.0, recall=0.0, hmean=0.0)
+    assert detection_scores([], [], [TEXT]).hmean == 0.0
+
+
+def test_boxes_score_as_in_paddleocr(shared: Path) -> None:
+    expected = json.loads((shared / "parity" / "expected" / "det_metric.json").read_text(encoding="utf-8"))
+    total = DetectionScores()
+    for case in expected["cases"]:
+        outlines = ([np.array(points, float) for points in case[side]] for side in ("gt", "det"))
+        texts, detections = outlines
+        scores = detection_scores(texts, list(map(bool, case["ignore"])), detections)
+        counts = {"gtCare": scores.texts, "detCare": scores.detections, "detMatched": scores.matched}
+        assert counts == case["per_image"], case["name"]
+        assert {name: scores.as_dict()[name] for name in case["metric"]} == case["metric"], case["name"]
+        total += scores
+    assert len(expected["cases"]) == 15
+    assert {name: total.as_dict()[name] for name in expected["all_cases_together"]} == expected["all_cases_together"]
+
+
+@pytest.mark.parametrize(
+    ("read", "hits", "detections", "edits"),
+    [
+        ([(TEXT, "ABC 1")], 1, 1, 0),
+        ([(TEXT, " ＡＢＣ 1\u3000")], 1, 1, 0),
+        ([(TEXT, "abc 1")], 0, 1, 3),
+        ([(TEXT, "ABC")], 0, 1, 2),
+        ([(rectangle(0, 0, 50, 20), "ABC 1")], 1, 1, 0),  # a half is enough here
+        ([(rectangle(0, 0, 60, 20), "x"), (TEXT, "ABC 1")], 1, 2, 1),  # the best, not the first
+        ([(IGNORED, "y")], 0, 0, 5),
+        ([(rectangle(0, 80, 9, 90), "yz")], 0, 1, 7),
+        ([], 0, 0, 5),
+    ],
+)
+def test_texts_of_a_photo(read: list[tuple[np.ndarray, str]], hits: int, detections: int, edits: int) -> None:
+    texts = [PlacedText(TEXT, "ABC 1"), PlacedText(IGNORED, "###")]
+    scores = end_to_end_scores(texts, [PlacedText(*each) for each in read])
+    assert scores == EndToEndScores(hits, detections, 1, edits, 5, 1)
+
+
+def test_another_fold_forgives_more() -> None:
+    scores = end_to_end_scores([PlacedText(TEXT, "Shop 1")], [PlacedText(TEXT, "SHOP1")], fold=normalise_for_score)
+    assert (scores.fmeasure, scores.character_accuracy) == (1.0, 1.0)
+
+
+def test_texts_score_as_in_paddleocr(shared: Path) -> None:
+    expected = json.loads((shared / "parity" / "expected" / "det_e2e.json").read_text(encoding="utf-8"))
+    for case in expected["cases"]:
+        total = EndToEndScores()
+        read = {Path(name).name: texts for name, texts in case["pred"].items()}
+        for name, texts in case["gt"].items():
+            sides = (texts, read.get(Path(name).name, []))
+            total += end_to_end_scores(
+                *([PlacedText(np.array(t["points"]), t["transcription"]) for t in s] for s in sides)
+            )
+        assert printed(total) == case["printed"], case["name"]
+    assert len(expected["cases"]) == 12
+
+
+def printed(scores: EndToEndScores) -> list[str]:
+    return [
+        f"hit, dt_count, gt_count {scores.hits} {scores.detections} {scores.texts}",
+        f"character_acc: {100 * scores.character_accuracy:.2f}%",
+        f"avg_edit_dist_field: {scores.edits_per_text:.2f}",
+        f"avg_edit_dist_img: {scores.edits_per_photo:.2f}",
+        f"precision: {100 * scores.precision:.2f}%",
+        f"recall: {100 * scores.recall:.2f}%",
+        f"fmeasure: {100 * scores.fmeasure:.2f}%",
+    ]
