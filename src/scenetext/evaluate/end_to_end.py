@@ -15,10 +15,11 @@ import numpy as np
 import shapely
 from rapidfuzz.distance import Levenshtein
 
-from scenetext.evaluate.detection import LEAST_OVERLAP, harmonic_mean, overlap, overlapping
+from scenetext.evaluate.box_metrics import intersection_over_union
 from scenetext.text.normalise import normalise
 
 IGNORED = "###"
+LEAST_IOU = 0.5
 _NONE = 1e-9  # PaddleOCR's divisor where there is nothing to divide by
 
 
@@ -70,7 +71,8 @@ class EndToEndScores:
     @property
     def fmeasure(self) -> float:
         """Harmonic mean of precision and recall, in [0, 1]."""
-        return harmonic_mean(self.precision, self.recall)
+        both = self.precision + self.recall
+        return 2 * self.precision * self.recall / both if both else 0.0
 
     @property
     def character_accuracy(self) -> float:
@@ -130,7 +132,10 @@ def _as_written(text: str) -> str:
 
 def _pairs(texts: Sequence[PlacedText], read: Sequence[PlacedText]) -> list[tuple[int, int]]:
     """Indices of texts and of what was read at about the same place, the largest overlap first."""
-    hulls = [[shapely.MultiPoint(each.points).convex_hull for each in side] for side in (texts, read)]
-    overlaps = [(overlap(hulls[0][at], hulls[1][read_at]), at, read_at) for at, read_at in overlapping(*hulls)]
-    enough = [entry for entry in overlaps if entry[0] >= LEAST_OVERLAP]
-    return [(at, read_at) for _, at, read_at in sorted(enough, key=lambda entry: -entry[0])]
+    hulls, read_hulls = ([shapely.MultiPoint(each.points).convex_hull for each in side] for side in (texts, read))
+    touching = shapely.STRtree(read_hulls).query(np.array(hulls, dtype=object), predicate="intersects")
+    overlaps = [
+        (intersection_over_union(hulls[at], read_hulls[read_at]), at, read_at) for at, read_at in touching.T.tolist()
+    ]
+    enough = [entry for entry in overlaps if entry[0] >= LEAST_IOU]
+    return [(at, read_at) for _, at, read_at in sorted(enough, key=lambda entry: (-entry[0], *entry[1:]))]

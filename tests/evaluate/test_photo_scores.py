@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scenetext.evaluate.detection import DetectionScores, detection_scores
+from scenetext.evaluate.box_metrics import BoxCounts, count_boxes
 from scenetext.evaluate.end_to_end import EndToEndScores, PlacedText, end_to_end_scores
 from scenetext.text.normalise import normalise_for_score
 
@@ -40,28 +40,28 @@ CURVE = np.array([[x, 5 * (x / 50 - 1) ** 2] for x in range(0, 101, 20)] + [[x, 
     ],
 )
 def test_boxes_of_a_photo(detections: list[np.ndarray], expected: tuple[int, int, int]) -> None:
-    scores = detection_scores([TEXT, IGNORED], [False, True], detections)
-    assert (scores.matched, scores.detections, scores.texts) == expected
+    counts = count_boxes([TEXT, IGNORED], [False, True], detections)
+    assert (counts.matched, counts.found, counts.truths) == expected
 
 
 def test_ratios_without_anything_to_divide_by_are_zero() -> None:
-    assert DetectionScores().as_dict() == dict(matched=0, detections=0, texts=0, precision=0.0, recall=0.0, hmean=0.0)
-    assert detection_scores([], [], [TEXT]).hmean == 0.0
+    nothing = BoxCounts.total([])
+    assert (nothing.precision, nothing.recall, nothing.hmean) == (0.0, 0.0, 0.0)
+    assert count_boxes([], [], [TEXT]).hmean == 0.0
 
 
 def test_boxes_score_as_in_paddleocr(shared: Path) -> None:
     expected = json.loads((shared / "parity" / "expected" / "det_metric.json").read_text(encoding="utf-8"))
-    total = DetectionScores()
+    photos = []
     for case in expected["cases"]:
-        outlines = ([np.array(points, float) for points in case[side]] for side in ("gt", "det"))
-        texts, detections = outlines
-        scores = detection_scores(texts, list(map(bool, case["ignore"])), detections)
-        counts = {"gtCare": scores.texts, "detCare": scores.detections, "detMatched": scores.matched}
+        texts, detections = ([np.array(points, float) for points in case[side]] for side in ("gt", "det"))
+        photos.append(count_boxes(texts, list(map(bool, case["ignore"])), detections))
+        counts = {"gtCare": photos[-1].truths, "detCare": photos[-1].found, "detMatched": photos[-1].matched}
         assert counts == case["per_image"], case["name"]
-        assert {name: scores.as_dict()[name] for name in case["metric"]} == case["metric"], case["name"]
-        total += scores
-    assert len(expected["cases"]) == 15
-    assert {name: total.as_dict()[name] for name in expected["all_cases_together"]} == expected["all_cases_together"]
+        assert {name: getattr(photos[-1], name) for name in case["metric"]} == case["metric"], case["name"]
+    total = BoxCounts.total(photos)
+    wanted = expected["all_cases_together"]
+    assert len(photos) == 15 and {name: getattr(total, name) for name in wanted} == wanted
 
 
 @pytest.mark.parametrize(
