@@ -221,6 +221,14 @@ class Lines:
             image = self.augment(image, rng)
         return resize_line(image, height_px, width_px), ids
 
+    def picture(self, index: int, epoch: int = 0) -> np.ndarray:
+        """(H, W, 3) uint8: line `index` as `load` gives it."""
+        return self.load(index, epoch)[0]
+
+    def pixels(self, image: np.ndarray) -> np.ndarray:
+        """(3, H, W) float32 of a batch, in [-1, 1] → (H, W, 3) uint8."""
+        return np.nan_to_num((image.transpose(1, 2, 0) * 0.5 + 0.5) * 255).clip(0, 255).astype(np.uint8)
+
     def _decode(self, index: int) -> np.ndarray:
         if self.cache is not None:
             return self.cache.load(index)

@@ -37,7 +37,7 @@ class Engine(Protocol):
     workers: int
 
     def run(self, batch: np.ndarray) -> np.ndarray:
-        """(B, 3, H, W) float32 in [-1, 1] → (B, T, C) float32 probabilities."""
+        """(B, 3, H, W) float32 → float32 probabilities: of a recogniser (B, T, C), of a detector (B, 1, H, W)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ class InferenceSettings:
         }
         if self.checksums:
             value[CHECKSUMS_KEY] = dict(self.checksums)
-        write_text(Path(folder) / FILE_NAME, yaml.dump(value, Dumper=_DUMPER, allow_unicode=True, sort_keys=False))
+        write_yml(folder, value)
 
     def _resize(self) -> dict[str, dict[str, Any]]:
         shape = [CHANNELS, self.canvas.height_px, self.canvas.width_px]
@@ -89,6 +89,11 @@ class InferenceSettings:
 
 
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+def write_yml(folder: str | Path, value: Mapping[str, Any]) -> None:
+    """Writes the content of `inference.yml` into a folder."""
+    write_text(Path(folder) / FILE_NAME, yaml.dump(value, Dumper=_DUMPER, allow_unicode=True, sort_keys=False))
 
 
 def read_inference_yml(folder: str | Path) -> InferenceSettings:

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 from scenetext.config import Config
 from scenetext.data.pipeline import canvas_of
 from scenetext.data.transforms import Canvas
+from scenetext.errors import InputError
 from scenetext.models.device import choose_device
 from scenetext.predict.model_reader import ModelReader
+from scenetext.predict.text_detector import DetectionSettings, EagerMaps, TextDetector
 
 if TYPE_CHECKING:
+    from scenetext.models.detection_model import DetectionModel
     from scenetext.models.recognition_model import RecognitionModel
     from scenetext.weights.loading import LoadReport
 
@@ -68,6 +71,40 @@ def load_reader(config: Config, weights: str | Path, *, strict: bool = True) -> 
     """A trained network as a reader, on the device of Global.use_gpu; see `load_trained_model`."""
     choose_device(config.Global.use_gpu)
     return load_trained_model(config, weights, strict=strict).reader
+
+
+def load_detector(config: Config, weights: str | Path, *, strict: bool = True) -> TextDetector:
+    """A detector with its weights, on the device of Global.use_gpu.
+
+    Args:
+        config: a detector's, loaded by `load_config`.
+        weights: what `load_weights` takes.
+        strict: refuse weights that do not fill the network, or hold more.
+
+    Raises:
+        InputError: the configuration is a recogniser's, or the weights are missing, unsafe, or of another network.
+    """
+    choose_device(config.Global.use_gpu)
+    model, _ = load_detection_model(config, weights, strict=strict)
+    return TextDetector(EagerMaps(model), DetectionSettings.of(config))
+
+
+def load_detection_model(
+    config: Config, weights: str | Path, *, strict: bool = True
+) -> tuple[DetectionModel, LoadReport]:
+    """The network of a detector in evaluation mode, without its threshold branch, and what became of the weights."""
+    from scenetext.models import build_model
+    from scenetext.weights.loading import load_weights
+
+    if config.Architecture.model_type != "det":
+        raise InputError(
+            "The configuration is one of text recognition (Architecture.model_type rec), not a detector's."
+        )
+    model = build_model(config)
+    model.drop_auxiliary_branch()
+    report = load_weights(model, weights, strict)
+    model.eval()
+    return model, report
 
 
 def load_pretrained_reader(config: Config) -> ModelReader:

@@ -25,7 +25,7 @@ def reordering(model: RecognitionModel | DistillationModel, before: Sequence[str
         before: the characters of the checkpoint's classes. If they are not the network's own in another order, nothing
             is moved; `identity.check_identity` then refuses the checkpoint.
     """
-    now = model.charset.characters
+    now = model.charset.characters if model.charset else ()
     moves: dict[int, tuple[int, np.ndarray]] = {}
     if is_reordered(before, now):
         former = Charset(tuple(before))

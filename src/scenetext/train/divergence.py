@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -10,8 +12,7 @@ import paddle
 from paddle import nn
 from paddle.optimizer import Optimizer
 
-from scenetext.data.batches import Batch, BatchPlan
-from scenetext.data.dataset import Lines
+from scenetext.data.batches import BatchPlan
 from scenetext.errors import RunError
 from scenetext.system.file_names import shown_path
 from scenetext.system.files import replacing_folder, write_text
@@ -19,6 +20,7 @@ from scenetext.train import parallel
 from scenetext.train.checkpoint import trainable
 from scenetext.train.checkpoint_files import committed_files, is_whole, read_states
 from scenetext.train.state import state_from
+from scenetext.train.task import Samples
 
 LARGEST_WEIGHT = 1e5  # trained weights are below 1e3; a network that learns has no use for more
 NAMED = 3  # pictures of a batch that a message names
@@ -58,15 +60,16 @@ def last_checkpoint(prefix: Path) -> str:
     return f"the checkpoint {prefix} of step {step}, whose weights are finite and whose files are whole, is unchanged"
 
 
-def save_batch(folder: Path, lines: Lines, plan: BatchPlan, batch: Batch, step: int) -> str:
+def save_batch(folder: Path, samples: Samples, plan: BatchPlan, batch: Any, step: int, unit: str) -> str:
     """Keeps the batch on which a training stopped: its arrays, its pictures as the network got them, and its labels.
 
     Args:
         folder: the run's folder.
-        lines: the training set.
-        plan: which lines of it the batch holds.
-        batch: what this process's network got.
+        samples: the training set.
+        plan: which samples of it the batch holds.
+        batch: what this process's network got, a dataclass of arrays.
         step: of the batch, from 1.
+        unit: what a sample is called.
 
     Returns:
         Half a sentence on where it is and what it holds.
@@ -76,18 +79,18 @@ def save_batch(folder: Path, lines: Lines, plan: BatchPlan, batch: Batch, step: 
     """
     number = f"_process_{parallel.rank()}" if parallel.world_size() > 1 else ""
     path = folder / f"stopped_at_step_{step}{number}"
-    records = [lines.records[int(index)] for index in plan.indices]
+    records = [samples.records[int(index)] for index in plan.indices]
     with replacing_folder(path) as made:
-        np.savez(made / BATCH, images=batch.images, ids=batch.ids, lengths=batch.lengths, indices=plan.indices)
+        arrays = {part.name: getattr(batch, part.name) for part in fields(batch)}
+        np.savez(made / BATCH, **arrays, indices=plan.indices)
         (made / PICTURES).mkdir()
-        for index, image in enumerate(batch.images):  # (3, H, W) in [-1, 1]
-            pixels = np.nan_to_num((image.transpose(1, 2, 0) * 0.5 + 0.5) * 255).clip(0, 255).astype(np.uint8)
-            _, encoded = cv2.imencode(".png", pixels)
+        for index, image in enumerate(batch.images):
+            _, encoded = cv2.imencode(".png", samples.pixels(image))
             (made / PICTURES / f"{index}.png").write_bytes(encoded.tobytes())
         rows = (f"{PICTURES}/{i}.png\t{record.text}\t{record.location}\n" for i, record in enumerate(records))
         write_text(made / LABELS, "".join(rows))
     named = ", ".join(record.name for record in records[:NAMED]) + (", …" if len(records) > NAMED else "")
-    return f"the batch ({len(records)} lines: {named}) is in {shown_path(path)}"
+    return f"the batch ({len(records)} {unit}s: {named}) is in {shown_path(path)}"
 
 
 def _is_finite(values: np.ndarray) -> bool:

@@ -15,12 +15,11 @@ import numpy as np
 
 from scenetext.config import Config
 from scenetext.data.batches import Sampler
-from scenetext.data.dataset import Lines
 from scenetext.errors import InputError
 from scenetext.models.completion import complete_architecture
 from scenetext.system.untrusted import reading
-from scenetext.text.records import RecordTable
 from scenetext.train.class_order import is_reordered
+from scenetext.train.task import Labels, Samples
 
 IDENTITY = "identity"  # the key in `.states`
 
@@ -62,9 +61,9 @@ class Identity:
     data: dict[str, str]
 
     @classmethod
-    def of(cls, config: Config, lines: Lines, sampler: Sampler, evaluation: RecordTable) -> Identity:
+    def of(cls, config: Config, samples: Samples, sampler: Sampler, evaluation: Labels) -> Identity:
         """The identity of the training that a configuration and its data define."""
-        return cls(compared_settings(config), list(lines.charset.characters), data_hashes(lines, sampler, evaluation))
+        return cls(compared_settings(config), characters_of(samples), data_hashes(samples, sampler, evaluation))
 
     @classmethod
     def read(cls, value: Any, location: object) -> Identity:
@@ -111,10 +110,15 @@ def meaning(config: Config) -> dict[str, Any]:
     return {key: value for key, value in compared_settings(config).items() if key.startswith(MEANING)}
 
 
-def data_hashes(lines: Lines, sampler: Sampler, evaluation: RecordTable) -> dict[str, str]:
+def characters_of(samples: Samples) -> list[str]:
+    """The characters of a training's classes, in their order; none of a detector's."""
+    return list(samples.charset.characters) if samples.charset else []
+
+
+def data_hashes(samples: Samples, sampler: Sampler, evaluation: Labels) -> dict[str, str]:
     """The SHA-256 of each part of a training's data, by its name; paths do not enter it."""
     parts = {
-        "the lines of Train": lines.records.digest(),
+        "the lines of Train": samples.records.digest(),
         "the widths of their pictures": getattr(sampler, "widths_px", np.empty(0)).tobytes(),
         LINES_OF_EVAL: evaluation.digest(),
     }

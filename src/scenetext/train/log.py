@@ -16,11 +16,9 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from scenetext.config import Config
-from scenetext.data.dataset import Lines
 from scenetext.data.sources.images import ImageSource
-from scenetext.data.transforms import decode_image, to_canvas
+from scenetext.data.transforms import decode_image
 from scenetext.errors import RunError
-from scenetext.evaluate.metrics import Scores
 from scenetext.predict.images import Prediction
 from scenetext.runs.history import ENDED, RESUMED, SCORED, TRAINED
 from scenetext.system.files import writing
@@ -30,8 +28,10 @@ from scenetext.train import parallel
 from scenetext.train.curves import Curves
 from scenetext.train.run_folder import CURVES, RunFolder
 from scenetext.train.state import TrainingState
+from scenetext.train.task import EvaluationResult, Samples
 
 PICTURES_SHOWN = 8
+GREY = 128  # right of the narrower ones
 TIMING = ("lines", "seconds", "reader_seconds")  # of a step; history.jsonl has the rates computed from them
 
 Item = TypeVar("Item")
@@ -49,10 +49,20 @@ class TrainingLog:
         total_steps: of the whole training.
         state: how far training has come; every row says so.
         progress: show the bar.
+        unit: what a sample is called.
     """
 
-    def __init__(self, files: RunFolder, config: Config, total_steps: int, state: TrainingState, progress: bool):
+    def __init__(
+        self,
+        files: RunFolder,
+        config: Config,
+        total_steps: int,
+        state: TrainingState,
+        progress: bool,
+        unit: str = "line",
+    ):
         self.files = files
+        self.unit = unit
         self.state = state
         self.writes = parallel.is_first()
         self.epochs = config.Global.epoch_num
@@ -129,7 +139,7 @@ class TrainingLog:
         self.bar.update(1)
         smooth = self.smoothed()
         shown = {"loss": f"{smooth['loss']:.3f}", "lr": f"{smooth['lr']:.1e}"}
-        shown["lines/s"] = f"{self.lines_per_second():.0f}"
+        shown[f"{self.unit}s/s"] = f"{self.lines_per_second():.3g}"
         shown["reader"] = f"{self.reader_share():.0%}"
         self.bar.set_postfix(shown, refresh=False)
         if self.state.global_step % self.steps_between_rows == 0:
@@ -137,23 +147,22 @@ class TrainingLog:
             speed = {"lines_per_second": self.lines_per_second(), "reader_share": self.reader_share()}
             self._write(TRAINED, epoch=self.state.epoch + 1, **written, **speed)
 
-    def evaluation(self, scores: Scores, better: bool, seconds: float) -> None:
+    def evaluation(self, result: EvaluationResult, better: bool, seconds: float) -> None:
         """Writes and says the scores of an evaluation.
 
         Args:
-            scores: on the Eval section.
+            result: on the Eval section.
             better: whether no evaluation before was better.
             seconds: that the evaluation took.
         """
         epoch = self.state.epoch + 1
-        values = {name: getattr(scores, name).value for name in ("raw", "normalised", "one_minus_ned")}
-        self._write(SCORED, epoch=epoch, lines=scores.lines, **values, best=self.state.best, seconds=seconds)
+        scores = {"lines": result.count, **result.scores}
+        self._write(SCORED, epoch=epoch, **scores, best=self.state.best, seconds=seconds)
         trained = ""
         if self.steps:  # an evaluation that a kill prevented is made before the first step
-            trained = f" loss {self.smoothed()['loss']:.3f} {self.lines_per_second():.1f} lines/s"
+            trained = f" loss {self.smoothed()['loss']:.3f} {self.lines_per_second():.1f} {self.unit}s/s"
         self.say(
-            f"epoch {epoch}/{self.epochs} step {self.state.global_step}: raw {scores.raw.value:.4f} "
-            f"normalised {scores.normalised.value:.4f} 1-NED {scores.one_minus_ned.value:.4f}{trained}"
+            f"epoch {epoch}/{self.epochs} step {self.state.global_step}: {result.text}{trained}"
             f"{' (best)' if better else ''}"
         )
 
@@ -180,14 +189,16 @@ class TrainingLog:
                 self.bar.write(text)
                 self.logger.info(text)
 
-    def pictures(self, lines: Lines) -> None:
+    def pictures(self, samples: Samples) -> None:
         """Shows the first training pictures in VisualDL, as the network gets them."""
         if self.curves is None:
             return
-        images = [lines.load(i, self.state.epoch)[0] for i in range(min(PICTURES_SHOWN, len(lines)))]
+        images = [samples.picture(i, self.state.epoch) for i in range(min(PICTURES_SHOWN, len(samples)))]
         width_px = max(image.shape[1] for image in images)
-        rows = (to_canvas(images, width_px).transpose(0, 2, 3, 1) * 0.5 + 0.5) * 255  # (B, H, W, 3)
-        self.curves.training_lines(rows.astype(np.uint8)[:, :, :, ::-1], self.state.global_step)
+        rows = [
+            np.pad(image, ((0, 0), (0, width_px - image.shape[1]), (0, 0)), constant_values=GREY) for image in images
+        ]
+        self.curves.training_lines(np.stack(rows)[:, :, :, ::-1], self.state.global_step)
 
     def lines_read(self, records: Sequence[Record], predictions: Sequence[Prediction], source: ImageSource) -> None:
         """Shows in VisualDL what was read on validation lines, on the same ones each time, and the confidence.

@@ -25,10 +25,9 @@ from paddle.distributed.communication.group import Group
 from scenetext.config import Config
 from scenetext.config.yaml_text import dump
 from scenetext.data.batches import BatchPlan, Sampler
-from scenetext.data.dataset import Lines
 from scenetext.errors import InputError
-from scenetext.text.records import RecordTable
-from scenetext.train.identity import HOST_SETTINGS, data_hashes
+from scenetext.train.identity import HOST_SETTINGS, characters_of, data_hashes
+from scenetext.train.task import Labels, Samples
 
 BATCH_NORMS = (nn.BatchNorm1D, nn.BatchNorm2D)
 
@@ -94,13 +93,13 @@ def mean_over_processes(values: dict[str, float]) -> dict[str, float]:
     return dict(zip(values, (sums / world_size()).tolist(), strict=True))
 
 
-def check_agreement(config: Config, lines: Lines, sampler: Sampler, evaluation: RecordTable, step: int) -> None:
+def check_agreement(config: Config, samples: Samples, sampler: Sampler, evaluation: Labels, step: int) -> None:
     """Checks that all processes, perhaps of several hosts, train the same; each may have its data at other paths.
 
     Args:
         config: the configuration.
-        lines, sampler: the training set and how it is batched.
-        evaluation: the records of the Eval section.
+        samples, sampler: the training set and how it is batched.
+        evaluation: the labels of the Eval section.
         step: the step from which training starts or resumes.
 
     Raises:
@@ -113,8 +112,8 @@ def check_agreement(config: Config, lines: Lines, sampler: Sampler, evaluation: 
             section: dump(_without_host_settings(settings)).encode()
             for section, settings in config.model_dump().items()
         },
-        "the dictionary": "".join(lines.charset.characters).encode(),
-        **{name: value.encode() for name, value in data_hashes(lines, sampler, evaluation).items()},
+        "the dictionary": "".join(characters_of(samples)).encode(),
+        **{name: value.encode() for name, value in data_hashes(samples, sampler, evaluation).items()},
         "the step of the checkpoint": str(step).encode(),
     }
     hashes = [int.from_bytes(sha256(fact).digest()[:7], "big") for fact in facts.values()]  # below 2 ** 63

@@ -27,7 +27,6 @@ from scenetext.config import Config
 from scenetext.errors import InputError, nearest_hint
 from scenetext.models.rectifiers.stn import STN_ON
 from scenetext.models.rectifiers.tps import TPS
-from scenetext.models.targets import Targets
 from scenetext.train import parallel
 
 FLOAT32, FLOAT16 = "float32", "float16"
@@ -76,16 +75,16 @@ class Precision:
                     "Global.use_dynamic_loss_scaling=true keep them"
                 )
 
-    def forward(self, network: nn.Layer, images: Tensor, targets: Targets) -> Any:
-        """The outputs of `network(images, targets)`, computed in this precision and cast to float32 for the losses."""
+    def forward(self, network: nn.Layer, *inputs: Any) -> Any:
+        """The outputs of `network(*inputs)`, computed in this precision and cast to float32 for the losses."""
         if self.dtype == FLOAT32:
-            return network(images, targets)
+            return network(*inputs)
         if self.scaler is not None:
             norms = [layer for layer in network.sublayers() if isinstance(layer, BATCH_NORMS)]
             statistics = [statistic for norm in norms for statistic in (norm._mean, norm._variance)]
             self.statistics = [(statistic, statistic.detach().clone()) for statistic in statistics]
         with paddle.amp.auto_cast(**self.casting), self._half_weights(network):
-            outputs = network(images, targets)
+            outputs = network(*inputs)
         return _in_float32(outputs)
 
     def backward_and_step(self, loss: Tensor, optimiser: Optimizer) -> bool:

@@ -61,7 +61,7 @@ class RunFolder:
     Args:
         path: the folder; it is made when missing.
         config: the configuration.
-        charset: the network's classes.
+        charset: the network's classes; None of a detector.
         identity: what it is a training of.
         resumed: the checkpoint that is resumed, if one is.
         state: how far training has come; `best` is forgotten where the weights with that score are gone.
@@ -76,7 +76,7 @@ class RunFolder:
         self,
         path: Path,
         config: Config,
-        charset: Charset,
+        charset: Charset | None,
         identity: Identity,
         resumed: Resumed | None,
         state: TrainingState,
@@ -176,9 +176,11 @@ class RunFolder:
         best = self._best_source.read_bytes() if self._best_source else None
         if self._has_former:
             move_aside(self.path, self._former_curves)
-        config, files = complete_architecture(self.config), [self.path / DICTIONARY_BESIDE_WEIGHTS]
+        config, files = complete_architecture(self.config), []
         write_config(config, self.path / RESOLVED)
-        self.charset.write(files[0])
+        if self.charset is not None:
+            files.append(self.path / DICTIONARY_BESIDE_WEIGHTS)
+            self.charset.write(files[0])
         for section in ("Train", "Eval"):
             files += getattr(config, section).dataset.label_files
         write_manifest(self.path, config, files)

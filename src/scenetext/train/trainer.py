@@ -11,40 +11,32 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import paddle
-from paddle import Tensor
 
 from scenetext.config import Config
-from scenetext.data.batches import Batch, BatchPlan, load_ahead
-from scenetext.data.dataset import Lines
-from scenetext.data.pipeline import training_lines, training_sampler
+from scenetext.data.batches import BatchPlan
 from scenetext.data.sources.images import passed_over_notes
 from scenetext.errors import RunError
 from scenetext.models import build_model
 from scenetext.models.device import choose_device, seed_everything
-from scenetext.models.targets import Targets
 from scenetext.runs.folders import BEST, LATEST
 from scenetext.runs.history import FAILED
 from scenetext.train import parallel
 from scenetext.train.checkpoint import find_checkpoint, start_or_resume
-from scenetext.train.checks import (
-    notes_on_lines,
-    notes_on_resumption,
-    notes_on_settings,
-    pixels_per_step,
-    problem_of_step,
-)
+from scenetext.train.checks import notes_on_resumption, notes_on_settings, problem_of_step
+from scenetext.train.detection import DetectionTask
 from scenetext.train.divergence import last_checkpoint, save_batch
 from scenetext.train.identity import Identity
 from scenetext.train.interruption import Interrupt, deferred_interrupt
 from scenetext.train.log import TrainingLog
-from scenetext.train.losses import build_loss, sums_over_lines
 from scenetext.train.precision import Precision
 from scenetext.train.pretrained import load_pretrained
+from scenetext.train.recognition import RecognitionTask
 from scenetext.train.run_folder import RunFolder, only_training
 from scenetext.train.state import TrainingState
+from scenetext.train.task import Task
 from scenetext.train.validation import Validation
 
 FINISHED, EARLY_STOP, INTERRUPTED = "finished", "early stop", "interrupted"
@@ -61,8 +53,8 @@ class TrainResult:
         best_score: the main indicator of `best`, in [0, 1]; -1 when nothing was evaluated.
         steps: batches trained in all, those before a resumption included.
         seconds: wall clock of this call.
-        lines_per_second: lines trained per second, over this call's steps except the first, which also chooses and
-            compiles kernels; nan when there was no other step.
+        lines_per_second: lines, or photos, trained per second, over this call's steps except the first, which also
+            chooses and compiles kernels; nan when there was no other step.
         stopped: why training ended: "finished", "early stop" or "interrupted".
     """
 
@@ -114,37 +106,34 @@ class _Training:
         self.model = build_model(config)
         weight_notes, interpolation = load_pretrained(config, self.model)
         shows = progress and parallel.is_first()
-        self.lines = training_lines(config, self.model, seed, shows)
-        self.lines.check_pictures()
-        self.sampler = training_sampler(config, self.lines, seed, parallel.world_size())
-        self.step_px = pixels_per_step(config, self.model)
-        line_notes = notes_on_lines(self.model, self.lines, self.sampler, self.step_px)
+        task_of = DetectionTask if config.Architecture.model_type == "det" else RecognitionTask
+        self.task: Task = task_of(config, self.model, shows)
+        self.sampler = self.task.sampler
 
-        self.loss_of = build_loss(config)
         resumed = find_checkpoint(config)
         self.state = resumed.state if resumed else TrainingState()
-        self.validation = Validation(config, self.model, interpolation, self.state, shows)
-        identity = Identity.of(config, self.lines, self.sampler, self.validation.records)
+        self.validation = Validation(config, self.model, self.task, interpolation, self.state)
+        data = (self.task.samples, self.sampler, self.task.evaluation)
+        identity = Identity.of(config, *data)
         changes = notes_on_resumption(resumed, identity, allow_changed)
         self.epochs, self.steps_per_epoch = config.Global.epoch_num, len(self.sampler.plan(0))
         self.optimiser = start_or_resume(config, self.model, self.epochs, self.steps_per_epoch, resumed)
         self.precision.restore(self.state.loss_scaling)
         self.network = parallel.join_processes(self.model)
-        step = self.state.global_step
-        parallel.check_agreement(config, self.lines, self.sampler, self.validation.records, step)
+        parallel.check_agreement(config, *data, self.state.global_step)
 
-        charset = self.model.charset
-        self.files = RunFolder(folder, config, charset, identity, resumed, self.state)
+        self.files = RunFolder(folder, config, self.model.charset, identity, resumed, self.state)
         settings = notes_on_settings(config, self.state, self.steps_per_epoch)
-        self.notes = [*settings, *changes, *self.files.notes, *self.precision.notes, *weight_notes, *line_notes]
+        self.notes = [*settings, *changes, *self.files.notes, *self.precision.notes, *weight_notes, *self.task.notes]
         self.is_between_steps = True  # and not inside one, where weights and statistics may be half changed
 
     def run(self) -> TrainResult:
         """Trains to the end, or until something stops it."""
         first_step, total = self.state.global_step, self.epochs * self.steps_per_epoch
-        with TrainingLog(self.files, self.config, total, self.state, self.progress) as log:
-            log.say(*self.notes, *passed_over_notes(self.lines.images, self.validation.images))
-            log.pictures(self.lines)
+        samples = self.task.samples
+        with TrainingLog(self.files, self.config, total, self.state, self.progress, self.task.unit) as log:
+            log.say(*self.notes, *passed_over_notes(samples.images, self.task.evaluation_images))
+            log.pictures(samples)
             if self.config.Global.checkpoints:
                 log.resumed()
             try:
@@ -172,7 +161,7 @@ class _Training:
             if state.evaluation_pending:  # a kill came between a step and its evaluation
                 stopped = self._evaluate(log)
             self.model.train()
-            batches = own_batches(self.config, self.lines, plans, state, self.step_px) if stopped == FINISHED else ()
+            batches = own_batches(self.config, self.task, plans, state) if stopped == FINISHED else ()
             for batch in log.timed(batches):
                 self._step(batch, len(plans), log)
                 if state.evaluation_pending:
@@ -191,9 +180,9 @@ class _Training:
         """Trains on one batch; the state then says whether an evaluation is due, also if the log cannot be written."""
         state, optimiser, precision = self.state, self.optimiser, self.precision
         self.is_between_steps = False
-        images, targets = to_tensors(own.batch)
+        inputs, targets = self.task.to_tensors(own.batch)
         paddle.seed(step_seed(self.config.Global.seed, state.global_step))  # of dropout
-        losses = self.loss_of(precision.forward(self.network, images, targets), targets)  # () float32 by name
+        losses = self.task.losses(precision.forward(self.network, *inputs), targets)  # () float32 by name
         updated = precision.backward_and_step(losses["loss"] * own.weight, optimiser)
         values = parallel.mean_over_processes({name: float(loss) * own.weight for name, loss in losses.items()})
         problem = problem_of_step(values["loss"], updated, precision)
@@ -209,7 +198,7 @@ class _Training:
             log.say(
                 f"step {state.global_step} left out: its gradient is beyond float16; the loss scale is now {scale:g}"
             )
-        log.step(own.lines, **values, **precision.metrics(), lr=rate)
+        log.step(own.size, **values, **precision.metrics(), lr=rate)
 
     def _evaluate(self, log: TrainingLog) -> str:
         """Scores the network; returns "early stop" when it is time for it."""
@@ -233,12 +222,12 @@ class _Training:
         """The error for a step after which training cannot continue; its batch is kept."""
         step = self.state.global_step + 1
         try:
-            kept = save_batch(self.folder, self.lines, own.plan, own.batch, step)
+            kept = save_batch(self.folder, self.task.samples, own.plan, own.batch, step, self.task.unit)
         except (OSError, RunError) as error:
             kept = f"the batch was not saved ({str(error).rstrip('.')})"
         return RunError(
             f"{problem} at step {step}: lower Optimizer.lr.learning_rate (now {self.optimiser.get_lr():.1e}), or look "
-            f"at its lines: {kept}; {last_checkpoint(self.folder / LATEST)}."
+            f"at its {self.task.unit}s: {kept}; {last_checkpoint(self.folder / LATEST)}."
         )
 
 
@@ -246,41 +235,32 @@ class OwnBatch(NamedTuple):
     """What this process trains on in one step.
 
     Attributes:
-        lines: of the whole batch.
+        size: samples in the whole batch.
         weight: of this process's loss in the mean over all processes.
-        plan: this process's lines of the batch.
+        plan: this process's samples of the batch.
         batch: their arrays.
     """
 
-    lines: int
+    size: int
     weight: float
     plan: BatchPlan
-    batch: Batch
+    batch: Any
 
 
-def own_batches(
-    config: Config, lines: Lines, plans: Sequence[BatchPlan], state: TrainingState, step_px: int
-) -> Iterator[OwnBatch]:
+def own_batches(config: Config, task: Task, plans: Sequence[BatchPlan], state: TrainingState) -> Iterator[OwnBatch]:
     """Yields what this process trains on in the epoch under way, loaded ahead of its use.
 
     Args:
         config: the configuration.
-        lines: the training set.
+        task: has the training set.
         plans: of all batches of the epoch; a resumed epoch skips those that have been trained already.
         state: how far training has come.
-        step_px: see `pixels_per_step`.
     """
     plans = plans[state.step_in_epoch :]
-    own = [parallel.own_part(plan, sums_over_lines(config)) for plan in plans]
-    workers = config.Train.loader.num_workers
-    batches = load_ahead(lines, [part for part, _ in own], state.epoch, workers, step_px)
+    own = [parallel.own_part(plan, task.sums_over_samples) for plan in plans]
+    batches = task.load_ahead([part for part, _ in own], state.epoch, config.Train.loader.num_workers)
     for plan, (part, weight), batch in zip(plans, own, batches, strict=True):
         yield OwnBatch(len(plan.indices), weight, part, batch)
-
-
-def to_tensors(batch: Batch) -> tuple[Tensor, Targets]:
-    """A batch's images, (B, 3, H, W) float32, and its targets, on the device."""
-    return paddle.to_tensor(batch.images), Targets(paddle.to_tensor(batch.ids), paddle.to_tensor(batch.lengths))
 
 
 def step_seed(seed: int, step: int) -> int:

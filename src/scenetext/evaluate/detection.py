@@ -1,0 +1,161 @@
+"""Scores a detector against the labels of photos: precision, recall and their harmonic mean, by PaddleOCR's protocol.
+
+A photo that cannot be read counts as one on which nothing was found, and is named.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from scenetext.data.sources.images import ImageSource, open_images
+from scenetext.data.transforms import decode_image
+from scenetext.errors import InputError
+from scenetext.evaluate.box_metrics import BoxCounts, count_boxes
+from scenetext.predict.boxes import Box
+from scenetext.predict.detector_folder import open_detector
+from scenetext.predict.images import warn_of_passed_over
+from scenetext.predict.trained_model import load_detector
+from scenetext.system.file_names import shown_path
+from scenetext.system.files import write_json, write_text
+from scenetext.text.photo_labels import PhotoLabel, read_photo_labels
+
+if TYPE_CHECKING:
+    from scenetext.config import Config
+
+SCORES, BOXES = "scores.json", "boxes.txt"
+
+Detect = Callable[[np.ndarray], list[Box]]
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoScore:
+    """What was found on one photo.
+
+    Attributes:
+        name: of the photo.
+        boxes: those found.
+        counts: against its label.
+        problem: why it could not be read, None if it could.
+    """
+
+    name: str
+    boxes: list[Box]
+    counts: BoxCounts
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DetectionEvaluation:
+    """What was found on some photos, and its scores.
+
+    Attributes:
+        photos: one entry for each label, in their order.
+    """
+
+    photos: list[PhotoScore]
+
+    @property
+    def counts(self) -> BoxCounts:
+        """The counts of all photos together."""
+        return BoxCounts.total(photo.counts for photo in self.photos)
+
+    @property
+    def unreadable(self) -> dict[str, str]:
+        """Why photos could not be read, by name."""
+        return {photo.name: photo.problem for photo in self.photos if photo.problem is not None}
+
+    def __str__(self) -> str:
+        counts = self.counts
+        text = (
+            f"precision {counts.precision:.4f}, recall {counts.recall:.4f}, hmean {counts.hmean:.4f}: {counts.matched} "
+            f"of {counts.truths} texts on {len(self.photos)} photos, {counts.found} boxes"
+        )
+        return f"{text}; {len(self.unreadable)} photos could not be read" if self.unreadable else text
+
+    def as_dict(self) -> dict[str, Any]:
+        """Scores of all photos together and of each, for JSON."""
+        return {
+            **_scores(self.counts),
+            "photos": {photo.name: _scores(photo.counts) for photo in self.photos},
+            "unreadable": self.unreadable,
+        }
+
+
+def _scores(counts: BoxCounts) -> dict[str, Any]:
+    ratios = {name: getattr(counts, name) for name in ("precision", "recall", "hmean")}
+    return {**ratios, **asdict(counts)}
+
+
+def evaluate_detector(
+    detect: Detect,
+    labels: Sequence[PhotoLabel],
+    images: ImageSource | str | Path,
+    out: str | Path | None = None,
+    *,
+    progress: bool = True,
+) -> DetectionEvaluation:
+    """Searches photos for text and scores what was found.
+
+    Args:
+        detect: a `TextDetector`, or any function that finds boxes on a photo, (H, W, 3) uint8, blue first.
+        labels: of the photos.
+        images: a folder, zip or LMDB with the photos, opened or as a path.
+        out: the folder for `scores.json` and `boxes.txt` (PaddleOCR's label form, with scores); None writes nothing.
+        progress: show a progress bar.
+
+    Raises:
+        InputError: there are no labels, or not one of their photos can be read.
+    """
+    source = open_images(images) if isinstance(images, (str, Path)) else images
+    photos = []
+    for label in tqdm(labels, desc="photos", unit="photo", disable=not progress):
+        boxes: list[Box] = []
+        problem = None
+        try:
+            image = decode_image(source.read(label.name), f"{source.location(label.name)} ({label.location})")
+            boxes = detect(image)
+        except InputError as error:
+            problem = str(error)
+        counts = count_boxes(label.outlines, label.ignored, [box.points for box in boxes])
+        photos.append(PhotoScore(label.name, boxes, counts, problem))
+    evaluation = DetectionEvaluation(photos)
+    if len(evaluation.unreadable) == len(photos):
+        first = next(iter(evaluation.unreadable.values()), "there are no labels")
+        raise InputError(f"Not one of {len(photos)} photos can be read; the first: {first}")
+    if out is not None:
+        write_text(Path(out) / BOXES, "".join(_line(photo) for photo in photos))
+        write_json(Path(out) / SCORES, evaluation.as_dict())
+    return evaluation
+
+
+def _line(photo: PhotoScore) -> str:
+    boxes = [{"transcription": "", "points": box.points.tolist(), "score": box.score} for box in photo.boxes]
+    return f"{photo.name}\t{json.dumps(boxes)}\n"
+
+
+def evaluate_detector_command(
+    *, config: Config | None, weights: str | None, model: str | None, labels: str, images: str, out: str
+) -> DetectionEvaluation:
+    """`scenetext evaluate` for a detector: trained weights with their config, or an exported folder."""
+    if Path(out).exists() and not Path(out).is_dir():
+        raise InputError(f"{shown_path(out)} is a file; give the name of a folder to write.")
+    table = read_photo_labels(labels)
+    if not len(table):
+        raise InputError(f"{shown_path(labels)} holds no label: give lines of a photo, a tab and its boxes as JSON.")
+    source = open_images(images)
+    source.names()  # counts what is passed over
+    warn_of_passed_over(source)
+    detect = open_detector(model) if model is not None else load_detector(config, weights)
+    evaluation = evaluate_detector(detect, table, source, out)
+    for reason in evaluation.unreadable.values():
+        print(f"counted as empty: {reason}", file=sys.stderr)
+    print(f"{evaluation}\n{Path(out)}: {SCORES} and {BOXES}")
+    return evaluation
