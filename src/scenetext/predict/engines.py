@@ -1,6 +1,7 @@
 """Engines, which compute an exported network: Paddle Inference or ONNX Runtime, behind one call.
 
-An engine takes (B, 3, H, W) float32 and returns (B, T, C) float32 probabilities. On a CPU ONNX Runtime reads lines of
+An engine takes (B, 3, H, W) float32 and returns float32 probabilities: (B, T, C) of a recogniser, (B, 1, H, W) of a
+detector. On a CPU ONNX Runtime reads lines of
 many widths three to four times as fast as Paddle Inference, which prepares its kernels anew for each width (figures in
 tests/benchmarks/LOG.md; measure your own with `scenetext bench predict`); on a GPU Paddle Inference is faster.
 """
@@ -27,20 +28,23 @@ ONEDNN_CACHED_SHAPES = 64
 GPU_POOL_MB = 500  # memory taken at the start; it grows
 
 
-def open_engine(name: str, folder: str | Path, threads: int | None = None) -> Engine:
+def open_engine(name: str, folder: str | Path, threads: int | None = None, workers: int | None = None) -> Engine:
     """Opens an exported folder with the engine of that name.
 
     Args:
         name: "paddle", "onnxruntime", or "auto" for the faster one here.
         folder: the exported folder.
         threads: CPU threads; by default all cores that the process may use.
+        workers: batches that are computed at the same time, by an engine that can; by default one for each thread.
 
     Raises:
         InputError: the name is unknown, or the folder lacks the engine's files.
     """
     if name not in (AUTO, *ENGINES):
         raise InputError(f"The engine {name!r} is unknown; known are {', '.join((AUTO, *ENGINES))}.")
-    return ENGINES[fastest_engine(folder) if name == AUTO else name](folder, threads or usable_cores())
+    name = fastest_engine(folder) if name == AUTO else name
+    options = {"workers": workers} if ENGINES[name] is OnnxRuntime else {}
+    return ENGINES[name](folder, threads or usable_cores(), **options)
 
 
 def fastest_engine(folder: str | Path) -> str:
@@ -117,22 +121,25 @@ class PaddleInference:
 class OnnxRuntime:
     """ONNX Runtime on the CPU, on the folder's `inference.onnx` or on a conversion of its Paddle program.
 
-    Every thread computes a batch of its own: on small batches this is faster than many threads on one.
+    Every thread computes a batch of its own: on small batches this is faster than many threads on one. With fewer
+    workers than threads, several threads compute one batch, such as a large photo.
 
     Args:
-        folder: the exported folder.
+        folder: the exported folder, or an ONNX file.
         threads: CPU threads.
+        workers: batches that are computed at the same time; by default one for each thread.
     """
 
-    def __init__(self, folder: str | Path, threads: int):
-        path = Path(folder) / ONNX
-        path = path if path.is_file() else cached_onnx(folder)
+    def __init__(self, folder: str | Path, threads: int, workers: int | None = None):
+        path = Path(folder)
+        if not path.is_file():
+            path = path / ONNX if (path / ONNX).is_file() else cached_onnx(folder)
         import onnxruntime
 
+        self.workers = workers or threads
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
+        options.intra_op_num_threads = max(1, threads // self.workers)
         options.enable_mem_pattern = False  # it would keep a plan of memory for every width
-        self.workers = threads
         options.log_severity_level = 3  # errors; it warns of every constant that it folds away
         try:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

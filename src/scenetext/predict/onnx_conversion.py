@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 OPSET = 14
 WITH_CHARACTERS = "characters"  # of the process's command line
 INPUT_AXES = ("batch", None, "height", "width")
-OUTPUT_AXES = ("batch", "time", "classes")
+OUTPUT_AXES = {3: ("batch", "time", "classes"), 4: ("batch", None, "height", "width")}  # of recogniser and detector
 
 
 def can_convert() -> bool:
@@ -48,7 +48,8 @@ def convert_to_onnx(folder: str | Path, out: str | Path, characters: bool = True
         RunError: the converter failed.
     """
     program_files(folder)
-    read_inference_yml(folder)
+    if characters:
+        read_inference_yml(folder)
     if not can_convert():
         raise InputError(
             f"{folder} cannot be converted to ONNX, because paddle2onnx is not installed (it has no wheel for Python "
@@ -109,7 +110,8 @@ def characters_metadata(charset: Charset) -> str:
 
 def tidy(graph: onnx.GraphProto) -> None:
     """Names the free axes, and removes what no result depends on, of which ONNX Runtime warns at every load."""
-    for values, axes in ((graph.input, INPUT_AXES), (graph.output, OUTPUT_AXES)):
+    output_axes = OUTPUT_AXES[len(graph.output[0].type.tensor_type.shape.dim)]
+    for values, axes in ((graph.input, INPUT_AXES), (graph.output, output_axes)):
         for axis, name in zip(values[0].type.tensor_type.shape.dim, axes, strict=True):
             if axis.dim_param and name is not None:
                 axis.dim_param = name
