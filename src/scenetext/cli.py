@@ -98,9 +98,12 @@ def _add_evaluate(verbs: Verbs) -> None:
     model = parser.add_mutually_exclusive_group(required=True)
     model.add_argument("--weights", metavar="PREFIX", help="trained weights, with -c")
     model.add_argument("--model", metavar="DIR", help="an exported folder")
-    parser.add_argument("--labels", required=True, metavar="FILE", help="lines name<TAB>text, or a CSV")
+    parser.add_argument(
+        "--labels", required=True, metavar="FILE", help="lines name<TAB>text, or a CSV; of a detector name<TAB>JSON"
+    )
     parser.add_argument("--images", required=True, metavar="DIR", help="folder, zip or LMDB of the pictures")
-    parser.add_argument("--out", required=True, metavar="DIR", help="folder for scores.json and predictions.csv")
+    out = "folder for scores.json and predictions.csv (of a detector boxes.txt)"
+    parser.add_argument("--out", required=True, metavar="DIR", help=out)
 
 
 def _add_score(verbs: Verbs) -> None:
@@ -270,9 +273,12 @@ def _evaluate(chosen: Arguments) -> None:
     if chosen.weights and not chosen.config:
         raise InputError("--weights needs the configuration of the network: give it by -c CONFIG.")
     config = _load_config(chosen) if chosen.config else None
-    from scenetext.evaluate.evaluation import evaluate_command
+    if _is_detector(config if chosen.weights else None, chosen.model):
+        from scenetext.evaluate.detection import evaluate_detector_command as command
+    else:
+        from scenetext.evaluate.evaluation import evaluate_command as command
 
-    evaluate_command(
+    command(
         config=config,
         weights=chosen.weights,
         model=chosen.model,
@@ -297,6 +303,15 @@ def _compare(chosen: Arguments) -> None:
 def _options(chosen: Arguments) -> dict[str, Any]:
     """The arguments of a verb that one function takes by the same names."""
     return {name: value for name, value in vars(chosen).items() if name not in ("verb", "action")}
+
+
+def _is_detector(config: Config | None, folder: str | None) -> bool:
+    """Whether a configuration, or an exported folder, is that of a detector."""
+    if config is not None:
+        return config.Architecture.model_type == "det"
+    from scenetext.predict.detector_folder import is_detector
+
+    return is_detector(folder)
 
 
 def _export(chosen: Arguments) -> None:

@@ -20,8 +20,8 @@ from scenetext.data.transforms import decode_image
 from scenetext.errors import InputError
 from scenetext.evaluate.box_metrics import BoxCounts, count_boxes
 from scenetext.predict.boxes import Box
-from scenetext.predict.detector_folder import open_detector
 from scenetext.predict.images import warn_of_passed_over
+from scenetext.predict.text_detector import open_detector
 from scenetext.predict.trained_model import load_detector
 from scenetext.system.file_names import shown_path
 from scenetext.system.files import write_json, write_text

@@ -17,11 +17,9 @@ from scenetext.config.yaml_text import parse, read_text, shown
 from scenetext.data.detection.resize import DetectionSize
 from scenetext.errors import InputError
 from scenetext.predict.boxes import BoxRule
-from scenetext.predict.choices import AUTO
-from scenetext.predict.engines import open_engine
-from scenetext.predict.model_files import CHECKSUMS_KEY, FILE_NAME, check_files, file_facts, read_checksums
+from scenetext.predict.detection_settings import DetectionSettings
+from scenetext.predict.model_files import CHECKSUMS_KEY, FILE_NAME, read_checksums
 from scenetext.predict.model_folder import write_yml
-from scenetext.predict.text_detector import DetectionSettings, TextDetector
 
 if TYPE_CHECKING:
     from scenetext.config import Config
@@ -130,22 +128,6 @@ def read_detector_yml(folder: str | Path) -> DetectorSettings:
     return DetectorSettings(
         name if isinstance(name, str) else DEFAULT_MODEL_NAME, settings, read_checksums(value, path)
     )
-
-
-def open_detector(folder: str | Path, engine: str = AUTO, threads: int | None = None) -> TextDetector:
-    """Opens an exported detector.
-
-    Args:
-        folder: the exported folder.
-        engine: "paddle", "onnxruntime" or "auto".
-        threads: CPU threads; by default all cores that the process may use.
-
-    Raises:
-        InputError: the folder holds no detector, or a file of it is damaged.
-    """
-    settings = read_detector_yml(folder)
-    check_files(folder, file_facts(folder), settings.checksums)
-    return TextDetector(open_engine(engine, folder, threads), settings.detection)
 
 
 def _parsed(path: Path) -> Mapping[str, Any]:

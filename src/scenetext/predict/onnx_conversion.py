@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scenetext.errors import InputError
+from scenetext.predict.detector_folder import is_detector, read_detector_yml
 from scenetext.predict.model_files import FILE_NAME
 from scenetext.predict.model_folder import CHARACTERS_KEY, program_files, read_inference_yml
 from scenetext.system.files import replacing, sha256_file
@@ -41,15 +42,15 @@ def convert_to_onnx(folder: str | Path, out: str | Path, characters: bool = True
     Args:
         folder: the exported folder.
         out: the file to write.
-        characters: write the dictionary into the metadata, for RapidOCR; not every dictionary can be written so.
+        characters: write a recogniser's dictionary into the metadata, for RapidOCR; not every dictionary can be
+            written so.
 
     Raises:
         InputError: the folder is not complete, or the converter is not installed.
         RunError: the converter failed.
     """
     program_files(folder)
-    if characters:
-        read_inference_yml(folder)
+    read_detector_yml(folder) if is_detector(folder) else read_inference_yml(folder)
     if not can_convert():
         raise InputError(
             f"{folder} cannot be converted to ONNX, because paddle2onnx is not installed (it has no wheel for Python "
@@ -145,7 +146,7 @@ def main(arguments: list[str]) -> None:
         )
         model = onnx.load(file.name)
         tidy(model.graph)
-        if WITH_CHARACTERS in arguments[2:]:
+        if WITH_CHARACTERS in arguments[2:] and not is_detector(folder):
             entry = model.metadata_props.add()
             entry.key, entry.value = CHARACTERS_KEY, characters_metadata(read_inference_yml(folder).charset)
         file.truncate(0)  # what the converter wrote may be longer

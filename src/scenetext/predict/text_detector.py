@@ -1,49 +1,22 @@
-"""Finding text on photos: the size at which a photo is searched, the network, and boxes out of its map."""
+"""Finding text on photos with a network: a map for each photo, and boxes out of it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scenetext.data.detection.resize import IMAGENET_MEAN, IMAGENET_STD, DetectionSize, standardised_photo
-from scenetext.predict.boxes import Box, BoxRule
+from scenetext.predict.boxes import Box
+from scenetext.predict.choices import AUTO
+from scenetext.predict.detection_settings import DetectionSettings
+from scenetext.predict.detector_folder import read_detector_yml
+from scenetext.predict.engines import open_engine
 from scenetext.predict.line_reader import Engine
+from scenetext.predict.model_files import check_files, file_facts
 
 if TYPE_CHECKING:
-    from scenetext.config import Config
     from scenetext.models.detection_model import DetectionModel
-
-
-@dataclass(frozen=True)
-class DetectionSettings:
-    """What a detector does before and after its network.
-
-    Attributes:
-        size: the rule for the size at which a photo is searched.
-        rule: how boxes are made of a map.
-        mean, std: of each channel, blue first.
-    """
-
-    size: DetectionSize = field(default_factory=DetectionSize)
-    rule: BoxRule = field(default_factory=BoxRule)
-    mean: Sequence[float] = IMAGENET_MEAN
-    std: Sequence[float] = IMAGENET_STD
-
-    @classmethod
-    def of(cls, config: Config) -> DetectionSettings:
-        """Of a detector's configuration: the transforms of Eval, and PostProcess."""
-        dataset = config.Eval.dataset if config.has("Eval") else None
-        resize, normalise = (dataset and dataset.operation(name) for name in ("DetResizeForTest", "NormalizeImage"))
-        size = DetectionSize(**resize.model_dump()) if resize else DetectionSize()
-        rule = BoxRule(**config.PostProcess.model_dump(exclude={"name"})) if config.has("PostProcess") else BoxRule()
-        return cls(size, rule, *((normalise.mean, normalise.std) if normalise else ()))
-
-    def prepared(self, image: np.ndarray) -> np.ndarray:
-        """(H, W, 3) uint8, blue first → (3, h, w) float32 as the network takes it."""
-        return standardised_photo(self.size.resize(image), self.mean, self.std)
 
 
 class EagerMaps:
@@ -90,3 +63,19 @@ class TextDetector:
     def map(self, image: np.ndarray) -> np.ndarray:
         """The shrink map of a photo, (h, w) float32 in [0, 1] at the size at which it is searched."""
         return self.engine.run(self.settings.prepared(image)[None])[0, 0]
+
+
+def open_detector(folder: str | Path, engine: str = AUTO, threads: int | None = None) -> TextDetector:
+    """Opens an exported detector.
+
+    Args:
+        folder: the exported folder.
+        engine: "paddle", "onnxruntime" or "auto".
+        threads: CPU threads; by default all cores that the process may use.
+
+    Raises:
+        InputError: the folder holds no detector, or a file of it is damaged.
+    """
+    settings = read_detector_yml(folder)
+    check_files(folder, file_facts(folder), settings.checksums)
+    return TextDetector(open_engine(engine, folder, threads), settings.detection)

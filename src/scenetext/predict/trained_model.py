@@ -11,8 +11,9 @@ from scenetext.data.pipeline import canvas_of
 from scenetext.data.transforms import Canvas
 from scenetext.errors import InputError
 from scenetext.models.device import choose_device
+from scenetext.predict.detection_settings import DetectionSettings
 from scenetext.predict.model_reader import ModelReader
-from scenetext.predict.text_detector import DetectionSettings, EagerMaps, TextDetector
+from scenetext.predict.text_detector import EagerMaps, TextDetector
 
 if TYPE_CHECKING:
     from scenetext.models.detection_model import DetectionModel

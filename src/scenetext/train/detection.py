@@ -15,7 +15,8 @@ from scenetext.errors import InputError
 from scenetext.evaluate.detection import evaluate_detector
 from scenetext.models.detection_model import DetectionModel
 from scenetext.models.targets import MapTargets
-from scenetext.predict.text_detector import DetectionSettings, EagerMaps, TextDetector
+from scenetext.predict.detection_settings import DetectionSettings
+from scenetext.predict.text_detector import EagerMaps, TextDetector
 from scenetext.train import parallel
 from scenetext.train.losses.db import db_loss
 from scenetext.train.task import EvaluationResult
