@@ -83,13 +83,14 @@ class DetectionEvaluation:
     def as_dict(self) -> dict[str, Any]:
         """Scores of all photos together and of each, for JSON."""
         return {
-            **_scores(self.counts),
-            "photos": {photo.name: _scores(photo.counts) for photo in self.photos},
+            **scores_of(self.counts),
+            "photos": {photo.name: scores_of(photo.counts) for photo in self.photos},
             "unreadable": self.unreadable,
         }
 
 
-def _scores(counts: BoxCounts) -> dict[str, Any]:
+def scores_of(counts: BoxCounts) -> dict[str, Any]:
+    """Ratios and counts, for JSON."""
     ratios = {name: getattr(counts, name) for name in ("precision", "recall", "hmean")}
     return {**ratios, **asdict(counts)}
 

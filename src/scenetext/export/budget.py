@@ -19,7 +19,7 @@ from scenetext.system.files import MEGABYTE
 if TYPE_CHECKING:
     from scenetext.export.compress import QuantisableWeight, QuantisedTensor, TensorSize
     from scenetext.export.compress.bit_allocation import BitAllocator
-    from scenetext.models.recognition_model import RecognitionModel
+    from scenetext.export.network import Model
 
     Write = Callable[[dict[str, QuantisedTensor]], int]
 
@@ -52,7 +52,7 @@ class Storage:
 
 
 def store_within(
-    model: RecognitionModel,
+    model: Model,
     budget_bytes: int,
     storage: str,
     write: Write,
@@ -92,7 +92,7 @@ def store_within(
 
 
 def _uniform_plans(
-    storage: str, model: RecognitionModel, budget_bytes: int
+    storage: str, model: Model, budget_bytes: int
 ) -> Iterator[tuple[str, Callable[[], dict[str, QuantisedTensor]]]]:
     """The plans that need no real lines, the largest first: a name, and a function that quantises."""
     from scenetext.export.compress import MIN_ELEMENTS, quantisable_weights, quantise_weights, quantise_within
@@ -117,9 +117,7 @@ def _uniform_plans(
                 yield f"{coding}, recurrent layers too", uniform(coding, recurrent=True)
 
 
-def _store_fitted(
-    model: RecognitionModel, budget_bytes: int, write: Write, allocator: BitAllocator, what: str
-) -> Storage:
+def _store_fitted(model: Model, budget_bytes: int, write: Write, allocator: BitAllocator, what: str) -> Storage:
     """Allocates bits, writes the files, and allocates again with the program's true size until the budget is filled."""
     from scenetext.export.compress import tensor_sizes
 
@@ -166,7 +164,7 @@ def _bit_widths(quantised: dict[str, QuantisedTensor]) -> str:
 
 
 def _too_large(
-    what: str, storage: str, budget_bytes: int, smallest: int, sizes: Sequence[TensorSize], model: RecognitionModel
+    what: str, storage: str, budget_bytes: int, smallest: int, sizes: Sequence[TensorSize], model: Model
 ) -> str:
     """The refusal: the smallest size that can be reached, and what can be done about it."""
     listed = "; ".join(
@@ -174,14 +172,13 @@ def _too_large(
     )
     remedies = [] if storage == "auto" else ["allow any storage (auto)"]
     remedies.append(f"raise --max-mb to {np.ceil(smallest / (MEGABYTE / 100)) / 100:.2f}")
-    head = next((e for e in sizes if e.shape and model.charset.num_classes in e.shape and len(e.shape) == 2), None)
+    classes = model.charset.num_classes if model.charset else 0  # none of a detector
+    head = next((e for e in sizes if classes and classes in e.shape and len(e.shape) == 2), None)
     if head is not None:
-        each = head.size_bytes / model.charset.num_classes
+        each = head.size_bytes / classes
         too_many = int(np.ceil((smallest - budget_bytes) / max(each, 1e-9)))
-        if too_many < model.charset.num_classes:
-            remedies.append(
-                f"leave out {too_many:,} of the {model.charset.num_classes:,} characters ({each:.0f} bytes each)"
-            )
+        if too_many < classes:
+            remedies.append(f"leave out {too_many:,} of the {classes:,} characters ({each:.0f} bytes each)")
     remedies.append("use a smaller network")
     return (
         f"{what} cannot be written within {size_text(budget_bytes)}: the smallest that this export reaches is "

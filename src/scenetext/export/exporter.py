@@ -12,32 +12,24 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from scenetext.config import Config, load_config
-from scenetext.data.transforms import Canvas
-from scenetext.errors import InputError, RunError
+from scenetext.errors import RunError
 from scenetext.export.budget import Storage, store_within
+from scenetext.export.detector import DetectorExport
 from scenetext.export.fitting import Fitting
 from scenetext.export.folder_writer import FolderWriter
+from scenetext.export.network import ExportedNetwork
 from scenetext.export.options import ExportOptions
+from scenetext.export.recogniser import RecogniserExport
 from scenetext.export.report import ExportReport, bytes_by_part, weight_plan
-from scenetext.export.sample_lines import drawn_lines, labelled_lines
 from scenetext.export.trace import Tracer
-from scenetext.export.verify import TOLERANCE, Verification, take_samples, verify
-from scenetext.predict.images import predict_images
+from scenetext.export.verify import Verification, verify
 from scenetext.predict.model_files import checksums
-from scenetext.predict.model_folder import InferenceSettings, model_name
-from scenetext.predict.model_reader import ModelReader
-from scenetext.predict.trained_model import TrainedModel, load_trained_model
 from scenetext.system.files import replacing_folder, write_json, writing
 from scenetext.system.locks import only_writer
 from scenetext.system.process import prepare_process
-from scenetext.text.label_files import read_label_table
-from scenetext.text.records import Record
-
-if TYPE_CHECKING:
-    from scenetext.models.recognition_model import RecognitionModel
 
 LISTED_TENSORS = 20  # in the report
 
@@ -73,9 +65,10 @@ def export_model(
             need), or "auto": the first of the four that fits, with a mixture between float16 and uint8.
         characters: keep only the classes of these (and blank and space); by default all of the dictionary. The report
             lists those that the network does not know.
-        labels, images: labelled lines; both networks read them and the report has both accuracies.
+        labels, images: labelled lines, or photos for a detector; both networks read them and the report has both
+            accuracies.
         finetune_steps: batches of the training set to finetune the weights on that the bit allocator quantised.
-        budgets_mb: read the labelled lines at these budgets too, in memory, for the curve of accuracy over size.
+        budgets_mb: read the labelled pictures at these budgets too, in memory, for the curve of accuracy over size.
         progress: show bars and print the report.
 
     Returns:
@@ -109,32 +102,27 @@ def report_path(out: str | Path) -> Path:
 
 
 def _export(config: Config, weights: str | Path, options: ExportOptions, tracer: Tracer) -> ExportReport:
-    """Loads the network, reads the labelled lines with it, writes and checks the folder, and fills in the report."""
+    """Loads the network, reads the labelled pictures with it, writes and checks the folder, and fills in the report."""
     from scenetext.export.compress import tensor_sizes
 
-    records = [] if options.labels is None else read_label_table(options.labels).records
-    trained = _load(config, weights)
-    config, model, canvas, untrained = trained.config, trained.model, trained.canvas, trained.report.added
-    texts = {"trained": _read(model, canvas, records, options)}
-    unknown = []
+    kind = DetectorExport if config.Architecture.model_type == "det" else RecogniserExport
+    network: ExportedNetwork = kind(config, weights, options)
+    found = {"trained": network.read()}
     if options.characters is not None:
-        unknown = _slice_head(model, options.characters)
-        texts["sliced"] = _read(model, canvas, records, options)
-    model.fuse()
-    float32_sizes = tensor_sizes(model, {})
-    written = _write_folder(model, config, canvas, records, options, tracer)
+        network.keep(options.characters)
+        found["sliced"] = network.read()
+    network.model.fuse()
+    float32_sizes = tensor_sizes(network.model, {})
+    written = _write_folder(network, options, tracer)
     storage, checked = written.storage, written.verification
-    report = ExportReport(
+    found = {**found, "exported": checked.found} if network.names else {}
+    return ExportReport(
         folder=str(options.out),
         format=options.format,
         storage=storage.name,
         files=written.files,
         size_bytes=storage.size_bytes,
         max_bytes=options.budget_bytes,
-        classes=model.charset.num_classes,
-        untrained=[c for c in untrained if c in model.charset.characters],
-        unknown=unknown,
-        unspellable=sum(bool(model.charset.unknown(record.text)) for record in records),
         largest=[asdict(entry) for entry in storage.sizes[:LISTED_TENSORS]],
         bytes_by_part={"float32": bytes_by_part(float32_sizes), storage.name: bytes_by_part(storage.sizes)},
         plan=written.plan,
@@ -144,43 +132,10 @@ def _export(config: Config, weights: str | Path, options: ExportOptions, tracer:
         lines_checked=checked.lines,
         stable_ratio=checked.stable_ratio,
         curve=written.curve,
+        accuracy={stage: network.scores(own) for stage, own in found.items()},
+        unit=network.unit,
+        **network.details(found),
     )
-    if records:
-        report.add_accuracy(records, {**texts, "exported": checked.texts})
-    return report
-
-
-def _load(config: Config, weights: str | Path) -> TrainedModel:
-    """The trained network in evaluation mode.
-
-    Raises:
-        InputError: the weights lack parameters of the network.
-    """
-    trained = load_trained_model(config, weights, strict=False)
-    missing = trained.report.missing
-    if missing:
-        raise InputError(
-            f"{weights} lacks {len(missing)} of the network's parameters, the first {missing[0]}, so the export would "
-            "hold untrained numbers: give the weights and the configuration of one training."
-        )
-    return trained
-
-
-def _read(model: RecognitionModel, canvas: Canvas, records: Sequence[Record], options: ExportOptions) -> list[str]:
-    """The texts that the network in memory reads on the labelled lines."""
-    if not records:
-        return []
-    names = [record.name for record in records]
-    return [p.text for p in predict_images(ModelReader(model, canvas), options.images, names, options.progress)]
-
-
-def _slice_head(model: RecognitionModel, characters: Iterable[str]) -> list[str]:
-    """Keeps only the classes of some characters, in place; returns those that the network does not know."""
-    from scenetext.export.compress import slice_head
-
-    wanted, known = set(characters), set(model.charset.characters)
-    slice_head(model, known & wanted)
-    return sorted(wanted - known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,68 +150,52 @@ class _WrittenFolder:
     files: dict[str, int]
 
 
-def _write_folder(
-    model: RecognitionModel,
-    config: Config,
-    canvas: Canvas,
-    records: list[Record],
-    options: ExportOptions,
-    tracer: Tracer,
-) -> _WrittenFolder:
+def _write_folder(network: ExportedNetwork, options: ExportOptions, tracer: Tracer) -> _WrittenFolder:
     """Quantises, writes and verifies; the folder takes its place when all of that has succeeded."""
     from scenetext.export.compress import replace_with_quantised
 
-    settings = InferenceSettings(model_name(config), canvas, model.charset, model.decoding)
+    model = network.model
     with replacing_folder(options.out.resolve()) as folder:
         scratch = folder / "scratch"  # on the disk that has to hold the export, and removed with the folder
         scratch.mkdir()
-        settings.write(folder)
-        writer = FolderWriter(model, config, canvas, tracer, options.format, folder, scratch)
-        fitting = Fitting(model, config, canvas, options.progress)
+        network.write_settings(folder)
+        writer = FolderWriter(network, tracer, options.format, folder, scratch)
+        fitting = Fitting(network, options.progress)
         storage = store_within(
             model, options.budget_bytes, options.storage, writer.write, fitting.allocator, str(options.out)
         )
         curve = []
         if options.budgets_mb:
-            curve = fitting.curve(options.budgets_mb, storage.program_bytes, options.images, records)
+            curve = fitting.curve(options.budgets_mb, storage.program_bytes)
         if storage.losses:  # the bit allocator chose
             quantised = fitting.quantise_sequentially(storage.quantised, options.finetune_steps)
             storage = replace(storage, quantised=quantised, size_bytes=writer.write(quantised))
         plan = weight_plan(model, storage.sizes, storage.losses)
         replace_with_quantised(model, storage.quantised)
-        replace(settings, checksums=checksums(folder)).write(folder)
-        verification = _verify(model, canvas, records, options, folder, scratch)
+        network.write_settings(folder, checksums(folder))
+        verification = _verify(network, options, folder, scratch)
         shutil.rmtree(scratch)
         files = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
         report_path(options.out).unlink(missing_ok=True)  # it is about the former export
     return _WrittenFolder(storage, plan, fitting.source, curve, verification, files)
 
 
-def _verify(
-    model: RecognitionModel,
-    canvas: Canvas,
-    records: list[Record],
-    options: ExportOptions,
-    folder: Path,
-    scratch: Path,
-) -> Verification:
+def _verify(network: ExportedNetwork, options: ExportOptions, folder: Path, scratch: Path) -> Verification:
     """Compares the folder, opened in a fresh process, with the quantised network in memory.
 
     Raises:
         RunError: they compute different probabilities.
     """
-    lines = drawn_lines(canvas.height_px) + labelled_lines(options.images, records)
-    samples = take_samples(ModelReader(model, canvas), lines)
+    samples = network.samples()
     job = scratch / "verify"
     job.mkdir()
     engine = "onnxruntime" if options.format == "onnx" else "paddle"
-    names = [record.name for record in records]
-    verification = verify(folder, job, engine, samples, options.images, names, options.progress)
+    verification = verify(folder, job, engine, samples, options.images, network.names, options.progress)
     for name, difference in verification.max_difference.items():
-        if not difference <= TOLERANCE:
+        if not difference <= network.tolerance:
             raise RunError(
                 f"The exported files compute something else than the network: {name} differs by {difference:.1e} of a "
-                f"probability where {TOLERANCE:.0e} is allowed, so nothing was written."
+                f"probability where {network.tolerance:.0e} is allowed, so nothing was written."
             )
     return verification
 

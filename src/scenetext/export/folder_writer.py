@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scenetext.config import Config
-from scenetext.data.transforms import Canvas
+from scenetext.export.network import ExportedNetwork
 from scenetext.export.trace import Tracer
 from scenetext.predict.model_files import FILE_NAME
 from scenetext.predict.model_folder import ONNX
@@ -17,16 +16,13 @@ from scenetext.predict.onnx_conversion import convert_to_onnx
 
 if TYPE_CHECKING:
     from scenetext.export.compress import QuantisedTensor
-    from scenetext.models.recognition_model import RecognitionModel
 
 
 class FolderWriter:
     """Writes one network in one format.
 
     Args:
-        model: fused, its weights float32.
-        config: the configuration it was built from.
-        canvas: what lines are laid on.
+        network: what is exported, its model fused, its weights float32.
         tracer: traces the program; for ONNX in the format "json".
         format: "json", "pdmodel" or "onnx".
         folder: holds `inference.yml` already; the files are written beside it.
@@ -35,15 +31,13 @@ class FolderWriter:
 
     def __init__(
         self,
-        model: RecognitionModel,
-        config: Config,
-        canvas: Canvas,
+        network: ExportedNetwork,
         tracer: Tracer,
         format: str,
         folder: Path,
         scratch: Path,
     ):
-        self.model, self.config, self.canvas = model, config, canvas
+        self.network = network
         self.tracer, self.format, self.folder, self.scratch = tracer, format, folder, scratch
 
     def write(self, quantised: Mapping[str, QuantisedTensor]) -> int:
@@ -53,7 +47,7 @@ class FolderWriter:
             The bytes that count for the budget: program and parameters.
         """
         job = Path(tempfile.mkdtemp(prefix="trace-", dir=self.scratch))
-        files = self.tracer.trace(self.model, self.config, quantised, job, self.canvas)
+        files = self.tracer.trace(self.network, quantised, job)
         for path in self.folder.iterdir():
             if path.is_file() and path.name != FILE_NAME:
                 path.unlink()

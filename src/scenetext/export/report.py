@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from scenetext.evaluate.metrics import score
 from scenetext.system.files import MEGABYTE
-from scenetext.text.records import Record
 
 if TYPE_CHECKING:
     from scenetext.export.compress import TensorSize
+    from scenetext.models.detection_model import DetectionModel
     from scenetext.models.recognition_model import RecognitionModel
 
 SHOWN = 5  # tensors and differing lines in the printed form; the report file has all of the lines
@@ -44,10 +43,6 @@ class ExportReport:
         files: bytes of every file in the folder.
         size_bytes: what counts: the program and its parameters.
         max_bytes: the budget.
-        classes: of the network, the blank included.
-        untrained: characters of the dictionary that the weights do not know; their columns were never trained.
-        unknown: characters that were to be kept and that the network does not know.
-        unspellable: labelled lines with a character that has no class.
         largest: the largest tensors, each (key, shape, coding, size_bytes).
         bytes_by_part: bytes of the weights by part of the network, in float32 and as stored.
         plan: the weights of the layers in the network's order, each (key, shape, coding, size_bytes, bits,
@@ -61,7 +56,12 @@ class ExportReport:
         stable_ratio: the ratio of their time steps at which the network itself is stable enough to compare.
         curve: accuracy at several budgets; see `budget_curve`.
         accuracy: "trained", "sliced" (only the characters to keep, in float32) and "exported" → the scores on the
-            labelled lines, if there were any.
+            labelled pictures, if there were any.
+        unit: what a picture is called: "line" or "photo".
+        classes: of a recogniser, the blank included; None of a detector.
+        untrained: characters of the dictionary that the weights do not know; their columns were never trained.
+        unknown: characters that were to be kept and that the network does not know.
+        unspellable: labelled lines with a character that has no class.
         differences: labelled lines whose text changed.
     """
 
@@ -71,10 +71,6 @@ class ExportReport:
     files: dict[str, int]
     size_bytes: int
     max_bytes: int
-    classes: int
-    untrained: list[str]
-    unknown: list[str]
-    unspellable: int
     largest: list[dict[str, Any]]
     bytes_by_part: dict[str, dict[str, int]]
     plan: list[dict[str, Any]]
@@ -85,22 +81,12 @@ class ExportReport:
     stable_ratio: float
     curve: list[dict[str, Any]] = field(default_factory=list)
     accuracy: dict[str, dict[str, Any]] = field(default_factory=dict)
+    unit: str = "line"
+    classes: int | None = None
+    untrained: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    unspellable: int = 0
     differences: list[LineDifference] = field(default_factory=list)
-
-    def add_accuracy(self, records: Sequence[Record], texts: Mapping[str, list[str]]) -> None:
-        """Adds the accuracies on labelled lines, and the lines whose text changed.
-
-        Args:
-            records: the labelled lines.
-            texts: what was read on them, by stage: "trained", "exported" and perhaps "sliced".
-        """
-        targets = [record.text for record in records]
-        self.accuracy = {stage: score(own, targets).as_dict() for stage, own in texts.items()}
-        self.differences = [
-            LineDifference(record.name, record.text, before, after)
-            for record, before, after in zip(records, texts["trained"], texts["exported"], strict=True)
-            if before != after
-        ]
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -111,9 +97,10 @@ class ExportReport:
         return "\n".join(line for part in parts for line in part)
 
     def _size_lines(self) -> list[str]:
+        classes = "a detector" if self.classes is None else f"{self.classes:,} classes"
         return [
             f"{self.folder}: {size_text(self.size_bytes)} of {size_text(self.max_bytes)}, {self.format}, weights "
-            f"stored as {self.storage}, {self.classes:,} classes",
+            f"stored as {self.storage}, {classes}",
             *(f"  {name}: {size_text(size)}" for name, size in self.files.items()),
             "largest tensors:",
             *(
@@ -149,28 +136,41 @@ class ExportReport:
         for engine, difference in self.max_difference.items():
             lines.append(
                 f"checked in a fresh process, {engine}: largest difference of a probability {difference:.1e} over "
-                f"{self.lines_checked} lines ({self.stable_ratio:.1%} of their steps)"
+                f"{self.lines_checked} {self.unit}s ({self.stable_ratio:.1%} of their {self._steps})"
             )
         return lines
 
+    @property
+    def _steps(self) -> str:
+        return "steps" if self.unit == "line" else "pixels"
+
     def _accuracy_lines(self) -> list[str]:
-        lines = []
-        for stage, scores in self.accuracy.items():
-            lines.append(
-                f"accuracy {stage}: {scores['raw']['value']:.4f} raw, {scores['normalised']['value']:.4f} normalised, "
-                f"{scores['one_minus_ned']['value']:.4f} 1-NED on {scores['lines']} lines"
-            )
+        lines = [f"accuracy {stage}: {_score_text(scores)}" for stage, scores in self.accuracy.items()]
         for row in self.curve:
             budget = "float32" if row["max_mb"] is None else f"{row['max_mb']:g} MB"
+            names = ("normalised", "raw") if "raw" in row else ("hmean", "precision", "recall")
+            scores = ", ".join(f"{row[name]:.4f} {name}" for name in names)
             lines.append(
                 f"at {budget}: {size_text(row['size_bytes'])}, {row['bits']:.2f} bits a weight, "
-                f"{row['normalised']:.4f} normalised, {row['raw']:.4f} raw{'' if row['fits'] else ', does not fit'}"
+                f"{scores}{'' if row['fits'] else ', does not fit'}"
             )
-        if self.accuracy:
+        if self.accuracy and self.unit == "line":
             lines.append(f"{len(self.differences)} texts differ from the trained network's")
         for line in self.differences[:SHOWN]:
             lines.append(f"  {line.name}: {line.trained!r} became {line.exported!r}, the label is {line.label!r}")
         return lines
+
+
+def _score_text(scores: Mapping[str, Any]) -> str:
+    if "hmean" in scores:
+        return (
+            f"{scores['hmean']:.4f} hmean, {scores['precision']:.4f} precision, {scores['recall']:.4f} recall on "
+            f"{scores['photos']} photos"
+        )
+    return (
+        f"{scores['raw']['value']:.4f} raw, {scores['normalised']['value']:.4f} normalised, "
+        f"{scores['one_minus_ned']['value']:.4f} 1-NED on {scores['lines']} lines"
+    )
 
 
 def bytes_by_part(sizes: Sequence[TensorSize]) -> dict[str, int]:
@@ -184,7 +184,7 @@ def bytes_by_part(sizes: Sequence[TensorSize]) -> dict[str, int]:
 
 
 def weight_plan(
-    model: RecognitionModel, sizes: Sequence[TensorSize], losses: Mapping[str, float]
+    model: RecognitionModel | DetectionModel, sizes: Sequence[TensorSize], losses: Mapping[str, float]
 ) -> list[dict[str, Any]]:
     """`ExportReport.plan` of a network that is not yet quantised in place.
 

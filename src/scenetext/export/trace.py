@@ -1,7 +1,7 @@
 """Tracing a network to a program in a process of its own, `python -m scenetext.export.trace`, which does job after job.
 
 The old intermediate representation (`.pdmodel`) must be chosen before Paddle is imported, and a process that does
-nothing else gives the same bytes for the same weights. A job is a folder: `job.json` (architecture, classes, canvas,
+nothing else gives the same bytes for the same weights. A job is a folder: `job.json` (architecture, classes, size,
 format, codings) and `weights.npz`.
 """
 
@@ -14,16 +14,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scenetext.config import Config
 from scenetext.errors import RunError
+from scenetext.export.network import ExportedNetwork
 from scenetext.system.subprocesses import JobProcess, serve_jobs
 
 if TYPE_CHECKING:
     from paddle import nn
 
-    from scenetext.data.transforms import Canvas
     from scenetext.export.compress import QuantisedTensor
-    from scenetext.models.recognition_model import RecognitionModel
 
 PROGRAM_SUFFIX = {"json": ".json", "pdmodel": ".pdmodel"}
 BASE_NAME = "inference"
@@ -64,20 +62,16 @@ class Tracer:
 
     def trace(
         self,
-        model: RecognitionModel,
-        config: Config,
+        network: ExportedNetwork,
         quantised: Mapping[str, QuantisedTensor],
         job: Path,
-        canvas: Canvas,
     ) -> list[Path]:
         """Writes the program and the parameters of a network.
 
         Args:
-            model: the fused network, its weights still float32.
-            config: the configuration it was built from.
+            network: what is exported, its model fused, the weights still float32.
             quantised: the weights to store in quantised form, by key.
             job: an empty folder to work in; the files are left there.
-            canvas: what lines are laid on; if its width is not fixed, the width of the program's input is free.
 
         Returns:
             The program and `inference.pdiparams`.
@@ -85,15 +79,15 @@ class Tracer:
         Raises:
             RunError: the process failed; the message holds its last line.
         """
+        model = network.model
         arrays = {f"float/{key}": value.numpy() for key, value in model.state_dict().items()}
         for key, tensor in quantised.items():
             arrays.update({f"quantised/{key}/{name}": array for name, array in tensor.arrays.items()})
         np.savez(job / "weights.npz", **arrays)
         description = {
-            "architecture": config.Architecture.model_dump(),
-            "classes": model.head.classifier.weight.shape[1],
-            "height": canvas.height_px,
-            "width": canvas.width_px if canvas.fixed else None,
+            "architecture": network.config.Architecture.model_dump(),
+            "classes": model.head.classifier.weight.shape[1] if model.charset else None,
+            "size": network.input_px,
             "format": self.format,
             "codings": {key: [tensor.coding, tensor.settings] for key, tensor in quantised.items()},
         }
@@ -131,6 +125,7 @@ def _save_program(job: Path) -> None:
     with np.load(job / "weights.npz") as file:
         arrays = dict(file)
     model = build_model({"Architecture": description["architecture"]}, num_classes=description["classes"])
+    model.drop_auxiliary_branch()
     model.eval()
     model.fuse()
     state = model.state_dict()
@@ -149,9 +144,9 @@ def _save_program(job: Path) -> None:
     # No branch of a network here depends on a tensor, so its layers can be traced directly. Translating their source
     # first, which Paddle does by default, gives the same program and takes longer than all the rest.
     paddle.jit.not_to_static(type(model).forward)
-    shape = [None, CHANNELS, description["height"], description["width"]]
+    shape = [None, CHANNELS, *description["size"]]
     paddle.jit.save(
-        _with_softmax(model),
+        _probabilities(model, with_softmax=description["classes"] is not None),
         str(job / BASE_NAME),
         input_spec=[paddle.static.InputSpec(shape, "float32", name=INPUT_NAME)],
     )
@@ -164,18 +159,20 @@ def _names(arrays: Mapping[str, np.ndarray], key: str) -> list[str]:
     return [name.removeprefix(start) for name in arrays if name.startswith(start)]
 
 
-def _with_softmax(model: RecognitionModel) -> nn.Layer:
+def _probabilities(model: nn.Layer, with_softmax: bool) -> nn.Layer:
+    """The network that readers of an exported folder expect: a detector's own output are probabilities already."""
     from paddle import Tensor, nn
 
     class Probabilities(nn.Layer):
-        """(B, 3, H, W) float32 → (B, T, C) probabilities, as readers of an exported folder expect them."""
+        """(B, 3, H, W) float32 → (B, T, C) probabilities; of a detector (B, 1, H, W)."""
 
         def __init__(self) -> None:
             super().__init__()
             self.model = model
 
         def forward(self, x: Tensor) -> Tensor:  # paddle.jit.save wants the first argument to be named self
-            return nn.functional.softmax(self.model(x), axis=-1)  # (B, T, C)
+            y = self.model(x)
+            return nn.functional.softmax(y, axis=-1) if with_softmax else y
 
     network = Probabilities()
     network.eval()

@@ -11,14 +11,18 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm.auto import tqdm
 
+from scenetext.data.sources.images import open_images
+from scenetext.predict.detector_folder import is_detector
 from scenetext.predict.engines import OnnxRuntime, PaddleInference
 from scenetext.predict.images import predict_images
 from scenetext.predict.line_reader import Engine, LineReader
 from scenetext.predict.recognizer import Recognizer
+from scenetext.predict.text_detector import find_on, open_detector
 from scenetext.system.process import usable_cores
 from scenetext.system.subprocesses import run_module
 
@@ -33,14 +37,14 @@ class Sample:
     """A batch and the probabilities that the network in memory computes on it.
 
     Libraries add in different orders, so their results differ in the last bits. At time steps where the network is
-    undecided between two characters, that difference grows beyond the tolerance. Such steps say nothing about the
-    exported files, and the comparison leaves them out.
+    undecided between two characters, or pixels where a detector is undecided, that difference grows beyond the
+    tolerance. Such steps say nothing about the exported files, and the comparison leaves them out.
 
     Attributes:
         batch: (B, 3, H, W) float32.
-        probabilities: (B, T, C) float32.
-        stable: (B, T) bool; a change of the pixels by PERTURBATION changes no probability of the step by more than
-            STABLE.
+        probabilities: (B, T, C) float32, of a detector (B, 1, H, W).
+        stable: (B, T) or (B, 1, H, W) bool; a change of the pixels by PERTURBATION changes no probability of the step
+            by more than STABLE.
     """
 
     batch: np.ndarray
@@ -54,13 +58,13 @@ class Verification:
 
     Attributes:
         max_difference: for each engine, the largest difference of a probability from the expected one.
-        texts: what was read on the given images, in their order.
-        lines: how many lines the difference was taken over.
-        stable_ratio: the ratio of their time steps that are stable and were compared.
+        found: what was found on the given images, in their order: the text, or a detector's outlines (N, 2) of boxes.
+        lines: how many lines, or photos, the difference was taken over.
+        stable_ratio: the ratio of their time steps, or pixels, that are stable and were compared.
     """
 
     max_difference: dict[str, float]
-    texts: list[str]
+    found: list[Any]
     lines: int
     stable_ratio: float
 
@@ -78,7 +82,7 @@ class SamplingEngine:
         """See engines.Engine."""
         probabilities = self.engine.run(batch)
         perturbation = np.random.default_rng(0).uniform(-PERTURBATION, PERTURBATION, batch.shape).astype(np.float32)
-        change = np.abs(self.engine.run(batch + perturbation) - probabilities).max(axis=2)  # (B, T)
+        change = _by_step(np.abs(self.engine.run(batch + perturbation) - probabilities))
         self.samples.append(Sample(batch, probabilities, change <= STABLE))
         return probabilities
 
@@ -122,7 +126,7 @@ def verify(
         "names": list(names),
     }
     (job / "job.json").write_text(json.dumps(description), encoding="utf-8")
-    with tqdm(total=len(names), unit="line", desc="read as exported", disable=not (progress and names)) as bar:
+    with tqdm(total=len(names), unit="picture", desc="read as exported", disable=not (progress and names)) as bar:
 
         def show(line: str) -> None:
             if line.startswith(LINES_READ):
@@ -131,7 +135,7 @@ def verify(
         run_module("scenetext.export.verify", [str(job)], on_line=show)
     found = json.loads((job / "found.json").read_text(encoding="utf-8"))
     stable_ratio = float(np.concatenate([sample.stable.ravel() for sample in samples]).mean())
-    return Verification(found["max_difference"], found["texts"], sum(len(s.batch) for s in samples), stable_ratio)
+    return Verification(found["max_difference"], found["found"], sum(len(s.batch) for s in samples), stable_ratio)
 
 
 def main(arguments: list[str]) -> None:
@@ -153,15 +157,32 @@ def main(arguments: list[str]) -> None:
     for name, open_engine in engines.items():
         engine = open_engine()
         differences[name] = max(_difference(engine, sample) for sample in samples)
-    texts = []
+    found = []
     if description["names"]:
-        reader = Recognizer(folder, description["engine"])
-        predictions = predict_images(
-            reader, description["images"], description["names"], progress=False, on_lines=_tell
-        )
-        texts = [prediction.text for prediction in predictions]
-    found = {"max_difference": differences, "texts": texts}
+        find = _find_boxes if is_detector(folder) else _read_texts
+        found = find(folder, description["engine"], description["images"], description["names"])
+    found = {"max_difference": differences, "found": found}
     (job / "found.json").write_text(json.dumps(found), encoding="utf-8")
+
+
+def _read_texts(folder: str, engine: str, images: str, names: Sequence[str]) -> list[str]:
+    """The texts that a recogniser's folder reads."""
+    predictions = predict_images(Recognizer(folder, engine), images, names, progress=False, on_lines=_tell)
+    return [prediction.text for prediction in predictions]
+
+
+def _find_boxes(folder: str, engine: str, images: str, names: Sequence[str]) -> list[list[Any]]:
+    """The outlines that a detector's folder finds on each photo."""
+    detect, source, found = open_detector(folder, engine), open_images(images), []
+    for name in names:
+        found.append([box.points.tolist() for box in find_on(detect, source, name)])
+        _tell(1)
+    return found
+
+
+def _by_step(difference: np.ndarray) -> np.ndarray:
+    """The largest of each time step's classes, (B, T, C) → (B, T); a detector's pixels stay as they are."""
+    return difference.max(axis=2) if difference.ndim == 3 else difference
 
 
 def _tell(lines: int) -> None:
@@ -173,7 +194,7 @@ def _difference(engine: Engine, sample: Sample) -> float:
     got = engine.run(sample.batch)
     if got.shape != sample.probabilities.shape or not np.isfinite(got).all():
         return float("inf")
-    difference = np.abs(got - sample.probabilities).max(axis=2)  # (B, T)
+    difference = _by_step(np.abs(got - sample.probabilities))
     return float(difference[sample.stable].max(initial=0.0))
 
 

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scenetext.data.sources.images import ImageSource
+from scenetext.data.transforms import decode_image
+from scenetext.errors import InputError
 from scenetext.predict.boxes import Box
 from scenetext.predict.choices import AUTO
 from scenetext.predict.detection_settings import DetectionSettings
@@ -79,3 +82,11 @@ def open_detector(folder: str | Path, engine: str = AUTO, threads: int | None = 
     settings = read_detector_yml(folder)
     check_files(folder, file_facts(folder), settings.checksums)
     return TextDetector(open_engine(engine, folder, threads), settings.detection)
+
+
+def find_on(detect: TextDetector, images: ImageSource, name: str) -> list[Box]:
+    """The boxes on a photo; none where it cannot be read."""
+    try:
+        return detect(decode_image(images.read(name), images.location(name)))
+    except InputError:
+        return []

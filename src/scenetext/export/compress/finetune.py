@@ -99,8 +99,8 @@ def finetune_quantised(
         for _, images in zip(range(steps), batches, strict=False):
             images = paddle.to_tensor(images)
             with paddle.no_grad():
-                wanted = F.softmax(teacher(images), axis=-1)  # (B, T, C)
-            loss = F.cross_entropy(model(images), wanted, soft_label=True, reduction="sum") / len(images)
+                wanted = teacher(images)
+            loss = _distance(model(images), wanted) / len(images)
             loss.backward()
             optimiser.step()
             optimiser.clear_grad()
@@ -111,6 +111,13 @@ def finetune_quantised(
             latent.weight.layer.__dict__.pop(latent.weight.attribute, None)
         model.eval()
     return {**weights, **{latent.weight.key: latent.quantised() for latent in latents}}
+
+
+def _distance(outputs: Tensor, wanted: Tensor) -> Tensor:
+    """The cross-entropy of outputs against a teacher's, summed: logits (B, T, C), or maps (B, 1, H, W) in [0, 1]."""
+    if outputs.ndim == 3:
+        return F.cross_entropy(outputs, F.softmax(wanted, axis=-1), soft_label=True, reduction="sum")
+    return F.binary_cross_entropy(outputs, wanted, reduction="sum")
 
 
 def _optimiser(latents: list[_Latent], floats: list[Tensor], steps: int) -> tuple[CosineAnnealingDecay, Adam]:

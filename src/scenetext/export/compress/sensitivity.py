@@ -1,9 +1,9 @@
-"""How much a network's outputs change when one weight is quantised: measured on real lines.
+"""How much a network's outputs change when one weight is quantised: measured on real pictures.
 
 The measure is the Kullback-Leibler divergence of the quantised network's class probabilities from the network's own,
-summed over the time steps of a line. To first order it grows with the square of the error at the layer's output (Dong
-et al., HAWQ, arXiv:1905.03696, section 3, has the same quadratic form). So one measurement with a coarse scheme gives
-the loss of every other scheme for that weight.
+summed over the time steps of a line, or over the pixels of a detector's map. To first order it grows with the square of
+the error at the layer's output (Dong et al., HAWQ, arXiv:1905.03696, section 3, has the same quadratic form). So one
+measurement with a coarse scheme gives the loss of every other scheme for that weight.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ from paddle import Tensor, nn
 
 from scenetext.export.compress.quantised_weights import QuantisableWeight
 
+CERTAIN = 1e-6  # a pixel's probability is taken to be at least this, and at most one minus this
+
 
 class ReferenceOutputs:
     """The outputs of a network on some batches, to compare with its outputs after it was changed.
 
     Args:
-        model: the network, in evaluation mode; it gives logits (B, T, C).
+        model: the network, in evaluation mode; it gives logits (B, T, C), or probabilities of text (B, 1, H, W).
         batches: (B, 3, H, W) float32 each.
     """
 
@@ -29,16 +31,36 @@ class ReferenceOutputs:
         self.model = model
         self.batches = [paddle.to_tensor(batch) for batch in batches]
         self.lines = sum(len(batch) for batch in batches)
-        self.references = [_ReferenceBatch(self._logits(batch)) for batch in self.batches]
+        self.references = [_reference(self._outputs(batch)) for batch in self.batches]
 
     def divergence(self) -> float:
         """The divergence per line of what the model computes now, in nats."""
         pairs = zip(self.batches, self.references, strict=True)
-        return max(sum(reference.divergence(self._logits(batch)) for batch, reference in pairs), 0.0) / self.lines
+        return max(sum(reference.divergence(self._outputs(batch)) for batch, reference in pairs), 0.0) / self.lines
 
-    def _logits(self, batch: Tensor) -> np.ndarray:
+    def _outputs(self, batch: Tensor) -> np.ndarray:
         with paddle.no_grad():
             return self.model(batch).numpy()
+
+
+def _reference(outputs: np.ndarray) -> _ReferenceBatch | _ReferenceMaps:
+    return _ReferenceBatch(outputs) if outputs.ndim == 3 else _ReferenceMaps(outputs)
+
+
+class _ReferenceMaps:
+    """One batch's probabilities of text (B, 1, H, W) float32; every pixel is text or not."""
+
+    def __init__(self, probabilities: np.ndarray):
+        self.probabilities = _away_from_certainty(probabilities)
+
+    def divergence(self, probabilities: np.ndarray) -> float:
+        """The Kullback-Leibler divergence of other probabilities from these, in nats for the whole batch."""
+        own, other = self.probabilities, _away_from_certainty(probabilities)
+        return float((own * np.log(own / other) + (1 - own) * np.log((1 - own) / (1 - other))).sum(dtype=np.float64))
+
+
+def _away_from_certainty(probabilities: np.ndarray) -> np.ndarray:
+    return np.clip(probabilities, CERTAIN, 1 - CERTAIN)
 
 
 class _ReferenceBatch:
