@@ -14,7 +14,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "models": ["build_model"],
-        "predict": ["NGramModel", "Recognizer"],
+        "predict": ["NGramModel", "PhotoReader", "Recognizer"],
         "weights": ["load_weights"],
     },
 )

@@ -61,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for add in (
         *(_add_prepare, _add_train, _add_evaluate, _add_score, _add_compare, _add_export, _add_predict),
-        *(_add_submit, _add_report, _add_runs, _add_run, _add_demo, _add_notebooks, _add_bench),
+        *(_add_read, _add_submit, _add_report, _add_runs, _add_run, _add_demo, _add_notebooks, _add_bench),
     ):
         add(verbs)
     return parser
@@ -139,12 +139,27 @@ def _add_export(verbs: Verbs) -> None:
 def _add_predict(verbs: Verbs) -> None:
     parser = _add_verb(verbs, "predict", _predict, "read pictures -> name<TAB>text<TAB>confidence")
     _model_arguments(parser, "FILE.txt", "file to write")
-    engines = (AUTO, *ENGINE_NAMES)
-    parser.add_argument("--engine", default=AUTO, choices=engines, help="what computes (auto: the fastest)")
-    _batch_argument(parser)
+    _engine_arguments(parser)
     beam_width = "CTC prefixes that the beam search keeps (default: no beam search)"
     parser.add_argument("--beam-width", type=int, default=0, metavar="N", help=beam_width)
     parser.add_argument("--language-model", metavar="FILE", help="n-gram language model for the beam search")
+
+
+def _add_read(verbs: Verbs) -> None:
+    parser = _add_verb(verbs, "read", _read, "find and read the texts of whole photos")
+    parser.add_argument("photos", metavar="PHOTO|FOLDER|ZIP", help="what to read")
+    detector = "an exported detector, or wheel:PP-OCRv6_det_small, wheel:ch_PP-OCRv4_det"
+    parser.add_argument("--detector", required=True, metavar="DIR|wheel:NAME", help=detector)
+    parser.add_argument("--model", required=True, metavar="DIR", help="an exported recogniser")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder for photos.jsonl and pictures/")
+    _engine_arguments(parser)
+    least = "texts that are less probable are rejected (default 0.5)"
+    parser.add_argument("--min-confidence", type=float, default=0.5, metavar="P", help=least)
+    parser.add_argument(
+        "--no-pictures", action="store_true", help="do not draw the photos with their texts beside them"
+    )
+    labels = "PaddleOCR's label file of text detection: print and write scores of boxes and texts"
+    parser.add_argument("--labels", metavar="FILE", help=labels)
 
 
 def _add_submit(verbs: Verbs) -> None:
@@ -202,6 +217,12 @@ def _model_arguments(parser: argparse.ArgumentParser, out: str, out_help: str, r
     parser.add_argument("--model", required=required, metavar="DIR", help="an exported folder")
     parser.add_argument("--images", required=required, metavar="DIR|FILE|ZIP", help="what to read")
     parser.add_argument("--out", required=True, metavar=out, help=out_help)
+
+
+def _engine_arguments(parser: argparse.ArgumentParser) -> None:
+    engines = (AUTO, *ENGINE_NAMES)
+    parser.add_argument("--engine", default=AUTO, choices=engines, help="what computes (auto: the fastest)")
+    _batch_argument(parser)
 
 
 def _batch_argument(parser: argparse.ArgumentParser) -> None:
@@ -347,6 +368,29 @@ def _predict(chosen: Arguments) -> None:
         language_model=chosen.language_model,
     )
     print(f"{chosen.out}: {read.lines} lines, {read.empty} of them empty, {len(read.unreadable)} pictures unreadable")
+
+
+def _read(chosen: Arguments) -> None:
+    from scenetext.evaluate.photos import score_photo_folder
+    from scenetext.predict.photo_files import read_photos
+    from scenetext.text.photo_labels import read_photo_labels
+
+    if chosen.labels:
+        read_photo_labels(chosen.labels)  # says what is wrong with it before an hour of reading
+    read = read_photos(
+        chosen.photos,
+        chosen.detector,
+        chosen.model,
+        chosen.out,
+        engine=chosen.engine,
+        batch_size=chosen.batch_size,
+        min_confidence=chosen.min_confidence,
+        pictures=not chosen.no_pictures,
+    )
+    faults = f"{read.rejected} boxes rejected, {read.empty} photos without text, {len(read.unreadable)} unreadable"
+    print(f"{chosen.out}: {read.lines} texts on {read.photos} photos; {faults}")
+    if chosen.labels:
+        print(score_photo_folder(chosen.labels, chosen.out))
 
 
 def _submit(chosen: Arguments) -> None:

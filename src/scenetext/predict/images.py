@@ -5,6 +5,7 @@ This is the one loop over pictures: prediction, submission, evaluation and expor
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -198,6 +199,18 @@ def image_names(source: ImageSource) -> Sequence[str]:
         told = f" ({source.passed_over})" if source.passed_over else ""
         raise InputError(f"There are no images in {shown_path(source.path)}{told}.")
     return names
+
+
+def pictures_hash(source: ImageSource, names: Sequence[str]) -> str:
+    """A hash of the names of pictures, and of what changes with their content, without reading them."""
+    digest = hashlib.sha256()
+    for name in names:
+        try:
+            fingerprint = source.fingerprint(name)
+        except InputError:  # reading it will name the problem
+            fingerprint = None
+        digest.update(f"{name}\t{fingerprint}\n".encode())
+    return digest.hexdigest()
 
 
 def piece_start(index: int) -> int:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 from collections.abc import Sequence
@@ -23,6 +22,7 @@ from scenetext.predict.images import (
     PredictionSummary,
     find_problem,
     image_names,
+    pictures_hash,
     piece_start,
     predict_images,
     warn_of_escaped,
@@ -185,23 +185,11 @@ def _origin(reader: Recognizer, source: ImageSource, names: Sequence[str]) -> di
     return {
         "model": {name: facts["sha256"] for name, facts in reader.files.items()},
         "images": shown_path(source.path),
-        "pictures": _pictures_hash(source, names),
+        "pictures": pictures_hash(source, names),
         "engine": type(reader.engine).__name__,
         "workers": reader.engine.workers,
         "batch_size": reader.batch_size,
     }
-
-
-def _pictures_hash(source: ImageSource, names: Sequence[str]) -> str:
-    """A hash of the names of pictures, and of what changes with their content, without reading them."""
-    digest = hashlib.sha256()
-    for name in names:
-        try:
-            fingerprint = source.fingerprint(name)
-        except InputError:  # reading it will name the problem
-            fingerprint = None
-        digest.update(f"{name}\t{fingerprint}\n".encode())
-    return digest.hexdigest()
 
 
 class _Tally:

@@ -1,0 +1,243 @@
+"""Reading photos into a folder: `photos.jsonl`, one JSON object a photo, and pictures of photos with their texts."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from tqdm.auto import tqdm
+
+from scenetext.data.prefetch import ahead
+from scenetext.data.sources.images import ImageSource, open_images
+from scenetext.data.transforms import decode_image
+from scenetext.errors import InputError
+from scenetext.plots.photos import draw_photo
+from scenetext.predict.choices import AUTO
+from scenetext.predict.images import image_names, pictures_hash, warn_of_escaped, warn_of_passed_over
+from scenetext.predict.photo_reader import LEAST_CONFIDENCE, PHOTOS_PER_PIECE, PhotoLine, PhotoReader, PhotoTexts
+from scenetext.system.file_names import shown_path
+from scenetext.system.files import replacing
+from scenetext.system.locks import only_writer
+from scenetext.system.process import share_one_heap
+from scenetext.system.resumable import ResumableLines
+
+TEXTS = "photos.jsonl"
+PICTURES = "pictures"
+PHOTOS_AHEAD = 2  # decoded meanwhile; a photo takes up to 150 MB
+JPEG_QUALITY = 85
+JPEG_SUFFIXES = (".jpg", ".jpeg")
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoSummary:
+    """What became of a set of photos.
+
+    Attributes:
+        photos: how many.
+        lines: texts that were read.
+        rejected: boxes whose text was empty or not certain enough.
+        empty: photos that were read and have no text.
+        unreadable: why a photo could not be read, by its name.
+    """
+
+    photos: int
+    lines: int
+    rejected: int
+    empty: int
+    unreadable: dict[str, str]
+
+
+class _Photo(NamedTuple):
+    """A photo without its pixels: its name and size, and why it could not be read."""
+
+    name: str
+    height_px: int = 0
+    width_px: int = 0
+    problem: str | None = None
+
+
+def read_photos(
+    photos: str | Path,
+    detector: str | Path,
+    model: str | Path,
+    out: str | Path,
+    *,
+    engine: str = AUTO,
+    batch_size: int = 16,
+    min_confidence: float = LEAST_CONFIDENCE,
+    pictures: bool = True,
+    progress: bool = True,
+) -> PhotoSummary:
+    """Reads photos into a folder.
+
+    `photos.jsonl` is written whole or not at all. A line of it is an object with the photo's name (`photo`), `height`
+    and `width` in pixels, and two lists, `lines` in reading order and `rejected`, of `text`, `confidence`, `points` and
+    `box_score`; a photo that cannot be read has a `problem`, and is named on stderr. A job that was stopped resumes
+    after the last photo that it wrote.
+
+    Args:
+        photos: a folder, zip, LMDB or photo.
+        detector, model, engine, batch_size, min_confidence: see PhotoReader.
+        out: the folder; other files in it stay.
+        pictures: draw each photo with its texts beside it into the folder `pictures`.
+        progress: show a bar.
+
+    Raises:
+        InputError: there are no photos, none of them can be read, a network's folder is not complete, or `out` cannot
+            be a folder.
+        RunError: another process writes there now, or the disk is full or broken.
+    """
+    out = Path(out)
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{shown_path(out)} is a file; give the name of a folder to write.")
+    share_one_heap()
+    source = open_images(photos)
+    names = image_names(source)
+    reader = PhotoReader(detector, model, engine, batch_size, min_confidence=min_confidence)
+    warn_of_passed_over(source)
+    warn_of_escaped(names)
+    origin = {
+        "detector": {name: facts["sha256"] for name, facts in reader.detector.files.items()},
+        "model": {name: facts["sha256"] for name, facts in reader.recognizer.files.items()},
+        "photos": shown_path(source.path),
+        "pictures": pictures_hash(source, names),
+        "engines": [reader.detector.engine, type(reader.recognizer.engine).__name__],
+        "batch_size": batch_size,
+        "min_confidence": min_confidence,
+        "drawn": pictures,
+    }
+    folder = out / PICTURES if pictures else None
+    with only_writer(out / TEXTS):
+        summary = _write(ResumableLines(out / TEXTS, origin), reader, source, names, folder, progress)
+    if summary.unreadable:
+        print(f"{len(summary.unreadable)} of {summary.photos} photos could not be read:", file=sys.stderr)
+        for problem in summary.unreadable.values():
+            print(f"  {problem}", file=sys.stderr)
+    return summary
+
+
+def read_photo_texts(path: str | Path) -> Iterator[dict[str, Any]]:
+    """The objects of a `photos.jsonl`, one a photo; see `read_photos`."""
+    with open(path, encoding="utf-8") as file:
+        yield from map(json.loads, file)
+
+
+def _write(
+    lines: ResumableLines,
+    reader: PhotoReader,
+    source: ImageSource,
+    names: Sequence[str],
+    pictures: Path | None,
+    progress: bool,
+) -> PhotoSummary:
+    """Writes what is missing of the texts; it starts at a piece's first photo, as a job that was never stopped does."""
+    tally = _Tally(names)
+    kept = lines.resume(tally.keeps)
+    try:
+        if kept:
+            print(f"{lines.part} holds the first {kept} of {len(names)} photos: resuming there.", file=sys.stderr)
+        start = kept - kept % PHOTOS_PER_PIECE
+        read = reader.read_pieces(_load(source, names[start:])) if kept < len(names) else iter(())
+        with tqdm(total=len(names), initial=kept, unit="photo", desc="read", disable=not progress) as bar:
+            for photo, texts in islice(read, kept - start, None):
+                if pictures is not None and photo.problem is None:
+                    _draw(picture_path(pictures, photo.name), source, photo.name, texts.lines)
+                record = _record(photo, texts)
+                lines.write(json.dumps(record, ensure_ascii=False))
+                tally.add(record)
+                bar.update()
+        summary = tally.summary()
+        if len(summary.unreadable) == len(names):
+            first = next(iter(summary.unreadable.values()))
+            raise InputError(f"Not one of {len(names)} photos can be read; the first: {first}")
+        lines.finish()
+    finally:
+        lines.close()
+    return summary
+
+
+def _load(source: ImageSource, names: Iterable[str]) -> Iterator[tuple[_Photo, np.ndarray | None]]:
+    """Photos decoded ahead of the detector."""
+
+    def load(name: str) -> tuple[_Photo, np.ndarray | None]:
+        try:
+            image = decode_image(source.read(name), source.location(name))
+        except InputError as problem:  # its text alone: the error would keep the file's bytes in memory
+            return _Photo(name, problem=str(problem)), None
+        return _Photo(name, *image.shape[:2]), image
+
+    return ahead(load, names, PHOTOS_AHEAD, PHOTOS_AHEAD)
+
+
+def _record(photo: _Photo, texts: PhotoTexts) -> dict[str, Any]:
+    """What a line of the file holds."""
+    problem = {} if photo.problem is None else {"problem": photo.problem}
+    size = {"height": photo.height_px, "width": photo.width_px}
+    return {"photo": photo.name, **size, **problem, "lines": _listed(texts.lines), "rejected": _listed(texts.rejected)}
+
+
+def _listed(lines: Sequence[PhotoLine]) -> list[dict[str, Any]]:
+    return [
+        {
+            "text": line.text,
+            "confidence": round(line.confidence, 6),
+            "points": line.points.tolist(),
+            "box_score": round(line.box_score, 6),
+        }
+        for line in lines
+    ]
+
+
+def picture_path(folder: Path, name: str) -> Path:
+    """The path of the picture of a photo, which lies within the folder whatever the photo is called."""
+    inside = Path(folder, *(part for part in PurePosixPath(name).parts if part.strip("/\\") not in ("", "..")))
+    return inside if inside.suffix.lower() in JPEG_SUFFIXES else inside.with_name(f"{inside.name}.jpg")
+
+
+def _draw(path: Path, source: ImageSource, name: str, lines: Sequence[PhotoLine]) -> None:
+    """Draws a photo with its texts. It is decoded once more: those of a whole piece would take much memory."""
+    image = decode_image(source.read(name), source.location(name))
+    drawn = draw_photo(image, [line.points for line in lines], [line.text for line in lines])
+    _, data = cv2.imencode(".jpg", drawn, (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))
+    with replacing(path) as file:
+        file.write(data.tobytes())
+
+
+class _Tally:
+    """Counts what is in a file of texts, those of a stopped job among them."""
+
+    def __init__(self, names: Sequence[str]):
+        self._names = names
+        self._lines = self._rejected = self._empty = 0
+        self._unreadable: dict[str, str] = {}
+
+    def add(self, record: dict[str, Any]) -> None:
+        """Counts a photo."""
+        self._lines += len(record["lines"])
+        self._rejected += len(record["rejected"])
+        if "problem" in record:
+            self._unreadable[record["photo"]] = record["problem"]
+        else:
+            self._empty += not record["lines"]
+
+    def keeps(self, index: int, line: str) -> bool:
+        """Whether a line of a stopped job is the one wanted there; then it is counted."""
+        try:
+            record = json.loads(line)
+            is_wanted = index < len(self._names) and record["photo"] == self._names[index]
+        except (ValueError, KeyError, TypeError):  # it is damaged
+            return False
+        if is_wanted:
+            self.add(record)
+        return is_wanted
+
+    def summary(self) -> PhotoSummary:
+        """The counts of all photos."""
+        return PhotoSummary(len(self._names), self._lines, self._rejected, self._empty, self._unreadable)
