@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 VERBS = (
-    *("prepare", "train", "evaluate", "score", "compare", "export", "predict", "submit"),
+    *("prepare", "train", "evaluate", "score", "compare", "export", "predict", "read", "submit"),
     *("report", "runs", "run", "demo", "bench"),
 )
 
@@ -66,6 +66,8 @@ def test_every_verb_explains_itself(verb: str) -> None:
         (["submit", "--out", "o", "--model", "m"], "--model and --images, or --leaderboard"),
         (["report", "none"], "There is no run none"),
         (["runs"], "runs does not exist"),
+        (["read", "none.jpg", "--detector", "d", "--model", "m", "--out", "o"], "none.jpg does not exist"),
+        (["read", "p", "--detector", "d", "--model", "m", "--out", "o", "--labels", "words.txt"], "words.txt:1"),
         (["run", "-p", "epochs"], "NAME=VALUE"),
     ],
 )
@@ -73,6 +75,7 @@ def test_wrong_usage_and_wrong_input_are_one_sentence_and_status_2(
     tmp_path: Path, arguments: list[str], told: str
 ) -> None:
     (tmp_path / "good.yml").write_text("Global:\n  epoch_num: 1\n")
+    (tmp_path / "words.txt").write_text("1.jpg\tword\n")
     (tmp_path / "bad.yml").write_text("Global:\n  epoch_nmu: 1\n")
     done = scenetext(*arguments, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")

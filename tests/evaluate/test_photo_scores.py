@@ -8,9 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from scenetext.errors import InputError
 from scenetext.evaluate.box_metrics import BoxCounts, count_boxes
 from scenetext.evaluate.end_to_end import EndToEndScores, PlacedText, end_to_end_scores
+from scenetext.evaluate.photos import score_photo_folder, score_photos
 from scenetext.text.normalise import normalise_for_score
+from scenetext.text.photo_labels import read_photo_labels
 
 
 def rectangle(left: float, top: float, right: float, bottom: float) -> np.ndarray:
@@ -21,6 +24,7 @@ TEXT = rectangle(0, 0, 100, 20)
 IGNORED = rectangle(0, 40, 100, 60)
 BOW_TIE = np.array([[0, 0], [100, 20], [100, 0], [0, 20]], float)
 CURVE = np.array([[x, 5 * (x / 50 - 1) ** 2] for x in range(0, 101, 20)] + [[x, 25] for x in range(100, -1, -20)])
+LOWER = CURVE + np.array([0, 200])
 
 
 @pytest.mark.parametrize(
@@ -113,3 +117,62 @@ def printed(scores: EndToEndScores) -> list[str]:
         f"recall: {100 * scores.recall:.2f}%",
         f"fmeasure: {100 * scores.fmeasure:.2f}%",
     ]
+
+
+def read_line(points: np.ndarray, text: str) -> dict:
+    return {"text": text, "confidence": 0.9, "points": points.tolist(), "box_score": 0.9}
+
+
+def photo(name: str, *lines: dict, rejected: tuple[dict, ...] = ()) -> dict:
+    return {"photo": name, "height": 100, "width": 100, "lines": list(lines), "rejected": list(rejected)}
+
+
+def label(name: str, *texts: tuple[np.ndarray, str]) -> str:
+    boxes = [{"transcription": text, "points": points.tolist()} for points, text in texts]
+    return f"{name}\t{json.dumps(boxes, ensure_ascii=False)}\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """What was read on three photos, one of them without a label, and a label file in which another photo is named."""
+    rejected = (read_line(LOWER, "?"),)
+    records = [
+        photo("a.jpg", read_line(TEXT, "出口 a"), rejected=rejected),
+        photo("x/b.jpg"),
+        photo("new.jpg", read_line(TEXT, "x")),
+    ]
+    (tmp_path / "photos.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    labels = [
+        label("images/a.jpg", (TEXT, "出口A"), (LOWER, "曲线"), (IGNORED, "###")),
+        label("x/b.jpg", (TEXT - 500, "beyond")),
+        label("other.jpg", (TEXT, "y")),
+    ]
+    (tmp_path / "labels.txt").write_text("".join(labels), encoding="utf-8")
+    return tmp_path
+
+
+def test_photos_are_scored_by_boxes_and_by_texts(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scores = score_photo_folder(folder / "labels.txt", folder)
+    assert (scores.boxes.matched, scores.boxes.found, scores.boxes.truths) == (2, 2, 3)  # rejected boxes count, too
+    assert scores.exact == EndToEndScores(0, 1, 3, 2 + 2 + 6, 3 + 2 + 6, 2)
+    assert scores.normalised == EndToEndScores(1, 1, 3, 2 + 6, 3 + 2 + 6, 2)
+    assert "hmean 0.8000" in str(scores) and "F 0.5000" in str(scores)
+    written = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
+    assert written == scores.as_dict() and written["boxes"]["hmean"] == pytest.approx(0.8)
+    told = capsys.readouterr().err
+    assert "1 photos have no label" in told and "1 labels are of other photos" in told
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ([label("z.jpg", (TEXT, "a"))], "None of 1 photos has a label; the first label is of z.jpg"),
+        ([label("a.jpg", (TEXT, "a"))] * 2, "labels.txt:2: a.jpg has a label already, labels.txt:1"),
+        (["a.jpg\tword\n"], "labels.txt:1"),
+        ([], "holds no label"),
+    ],
+)
+def test_labels_that_do_not_fit_are_named(tmp_path: Path, lines: list[str], told: str) -> None:
+    (tmp_path / "labels.txt").write_text("".join(lines), encoding="utf-8")
+    with pytest.raises(InputError, match=told):
+        score_photos(read_photo_labels(tmp_path / "labels.txt"), [photo("a.jpg")])

@@ -15,7 +15,7 @@ LONGEST_SIDE_PX = 1600  # of a drawn photo; larger ones are made smaller
 OUTLINE_PX = 2
 COLOURS = ((155, 111, 42), (26, 115, 217), (79, 143, 63), (30, 38, 179))  # of `style`, blue first
 TALL = 1.5  # a box of so many widths holds its text one character below the other
-LETTER_PX = 48  # size at which a text is set, before it is laid into its box
+LETTER_PX, MARGIN_PX = 48, 4  # size at which a text is set, before it is laid into its box
 
 
 def draw_photo(image: np.ndarray, outlines: Sequence[np.ndarray], texts: Sequence[str]) -> np.ndarray:
@@ -64,10 +64,12 @@ def _set(text: str, is_tall: bool, ratio: float) -> np.ndarray:
     """(h, w) uint8, black letters on white, in the proportions of a box whose height is `ratio` times its width."""
     lines = "\n".join(text) if is_tall else text
     left, top, right, bottom = ImageDraw.Draw(Image.new("L", (1, 1))).multiline_textbbox((0, 0), lines, font=_font())
-    width, height = max(1, round(right - left)), max(1, round(bottom - top), 1 if is_tall else LETTER_PX)
+    text_width, text_height = right - left, bottom - top
+    width, height = round(text_width) + 2 * MARGIN_PX, round(max(text_height, LETTER_PX)) + 2 * MARGIN_PX
     width, height = max(width, round(height / ratio)), max(height, round(width * ratio))
     canvas = Image.new("L", (width, height), 255)
-    at = (-left + (width - (right - left)) / 2 if is_tall else -left, -top + (height - (bottom - top)) / 2)
+    x = (width - text_width) / 2 if is_tall else MARGIN_PX
+    at = (x - left, (height - text_height) / 2 - top)
     ImageDraw.Draw(canvas).multiline_text(at, lines, fill=0, font=_font(), align="center")
     return np.asarray(canvas)
 

@@ -19,7 +19,7 @@ from scenetext.errors import InputError
 from scenetext.predict.boxes import BoxRule
 from scenetext.predict.detection_settings import DetectionSettings
 from scenetext.predict.model_files import CHECKSUMS_KEY, FILE_NAME, read_checksums
-from scenetext.predict.model_folder import write_yml
+from scenetext.predict.model_folder import DETECTOR_POST_PROCESS, write_yml
 
 if TYPE_CHECKING:
     from scenetext.config import Config
@@ -32,7 +32,6 @@ MODEL_NAMES = {
     ("PPLCNetV4", "medium"): "PP-OCRv6_medium_det",
 }
 DEFAULT_MODEL_NAME = "PP-OCRv5_mobile_det"
-POST_PROCESS = "DBPostProcess"
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ class DetectorSettings:
                     {"KeepKeys": {"keep_keys": ["image", "shape"]}},
                 ]
             },
-            "PostProcess": {"name": POST_PROCESS, **asdict(detection.rule)},
+            "PostProcess": {"name": DETECTOR_POST_PROCESS, **asdict(detection.rule)},
         }
         if self.checksums:
             value[CHECKSUMS_KEY] = dict(self.checksums)
@@ -88,7 +87,7 @@ def is_detector(folder: str | Path) -> bool:
     if not path.is_file():
         return False
     post = _parsed(path).get("PostProcess")
-    return isinstance(post, Mapping) and post.get("name") == POST_PROCESS
+    return isinstance(post, Mapping) and post.get("name") == DETECTOR_POST_PROCESS
 
 
 def read_detector_yml(folder: str | Path) -> DetectorSettings:
@@ -105,8 +104,8 @@ def read_detector_yml(folder: str | Path) -> DetectorSettings:
         post = value.get("PostProcess")
         name = post.get("name") if isinstance(post, Mapping) else post
         raise InputError(
-            f"{folder} is no detector: its PostProcess.name is {shown(name)}, and a detector has {POST_PROCESS}. Give "
-            "the folder of a detector."
+            f"{folder} is no detector: its PostProcess.name is {shown(name)}, and a detector has "
+            f"{DETECTOR_POST_PROCESS}. Give the folder of a detector; `scenetext read` takes recognisers as --model."
         )
     operations = _operations(value, path)
     try:

@@ -38,6 +38,7 @@ MODEL_NAMES = {
     ("RepSVTR", None): "ch_RepSVTR_rec",
 }
 DEFAULT_MODEL_NAME = "PP-OCRv4_mobile_rec"
+DETECTOR_POST_PROCESS = "DBPostProcess"  # in the folder of a detector, see `detector_folder`
 DECODERS = {"ctc": "CTCLabelDecode", "attention": "AttnLabelDecode"}
 CHANNELS = 3
 MAX_CHARACTER = 100  # code points of an entry of the dictionary; clusters of Indic scripts have 10
@@ -110,8 +111,13 @@ def read_inference_yml(folder: str | Path) -> InferenceSettings:
         raise InputError(f"{folder} holds no {FILE_NAME}: give a folder that `scenetext export` wrote.")
     characters_path = ("PostProcess", "character_dict")
     value, _ = parse(read_text(path, str(path)), str(path), texts=[characters_path, (CHECKSUMS_KEY,)])
-    canvas = _canvas(_look_up(value, path, "PreProcess", "transform_ops"), path)
     decoder = _look_up(value, path, "PostProcess", "name")
+    if decoder == DETECTOR_POST_PROCESS:
+        raise InputError(
+            f"{folder} holds a text detector (PostProcess.name {decoder}), and a recogniser is needed: `scenetext "
+            "read` takes detectors as --detector."
+        )
+    canvas = _canvas(_look_up(value, path, "PreProcess", "transform_ops"), path)
     decoding = next((name for name, known in DECODERS.items() if known == decoder), None)
     if decoding is None:
         raise InputError(

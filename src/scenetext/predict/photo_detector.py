@@ -13,10 +13,11 @@ from scenetext.data.detection.resize import DetectionSize
 from scenetext.errors import InputError
 from scenetext.predict.boxes import Box, BoxRule
 from scenetext.predict.choices import AUTO
+from scenetext.predict.detection_settings import DetectionSettings
 from scenetext.predict.detector_folder import read_detector_yml
 from scenetext.predict.engines import OnnxRuntime, open_engine
 from scenetext.predict.model_files import check_files, file_facts, unchanged
-from scenetext.predict.text_detector import DetectionSettings, TextDetector
+from scenetext.predict.text_detector import TextDetector
 from scenetext.system.files import sha256_file
 from scenetext.system.process import usable_cores
 from scenetext.weights.onnx import WHEEL_MODELS, wheel_model
@@ -49,7 +50,7 @@ class PhotoDetector:
     def __init__(self, source: str | Path, engine: str = AUTO, threads: int | None = None):
         threads = threads or usable_cores()
         if str(source).startswith(WHEEL):
-            path = _wheel_file(str(source))
+            path = wheel_detector(str(source))
             if engine not in (AUTO, "onnxruntime"):
                 raise InputError(f"{source} is an ONNX file, which the engine {engine} cannot read: use onnxruntime.")
             self.files: Mapping[str, Mapping[str, Any]] = {
@@ -92,7 +93,12 @@ def _shorter_side_px(quad: np.ndarray) -> int:
     return min(int(np.linalg.norm(quad[0] - quad[1])), int(np.linalg.norm(quad[0] - quad[3])))
 
 
-def _wheel_file(source: str) -> Path:
+def wheel_detector(source: str) -> Path:
+    """The ONNX file of a detector in an installed wheel, such as "wheel:PP-OCRv6_det_small".
+
+    Raises:
+        InputError: the name is unknown, or the wheel is not installed.
+    """
     name = source.removeprefix(WHEEL)
     if name not in WHEEL_DETECTORS:
         raise InputError(f"{source} is unknown; the detectors in wheels are {', '.join(WHEEL_DETECTORS)}.")
