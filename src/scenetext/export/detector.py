@@ -35,7 +35,7 @@ A trained detector's differ by 5e-5. After the first steps of a training, howeve
 activations are some hundred times larger, and so is what engines round differently: 1.7e-3 was seen after 4 steps.
 """
 CROP_PX = 320  # side of what is measured on: whole photos would take several times as long
-CROPS_TAKEN, CROPS_IN_BATCH = 32, 4
+CROPS_TAKEN, CROPS_IN_BATCH = 12, 4
 DRAWN_SIZES_PX = ((96, 160), (320, 224))  # height and width of the photos that are drawn for the check
 DRAWN_LINES = 8
 

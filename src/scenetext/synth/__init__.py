@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "competition": ["draw_competition", "draw_part"],
         "draw": ["draw_line"],
+        "scenes": ["draw_scene", "draw_scenes"],
         "texts": ["write_line"],
     },
 )
