@@ -147,8 +147,8 @@ def _two_lines(runs: Sequence[tuple[int, int]], rng: np.random.Generator) -> tup
 def _touches(outline: np.ndarray, crop: Crop) -> bool:
     """Whether an outline's extent is not entirely outside of a crop."""
     (left, top), (right, bottom) = outline.min(0), outline.max(0)
-    across = right >= crop.left and left <= crop.left + crop.width
-    return bool(across and bottom >= crop.top and top <= crop.top + crop.height)
+    across = right > crop.left and left < crop.left + crop.width
+    return bool(across and bottom > crop.top and top < crop.top + crop.height)
 
 
 def cut(photo: Photo, matrix: np.ndarray, crop: Crop, size: tuple[int, int], keep_ratio: bool) -> Photo:
