@@ -153,13 +153,13 @@ def _add_read(verbs: Verbs) -> None:
     parser.add_argument("--model", required=True, metavar="DIR", help="an exported recogniser")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for photos.jsonl and pictures/")
     _engine_arguments(parser)
-    least = "texts that are less probable are rejected (default 0.5)"
+    least = "reject texts that are less probable (default 0.5)"
     parser.add_argument("--min-confidence", type=float, default=0.5, metavar="P", help=least)
     parser.add_argument(
-        "--no-pictures", action="store_true", help="do not draw the photos with their texts beside them"
+        "--max-side", type=int, default=4000, metavar="PX", help="search at no larger size (default 4000)"
     )
-    labels = "PaddleOCR's label file of text detection: print and write scores of boxes and texts"
-    parser.add_argument("--labels", metavar="FILE", help=labels)
+    parser.add_argument("--no-pictures", action="store_true", help="do not draw the texts beside the photos")
+    parser.add_argument("--labels", metavar="FILE", help="PaddleOCR's labels of text detection: score what was read")
 
 
 def _add_submit(verbs: Verbs) -> None:
@@ -375,8 +375,7 @@ def _read(chosen: Arguments) -> None:
     from scenetext.predict.photo_files import read_photos
     from scenetext.text.photo_labels import read_photo_labels
 
-    if chosen.labels:
-        read_photo_labels(chosen.labels)  # says what is wrong with it before an hour of reading
+    labels = read_photo_labels(chosen.labels) if chosen.labels else None  # first, because reading may take an hour
     read = read_photos(
         chosen.photos,
         chosen.detector,
@@ -385,12 +384,13 @@ def _read(chosen: Arguments) -> None:
         engine=chosen.engine,
         batch_size=chosen.batch_size,
         min_confidence=chosen.min_confidence,
+        max_side_px=chosen.max_side,
         pictures=not chosen.no_pictures,
     )
     faults = f"{read.rejected} boxes rejected, {read.empty} photos without text, {len(read.unreadable)} unreadable"
     print(f"{chosen.out}: {read.lines} texts on {read.photos} photos; {faults}")
-    if chosen.labels:
-        print(score_photo_folder(chosen.labels, chosen.out))
+    if labels is not None:
+        print(score_photo_folder(labels, chosen.out))
 
 
 def _submit(chosen: Arguments) -> None:

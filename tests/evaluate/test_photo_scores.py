@@ -152,7 +152,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_photos_are_scored_by_boxes_and_by_texts(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    scores = score_photo_folder(folder / "labels.txt", folder)
+    scores = score_photo_folder(read_photo_labels(folder / "labels.txt"), folder)
     assert (scores.boxes.matched, scores.boxes.found, scores.boxes.truths) == (2, 2, 3)  # rejected boxes count, too
     assert scores.exact == EndToEndScores(0, 1, 3, 2 + 2 + 6, 3 + 2 + 6, 2)
     assert scores.normalised == EndToEndScores(1, 1, 3, 2 + 6, 3 + 2 + 6, 2)

@@ -16,14 +16,14 @@ from photos import TEXTS, drawn_detector, drawn_photo
 from PIL import Image
 
 from scenetext.data.detection.crops import crop_text
-from scenetext.data.detection.resize import DetectionSize
+from scenetext.data.detection.resize import LONGEST_SIDE_PX, DetectionSize
 from scenetext.errors import InputError
-from scenetext.plots.photos import LONGEST_SIDE_PX, draw_photo
+from scenetext.plots.photos import DRAWN_SIDE_PX, draw_photo
 from scenetext.predict.engines import OnnxRuntime
 from scenetext.predict.photo_detector import WHEEL_DETECTORS, WHEEL_SETTINGS, wheel_detector
 from scenetext.predict.photo_files import PICTURES, picture_path, read_photo_texts, read_photos
 from scenetext.predict.photo_files import TEXTS as FILE
-from scenetext.predict.photo_reader import PHOTOS_PER_PIECE, PhotoReader
+from scenetext.predict.photo_reader import LEAST_CONFIDENCE, PHOTOS_PER_PIECE, PhotoReader
 from scenetext.predict.reading_order import reading_order
 from scenetext.predict.recognizer import Recognizer
 from scenetext.predict.text_detector import TextDetector
@@ -158,7 +158,7 @@ def test_a_folder_of_all_kinds_of_photos(tmp_path: Path, model: Path, capsys: py
     assert "problem" in found["cut.png"] and "problem" not in found["empty.png"]
     drawn = {path.name for path in (out / PICTURES).iterdir()}
     assert drawn == {name if name.endswith(".jpg") else f"{name}.jpg" for name in set(found) - {"cut.png", "paper.jpg"}}
-    assert max(cv2.imread(str(out / PICTURES / "large.jpg")).shape) == 2 * LONGEST_SIDE_PX
+    assert max(cv2.imread(str(out / PICTURES / "large.jpg")).shape) == 2 * DRAWN_SIDE_PX
 
 
 def test_a_stopped_job_resumes_and_writes_the_same(
@@ -229,6 +229,7 @@ def test_texts_are_drawn_beside_their_boxes() -> None:
         ({"photos": "none"}, "none does not exist"),
         ({"out": "paper.pdf"}, "is a file"),
         ({"min_confidence": 2.0}, "between 0 and 1"),
+        ({"max_side_px": 31}, "31 pixels"),
     ],
 )
 def test_wrong_input_is_named(tmp_path: Path, model: Path, given: dict, told: str) -> None:
@@ -263,3 +264,4 @@ def test_the_help_names_the_detectors_in_wheels() -> None:
     done = subprocess.run([sys.executable, "-m", "scenetext", "read", "--help"], capture_output=True, text=True)
     told = "".join(done.stdout.split())
     assert [name for name in WHEEL_DETECTORS if f"wheel:{name}" not in told] == [] and len(WHEEL_DETECTORS) == 2
+    assert f"(default{LONGEST_SIDE_PX})" in told and f"(default{LEAST_CONFIDENCE})" in told

@@ -16,7 +16,7 @@ from scenetext.evaluate.end_to_end import EndToEndScores, PlacedText, end_to_end
 from scenetext.predict.photo_files import TEXTS, read_photo_texts
 from scenetext.system.files import write_json
 from scenetext.text.normalise import normalise_for_score
-from scenetext.text.photo_labels import PhotoLabel, read_photo_labels
+from scenetext.text.photo_labels import PhotoLabel
 
 SCORES = "scores.json"
 NAMES_SHOWN = 5
@@ -98,17 +98,17 @@ def score_photos(labels: Sequence[PhotoLabel], read: Iterable[Mapping[str, Any]]
     return PhotoScores(BoxCounts.total(boxes), exact, normalised, unlabelled, len(labels) - len(used))
 
 
-def score_photo_folder(labels: str | Path, out: str | Path) -> PhotoScores:
-    """Scores the `photos.jsonl` of a folder and writes `scores.json` beside it.
+def score_photo_folder(labels: Sequence[PhotoLabel], out: str | Path) -> PhotoScores:
+    """Scores the `photos.jsonl` of a folder, writes `scores.json` beside it and says on stderr what did not count.
 
     Args:
-        labels: the label file.
+        labels: see `score_photos`.
         out: the folder that `read_photos` wrote.
 
     Raises:
-        InputError: see `read_photo_labels` and `score_photos`.
+        InputError: see `score_photos`.
     """
-    scores = score_photos(read_photo_labels(labels), read_photo_texts(Path(out) / TEXTS))
+    scores = score_photos(labels, read_photo_texts(Path(out) / TEXTS))
     write_json(Path(out) / SCORES, scores.as_dict())
     for count, what in ((scores.unlabelled, "photos have no label"), (scores.unread, "labels are of other photos")):
         if count:

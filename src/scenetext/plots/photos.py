@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from scenetext.synth.fonts import cjk_font_path
 
-LONGEST_SIDE_PX = 1600  # of a drawn photo; larger ones are made smaller
+DRAWN_SIDE_PX = 1600  # of a drawn photo; larger ones are made smaller
 OUTLINE_PX = 2
 COLOURS = ((155, 111, 42), (26, 115, 217), (79, 143, 63), (30, 38, 179))  # of `style`, blue first
 TALL = 1.5  # a box of so many widths holds its text one character below the other
@@ -27,9 +27,9 @@ def draw_photo(image: np.ndarray, outlines: Sequence[np.ndarray], texts: Sequenc
         texts: of each outline.
 
     Returns:
-        (h, 2 w, 3) uint8, blue first, h and w at most LONGEST_SIDE_PX and with the proportions of H and W.
+        (h, 2 w, 3) uint8, blue first, h and w at most DRAWN_SIDE_PX and with the proportions of H and W.
     """
-    scale = min(1.0, LONGEST_SIDE_PX / max(image.shape[:2]))
+    scale = min(1.0, DRAWN_SIDE_PX / max(image.shape[:2]))
     size = [max(1, round(side * scale)) for side in image.shape[1::-1]]
     photo = image.copy() if scale == 1 else cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     page = np.full_like(photo, 255)

@@ -140,6 +140,7 @@ class OnnxRuntime:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = max(1, threads // self.workers)
         options.enable_mem_pattern = False  # it would keep a plan of memory for every width
+        options.enable_cpu_mem_arena = workers is None  # it would keep the most that a large photo ever needed
         options.log_severity_level = 3  # errors; it warns of every constant that it folds away
         try:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

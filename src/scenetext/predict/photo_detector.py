@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from scenetext.data.detection.polygons import order_corners
-from scenetext.data.detection.resize import DetectionSize
+from scenetext.data.detection.resize import LONGEST_SIDE_PX, STRIDE, DetectionSize
 from scenetext.errors import InputError
 from scenetext.predict.boxes import Box, BoxRule
 from scenetext.predict.choices import AUTO
@@ -38,6 +39,7 @@ class PhotoDetector:
         source: an exported detector's folder, or "wheel:NAME", a detector in an installed wheel.
         engine: see Recognizer; those of wheels are for ONNX Runtime.
         threads: CPU threads, which compute one photo together; by default all cores that the process may use.
+        max_side_px: a photo is searched at no larger size, which bounds memory and time.
 
     Attributes:
         files: the SHA-256 and the size in bytes of its files, by name, as they were read.
@@ -47,7 +49,15 @@ class PhotoDetector:
         RunError: the folder was changed while it was being opened.
     """
 
-    def __init__(self, source: str | Path, engine: str = AUTO, threads: int | None = None):
+    def __init__(
+        self,
+        source: str | Path,
+        engine: str = AUTO,
+        threads: int | None = None,
+        max_side_px: int = LONGEST_SIDE_PX,
+    ):
+        if max_side_px < STRIDE:
+            raise InputError(f"A longest side of {max_side_px} pixels is too short: give {STRIDE} at least.")
         threads = threads or usable_cores()
         if str(source).startswith(WHEEL):
             path = wheel_detector(str(source))
@@ -56,13 +66,14 @@ class PhotoDetector:
             self.files: Mapping[str, Mapping[str, Any]] = {
                 path.name: {"sha256": sha256_file(path), "size_bytes": path.stat().st_size}
             }
-            self._detector = TextDetector(OnnxRuntime(path, threads, workers=1), WHEEL_SETTINGS)
+            self._detector = TextDetector(OnnxRuntime(path, threads, workers=1), _bounded(WHEEL_SETTINGS, max_side_px))
             return
         with unchanged(source):
             settings = read_detector_yml(source)
             self.files = file_facts(source)
             check_files(source, self.files, settings.checksums)
-            self._detector = TextDetector(open_engine(engine, source, threads, workers=1), settings.detection)
+            computes = open_engine(engine, source, threads, workers=1)
+            self._detector = TextDetector(computes, _bounded(settings.detection, max_side_px))
 
     @property
     def engine(self) -> str:
@@ -87,6 +98,10 @@ class PhotoDetector:
             if len(points) != CORNERS or _shorter_side_px(points) >= LEAST_SIDE_PX:
                 boxes.append(Box(points, box.score))
         return boxes
+
+
+def _bounded(settings: DetectionSettings, max_side_px: int) -> DetectionSettings:
+    return replace(settings, size=replace(settings.size, longest_px=max_side_px))
 
 
 def _shorter_side_px(quad: np.ndarray) -> int:

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from tqdm.auto import tqdm
 
+from scenetext.data.detection.resize import LONGEST_SIDE_PX
 from scenetext.data.prefetch import ahead
 from scenetext.data.sources.images import ImageSource, open_images
 from scenetext.data.transforms import decode_image
@@ -72,6 +73,7 @@ def read_photos(
     engine: str = AUTO,
     batch_size: int = 16,
     min_confidence: float = LEAST_CONFIDENCE,
+    max_side_px: int = LONGEST_SIDE_PX,
     pictures: bool = True,
     progress: bool = True,
 ) -> PhotoSummary:
@@ -84,7 +86,7 @@ def read_photos(
 
     Args:
         photos: a folder, zip, LMDB or photo.
-        detector, model, engine, batch_size, min_confidence: see PhotoReader.
+        detector, model, engine, batch_size, min_confidence, max_side_px: see PhotoReader.
         out: the folder; other files in it stay.
         pictures: draw each photo with its texts beside it into the folder `pictures`.
         progress: show a bar.
@@ -100,7 +102,7 @@ def read_photos(
     share_one_heap()
     source = open_images(photos)
     names = image_names(source)
-    reader = PhotoReader(detector, model, engine, batch_size, min_confidence=min_confidence)
+    reader = PhotoReader(detector, model, engine, batch_size, min_confidence=min_confidence, max_side_px=max_side_px)
     warn_of_passed_over(source)
     warn_of_escaped(names)
     origin = {
@@ -111,6 +113,7 @@ def read_photos(
         "engines": [reader.detector.engine, type(reader.recognizer.engine).__name__],
         "batch_size": batch_size,
         "min_confidence": min_confidence,
+        "max_side_px": max_side_px,
         "drawn": pictures,
     }
     folder = out / PICTURES if pictures else None

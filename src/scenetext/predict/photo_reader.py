@@ -12,6 +12,7 @@ from typing import TypeVar
 import numpy as np
 
 from scenetext.data.detection.crops import crop_text
+from scenetext.data.detection.resize import LONGEST_SIDE_PX
 from scenetext.errors import InputError
 from scenetext.predict.boxes import Box
 from scenetext.predict.choices import AUTO
@@ -66,6 +67,7 @@ class PhotoReader:
         batch_size: lines computed at a time, fewer of wide ones.
         threads: CPU threads; by default all cores that the process may use.
         min_confidence: texts below are rejected.
+        max_side_px: a photo is searched at no larger size, which bounds memory and time.
 
     Raises:
         InputError: a folder is not complete or holds the other kind of network, or a number is out of its range.
@@ -80,11 +82,12 @@ class PhotoReader:
         batch_size: int = 16,
         threads: int | None = None,
         min_confidence: float = LEAST_CONFIDENCE,
+        max_side_px: int = LONGEST_SIDE_PX,
     ):
         if not 0 <= min_confidence <= 1:
             raise InputError(f"The least confidence {min_confidence} must be between 0 and 1.")
         self.min_confidence = min_confidence
-        self.detector = PhotoDetector(detector, engine, threads)
+        self.detector = PhotoDetector(detector, engine, threads, max_side_px)
         self.recognizer = Recognizer(model, engine, batch_size, threads)
 
     def __call__(self, photos: Sequence[np.ndarray]) -> list[PhotoTexts]:
