@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import paddle
 import pytest
-from parity import fill, inputs, randomise_statistics, read_table
+from parity import fill, inputs, read_table
 
 from scenetext.config import load_config
 from scenetext.data.detection.resize import standardised_photo
@@ -22,6 +22,15 @@ WHEELS = {
     "det_ppocrv4_mobile": "rapidocr_onnxruntime:ch_PP-OCRv4_det",
     "det_ppocrv6_small": "rapidocr:PP-OCRv6_det_small",
 }
+# gains that keep activations of filled networks small, as in the reference
+SMALL = [
+    [r"(m\.2|compress)\.bn\.weight$", "gain", 0.2],
+    [r"token_mixer\.(0|rep_dw)\.bn\.weight$", "gain", 0.5],
+    [r"(dw_conv|pw_conv)\.lab\.scale$", "gain", 0.46],
+    [r"lab\.bias$", "gain", 0.3],
+    [r"neck\.inp_conv", "gain", 0.2],
+    [r"head\..*\.conv[13]\.weight$", "gain", 0.3],
+]
 MAPS, BINARY, TRAINED_BINARY = 1e-4, 2e-3, 5e-3  # tolerances; the binary map is 50 times as steep
 
 
@@ -30,9 +39,9 @@ def build(root, name: str):
     return build_model(load_config(root / "configs" / f"{name}.yml"))
 
 
-def run(model, images: np.ndarray):
+def run(layer, x):
     with paddle.no_grad():
-        return model(paddle.to_tensor(images))
+        return layer(paddle.to_tensor(x) if isinstance(x, np.ndarray) else x)
 
 
 @pytest.mark.parametrize("name", ["det_repsvtr_db", "ppocrv4_mobile_det"])
@@ -60,7 +69,9 @@ def test_features_and_maps_equal_the_reference(filled, label):
     images = inputs(tuple(table["input_shapes"][label]))[label]
     features = run(model.backbone, images)
     found = {f"c{number}": feature for number, feature in enumerate(features, 2)}
-    found |= {f"in{number}": model.neck.ins_conv[number - 2](feature) for number, feature in enumerate(features, 2)}
+    found |= {
+        f"in{number}": run(model.neck.ins_conv[number - 2], feature) for number, feature in enumerate(features, 2)
+    }
     found["neck"] = run(model.neck, features)
     found["eval_map"] = run(model.head, found["neck"])
     for name, tensor in found.items():
@@ -97,14 +108,14 @@ def test_training_maps_and_statistics_equal_the_reference(filled):
 @pytest.mark.parametrize("name", CONFIGS)
 def test_a_fused_detector_gives_the_same_map_with_fewer_tensors(root, name):
     model = build(root, name)
-    randomise_statistics(model)
+    fill(model, SMALL)
     model.eval()
     images = inputs((1, 3, 64, 96))["a"]
     before, tensors = run(model, images).numpy(), len(model.state_dict())
     for _ in range(2):  # a second call changes nothing
         model.fuse()
-        np.testing.assert_allclose(run(model, images).numpy(), before, atol=2e-4)
-    assert len(model.state_dict()) < tensors / 2 and before.shape == (1, 1, 64, 96)
+        np.testing.assert_allclose(run(model, images).numpy(), before, atol=1e-5)
+    assert before.std() > 0.05 and len(model.state_dict()) < tensors / 2 and before.shape == (1, 1, 64, 96)
     assert not any(key.endswith(("._mean", "._variance")) for key in model.state_dict())
 
 

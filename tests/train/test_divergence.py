@@ -14,7 +14,7 @@ from drawn import draw_digits, tiny_config
 from scenetext.config import load_config
 from scenetext.errors import InputError, RunError
 from scenetext.models import build_model
-from scenetext.train import trainer
+from scenetext.train import recognition
 from scenetext.train.divergence import LARGEST_WEIGHT, check_weights
 from scenetext.train.optimiser import build_optimiser
 from scenetext.train.trainer import train
@@ -103,13 +103,13 @@ def test_large_statistics_are_no_divergence(data, tmp_path):
 def test_a_loss_that_is_no_number_stops_training_and_keeps_the_batch(value, good, data, tmp_path, monkeypatch):
     shutil.copytree(good, tmp_path / "run")
     before = {path.name: path.read_bytes() for path in (tmp_path / "run").glob("*.pd*")}
-    build = trainer.build_loss
+    build = recognition.build_loss
 
     def spoilt(config):
         loss = build(config)
         return lambda outputs, targets: {"loss": loss(outputs, targets)["loss"] * value}
 
-    monkeypatch.setattr(trainer, "build_loss", spoilt)
+    monkeypatch.setattr(recognition, "build_loss", spoilt)
     config = one_step_an_epoch(data, epoch_num=2, checkpoints=str(tmp_path / "run" / "latest"))
     with pytest.raises(RunError) as caught:
         train(load_config(config), tmp_path / "run", progress=False)
