@@ -15,6 +15,16 @@ from unittest import mock
 import numpy as np
 import paddle
 
+# gains that keep the activations of filled detectors small, much as in the reference
+SMALL_ACTIVATIONS = [
+    [r"(m\.2|compress)\.bn\.weight$", "gain", 0.2],
+    [r"token_mixer\.(0|rep_dw)\.bn\.weight$", "gain", 0.5],
+    [r"(dw_conv|pw_conv)\.lab\.scale$", "gain", 0.46],
+    [r"lab\.bias$", "gain", 0.3],
+    [r"neck\.inp_conv", "gain", 0.2],
+    [r"head\..*\.conv[13]\.weight$", "gain", 0.3],
+]
+
 
 def read_table(shared: Path, name: str) -> dict:
     """The reference network's parameter table."""

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import paddle
 import pytest
-from parity import fill, inputs, read_table
+from parity import SMALL_ACTIVATIONS, fill, inputs, read_table
 
 from scenetext.config import load_config
 from scenetext.data.detection.resize import standardised_photo
@@ -22,15 +22,6 @@ WHEELS = {
     "det_ppocrv4_mobile": "rapidocr_onnxruntime:ch_PP-OCRv4_det",
     "det_ppocrv6_small": "rapidocr:PP-OCRv6_det_small",
 }
-# gains that keep activations of filled networks small, as in the reference
-SMALL = [
-    [r"(m\.2|compress)\.bn\.weight$", "gain", 0.2],
-    [r"token_mixer\.(0|rep_dw)\.bn\.weight$", "gain", 0.5],
-    [r"(dw_conv|pw_conv)\.lab\.scale$", "gain", 0.46],
-    [r"lab\.bias$", "gain", 0.3],
-    [r"neck\.inp_conv", "gain", 0.2],
-    [r"head\..*\.conv[13]\.weight$", "gain", 0.3],
-]
 MAPS, BINARY, TRAINED_BINARY = 1e-4, 2e-3, 5e-3  # tolerances; the binary map is 50 times as steep
 
 
@@ -108,7 +99,7 @@ def test_training_maps_and_statistics_equal_the_reference(filled):
 @pytest.mark.parametrize("name", CONFIGS)
 def test_a_fused_detector_gives_the_same_map_with_fewer_tensors(root, name):
     model = build(root, name)
-    fill(model, SMALL)
+    fill(model, SMALL_ACTIVATIONS)
     model.eval()
     images = inputs((1, 3, 64, 96))["a"]
     before, tensors = run(model, images).numpy(), len(model.state_dict())

@@ -37,7 +37,7 @@ class DetectionSettings:
         resize, normalise = (dataset and dataset.operation(name) for name in ("DetResizeForTest", "NormalizeImage"))
         size = DetectionSize(**resize.model_dump()) if resize else DetectionSize()
         rule = BoxRule(**config.PostProcess.model_dump(exclude={"name"})) if config.has("PostProcess") else BoxRule()
-        return cls(size, rule, *((normalise.mean, normalise.std) if normalise else ()))
+        return cls(size, rule, *((tuple(normalise.mean), tuple(normalise.std)) if normalise else ()))
 
     def prepared(self, image: np.ndarray) -> np.ndarray:
         """(H, W, 3) uint8, blue first → (3, h, w) float32 as the network takes it."""

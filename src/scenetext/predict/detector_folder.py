@@ -119,8 +119,8 @@ def read_detector_yml(folder: str | Path) -> DetectorSettings:
     settings = DetectionSettings(
         DetectionSize(**resize.model_dump()),
         BoxRule(**post.model_dump(exclude={"name"})),
-        normalise.mean,
-        normalise.std,
+        tuple(normalise.mean),
+        tuple(normalise.std),
     )
     section = value.get("Global")
     name = section.get("model_name") if isinstance(section, Mapping) else None
