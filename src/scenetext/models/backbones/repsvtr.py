@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from paddle import Tensor, nn
 from paddle.nn import functional as F
 
-from scenetext.models.blocks.layers import GELU, ConvBN, conv2d
+from scenetext.models.blocks.layers import GELU, ConvBN, conv2d, spatial_mean
 from scenetext.models.blocks.rep_depthwise import RepDepthwise
 
 # output channels, stride, squeeze and excite, of every block after the stem
@@ -53,7 +53,7 @@ class SqueezeExcite(nn.Layer):
         self.fc2 = conv2d(squeezed, channels, 1, bias=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        gate = x.mean(axis=[2, 3], keepdim=True)  # (B, C, 1, 1)
+        gate = spatial_mean(x)  # (B, C, 1, 1)
         return x * F.sigmoid(self.fc2(F.relu(self.fc1(gate))))  # (B, C, H, W)
 
 
