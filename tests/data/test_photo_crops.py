@@ -92,6 +92,18 @@ def test_corners_are_ordered_as_the_text_is_read(
     np.testing.assert_allclose(ordered, np.roll(corners, turns, axis=0), rtol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "quad",
+    [
+        [[205, 164], [230, 166], [203, 361], [178, 362]],  # a column that leans
+        [[129, 409], [348, 204], [408, 257], [181, 462]],  # a line that rises
+    ],
+)
+def test_the_boxes_of_a_public_report_do_not_cross_themselves(quad: list[list[int]]) -> None:
+    """PaddleOCR's issue 5752: its order makes a cross of them."""
+    np.testing.assert_array_equal(order_corners(np.array(quad)), quad)
+
+
 def test_a_square_that_stands_on_a_corner_keeps_all_four() -> None:
     assert len(np.unique(order_corners(np.array([[30, 0], [60, 30], [30, 60], [0, 30]])), axis=0)) == 4
 

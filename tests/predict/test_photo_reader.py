@@ -89,16 +89,30 @@ def rectangle(left: float, top: float, width: float, height: float) -> np.ndarra
 
 
 @pytest.mark.parametrize("scale", [0.5, 1, 10])
-@pytest.mark.parametrize("degrees", [0, 4])
-def test_rows_are_read_from_left_to_right_at_any_size_and_tilt(scale: float, degrees: float) -> None:
+@pytest.mark.parametrize("degrees", [0, 4, 15, -15])
+@pytest.mark.parametrize("width", [50, 200])
+def test_rows_are_read_from_left_to_right_at_any_size_and_tilt(scale: float, degrees: float, width: int) -> None:
     words = [
-        rectangle(60 * column, 30 * row + column % 2, 50, 20 + column % 3) for row in range(3) for column in range(5)
+        rectangle((width + 10) * column, 30 * row + column % 2, width, 20 + column % 3)
+        for row in range(3)
+        for column in range(5)
     ]
     angle = np.deg2rad(degrees)
     turn = scale * np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     shuffled = np.random.default_rng(0).permutation(len(words))
     order = reading_order([words[index] @ turn for index in shuffled])
     assert [shuffled[index] for index in order] == list(range(len(words)))
+
+
+def test_texts_of_several_tilts_are_read_from_the_top_down() -> None:
+    diagonal = np.array([[10, 150], [110, 50], [125, 65], [25, 165]])  # a tilt that is not that of most
+    assert reading_order([rectangle(200, 300, 90, 20), diagonal, rectangle(10, 302, 90, 20)]) == [1, 2, 0]
+
+
+def test_the_row_of_a_public_report_is_read_from_left_to_right() -> None:
+    """PaddleOCR's issue 4817: four texts of one row of a form."""
+    corners = [(610, 245, 699, 270), (879, 247, 973, 277), (721, 248, 853, 271), (995, 241, 1113, 266)]
+    assert reading_order([rectangle(x, y, right - x, bottom - y) for x, y, right, bottom in corners]) == [0, 2, 1, 3]
 
 
 def test_rows_are_those_of_paddleocr(shared: Path) -> None:
