@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -119,6 +120,13 @@ def test_rows_are_those_of_paddleocr(shared: Path) -> None:
     expected = np.load(shared / "parity" / "expected" / "det_crops.npz")
     np.testing.assert_array_equal(expected["sorted_in"][reading_order(expected["sorted_in"])], expected["sorted_out"])
     assert reading_order([]) == []
+
+
+def test_a_recogniser_under_the_settings_of_a_detector_is_refused(tmp_path: Path, model: Path) -> None:
+    shutil.copytree(model, tmp_path / "mixed")
+    shutil.copy(drawn_detector() / "inference.yml", tmp_path / "mixed")
+    with pytest.raises(InputError, match="another network's"):
+        PhotoReader(tmp_path / "mixed", model, engine="paddle")([drawn_photo(height=32, width=320)])
 
 
 @pytest.mark.parametrize(("name", "key"), [("ch_PP-OCRv4_det", "v4"), ("PP-OCRv6_det_small", "v6small")])

@@ -64,8 +64,19 @@ class TextDetector:
         return self.settings.rule.boxes(self.map(image), image.shape[:2])
 
     def map(self, image: np.ndarray) -> np.ndarray:
-        """The shrink map of a photo, (h, w) float32 in [0, 1] at the size at which it is searched."""
-        return self.engine.run(self.settings.prepared(image)[None])[0, 0]
+        """The shrink map of a photo, (h, w) float32 in [0, 1] at the size at which it is searched.
+
+        Raises:
+            InputError: the network gives something else.
+        """
+        batch = self.settings.prepared(image)[None]
+        maps = self.engine.run(batch)
+        if maps.shape != (1, 1, *batch.shape[2:]):
+            raise InputError(
+                f"The network gives {maps.shape} for a photo of {batch.shape}, and a detector gives a map of the same "
+                "height and width: the program is another network's."
+            )
+        return maps[0, 0]
 
 
 def open_detector(folder: str | Path, engine: str = AUTO, threads: int | None = None) -> TextDetector:
