@@ -15,6 +15,7 @@ from scenetext.errors import SHOW_TRACEBACK, InputError
 from scenetext.evaluate.arguments import compare_arguments, score_arguments
 from scenetext.export.choices import FORMATS, STORAGES
 from scenetext.predict.choices import AUTO, ENGINE_NAMES
+from scenetext.predict.read_arguments import read_arguments
 from scenetext.report.arguments import report_arguments, runs_arguments
 from scenetext.system.last_net import LastNet
 from scenetext.system.process import prepare_process, silence_noise
@@ -98,9 +99,8 @@ def _add_evaluate(verbs: Verbs) -> None:
     model = parser.add_mutually_exclusive_group(required=True)
     model.add_argument("--weights", metavar="PREFIX", help="trained weights, with -c")
     model.add_argument("--model", metavar="DIR", help="an exported folder")
-    parser.add_argument(
-        "--labels", required=True, metavar="FILE", help="lines name<TAB>text, or a CSV; of a detector name<TAB>JSON"
-    )
+    labels = "lines name<TAB>text, or a CSV; of a detector name<TAB>JSON"
+    parser.add_argument("--labels", required=True, metavar="FILE", help=labels)
     parser.add_argument("--images", required=True, metavar="DIR", help="folder, zip or LMDB of the pictures")
     out = "folder for scores.json and predictions.csv (of a detector boxes.txt)"
     parser.add_argument("--out", required=True, metavar="DIR", help=out)
@@ -147,19 +147,8 @@ def _add_predict(verbs: Verbs) -> None:
 
 def _add_read(verbs: Verbs) -> None:
     parser = _add_verb(verbs, "read", _read, "find and read the texts of whole photos")
-    parser.add_argument("photos", metavar="PHOTO|FOLDER|ZIP", help="what to read")
-    detector = "an exported detector, or wheel:PP-OCRv6_det_small, wheel:ch_PP-OCRv4_det"
-    parser.add_argument("--detector", required=True, metavar="DIR|wheel:NAME", help=detector)
-    parser.add_argument("--model", required=True, metavar="DIR", help="an exported recogniser")
-    parser.add_argument("--out", required=True, metavar="DIR", help="folder for photos.jsonl and pictures/")
+    read_arguments(parser)
     _engine_arguments(parser)
-    least = "reject texts that are less probable (default 0.5)"
-    parser.add_argument("--min-confidence", type=float, default=0.5, metavar="P", help=least)
-    parser.add_argument(
-        "--max-side", type=int, default=4000, metavar="PX", help="search at no larger size (default 4000)"
-    )
-    parser.add_argument("--no-pictures", action="store_true", help="do not draw the texts beside the photos")
-    parser.add_argument("--labels", metavar="FILE", help="PaddleOCR's labels of text detection: score what was read")
 
 
 def _add_submit(verbs: Verbs) -> None:
@@ -294,19 +283,10 @@ def _evaluate(chosen: Arguments) -> None:
     if chosen.weights and not chosen.config:
         raise InputError("--weights needs the configuration of the network: give it by -c CONFIG.")
     config = _load_config(chosen) if chosen.config else None
-    if _is_detector(config if chosen.weights else None, chosen.model):
-        from scenetext.evaluate.detection import evaluate_detector_command as command
-    else:
-        from scenetext.evaluate.evaluation import evaluate_command as command
+    from scenetext.evaluate.command import evaluate_any
 
-    command(
-        config=config,
-        weights=chosen.weights,
-        model=chosen.model,
-        labels=chosen.labels,
-        images=chosen.images,
-        out=chosen.out,
-    )
+    arguments = {name: getattr(chosen, name) for name in ("weights", "model", "labels", "images", "out")}
+    evaluate_any(config=config, **arguments)
 
 
 def _score(chosen: Arguments) -> None:
@@ -324,15 +304,6 @@ def _compare(chosen: Arguments) -> None:
 def _options(chosen: Arguments) -> dict[str, Any]:
     """The arguments of a verb that one function takes by the same names."""
     return {name: value for name, value in vars(chosen).items() if name not in ("verb", "action")}
-
-
-def _is_detector(config: Config | None, folder: str | None) -> bool:
-    """Whether a configuration, or an exported folder, is that of a detector."""
-    if config is not None:
-        return config.Architecture.model_type == "det"
-    from scenetext.predict.detector_folder import is_detector
-
-    return is_detector(folder)
 
 
 def _export(chosen: Arguments) -> None:

@@ -234,7 +234,7 @@ class CopyingTracer:
     def __exit__(self, *error: object) -> None:
         pass
 
-    def trace(self, model, config, quantised, job: Path, canvas) -> list[Path]:
+    def trace(self, network, quantised, job: Path) -> list[Path]:
         self.jobs.append(job)
         names = ("inference.json", "inference.pdiparams")
         return [Path(shutil.copy(tiny_export("json", "float32") / name, job)) for name in names]
