@@ -99,11 +99,9 @@ def _add_evaluate(verbs: Verbs) -> None:
     model = parser.add_mutually_exclusive_group(required=True)
     model.add_argument("--weights", metavar="PREFIX", help="trained weights, with -c")
     model.add_argument("--model", metavar="DIR", help="an exported folder")
-    labels = "lines name<TAB>text, or a CSV; of a detector name<TAB>JSON"
-    parser.add_argument("--labels", required=True, metavar="FILE", help=labels)
+    parser.add_argument("--labels", required=True, metavar="FILE", help="name<TAB>text or CSV; name<TAB>JSON of boxes")
     parser.add_argument("--images", required=True, metavar="DIR", help="folder, zip or LMDB of the pictures")
-    out = "folder for scores.json and predictions.csv (of a detector boxes.txt)"
-    parser.add_argument("--out", required=True, metavar="DIR", help=out)
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder for scores.json and what was read or found")
 
 
 def _add_score(verbs: Verbs) -> None:
@@ -280,8 +278,6 @@ def _train(chosen: Arguments) -> None:
 
 
 def _evaluate(chosen: Arguments) -> None:
-    if chosen.weights and not chosen.config:
-        raise InputError("--weights needs the configuration of the network: give it by -c CONFIG.")
     config = _load_config(chosen) if chosen.config else None
     from scenetext.evaluate.command import evaluate_any
 
@@ -342,26 +338,9 @@ def _predict(chosen: Arguments) -> None:
 
 
 def _read(chosen: Arguments) -> None:
-    from scenetext.evaluate.photos import score_photo_folder
-    from scenetext.predict.photo_files import read_photos
-    from scenetext.text.photo_labels import read_photo_labels
+    from scenetext.evaluate.command import read_and_score
 
-    labels = read_photo_labels(chosen.labels) if chosen.labels else None  # first, because reading may take an hour
-    read = read_photos(
-        chosen.photos,
-        chosen.detector,
-        chosen.model,
-        chosen.out,
-        engine=chosen.engine,
-        batch_size=chosen.batch_size,
-        min_confidence=chosen.min_confidence,
-        max_side_px=chosen.max_side,
-        pictures=not chosen.no_pictures,
-    )
-    faults = f"{read.rejected} boxes rejected, {read.empty} photos without text, {len(read.unreadable)} unreadable"
-    print(f"{chosen.out}: {read.lines} texts on {read.photos} photos; {faults}")
-    if labels is not None:
-        print(score_photo_folder(labels, chosen.out))
+    read_and_score(**_options(chosen))
 
 
 def _submit(chosen: Arguments) -> None:

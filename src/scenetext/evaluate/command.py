@@ -1,10 +1,12 @@
-"""`scenetext evaluate`: a recogniser is scored by its texts, a detector by its boxes."""
+"""The verb `evaluate`, which scores a recogniser by its texts and a detector by its boxes, and `read`, which may."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scenetext.errors import InputError
 from scenetext.predict.detector_folder import is_detector
+from scenetext.text.photo_labels import read_photo_labels
 
 if TYPE_CHECKING:
     from scenetext.config import Config
@@ -22,9 +24,49 @@ def evaluate_any(
         labels: a label file, of text recognition or of text detection.
         images: a folder, zip or LMDB with the pictures.
         out: the folder to write.
+
+    Raises:
+        InputError: there is no configuration for the weights.
     """
+    if weights and config is None:
+        raise InputError("--weights needs the configuration of the network: give it by -c CONFIG.")
     if config.Architecture.model_type == "det" if weights else is_detector(model):
         from scenetext.evaluate.detection import evaluate_detector_command as command
     else:
         from scenetext.evaluate.evaluation import evaluate_command as command
     command(config=config, weights=weights, model=model, labels=labels, images=images, out=out)
+
+
+def read_and_score(
+    *,
+    photos: str,
+    detector: str,
+    model: str,
+    out: str,
+    engine: str,
+    batch_size: int,
+    min_confidence: float,
+    max_side: int,
+    no_pictures: bool,
+    labels: str | None,
+) -> None:
+    """Reads photos into a folder, and with `labels` scores what was read; see `predict.photo_files.read_photos`."""
+    from scenetext.evaluate.photos import score_photo_folder
+    from scenetext.predict.photo_files import read_photos
+
+    table = read_photo_labels(labels) if labels else None  # first, because reading may take an hour
+    read = read_photos(
+        photos,
+        detector,
+        model,
+        out,
+        engine=engine,
+        batch_size=batch_size,
+        min_confidence=min_confidence,
+        max_side_px=max_side,
+        pictures=not no_pictures,
+    )
+    faults = f"{read.rejected} boxes rejected, {read.empty} photos without text, {len(read.unreadable)} unreadable"
+    print(f"{out}: {read.lines} texts on {read.photos} photos; {faults}")
+    if table is not None:
+        print(score_photo_folder(table, out))
