@@ -111,13 +111,14 @@ def read_inference_yml(folder: str | Path) -> InferenceSettings:
         raise InputError(f"{folder} holds no {FILE_NAME}: give a folder that `scenetext export` wrote.")
     characters_path = ("PostProcess", "character_dict")
     value, _ = parse(read_text(path, str(path)), str(path), texts=[characters_path, (CHECKSUMS_KEY,)])
+    operations = _look_up(value, path, "PreProcess", "transform_ops")
     decoder = _look_up(value, path, "PostProcess", "name")
     if decoder == DETECTOR_POST_PROCESS:
         raise InputError(
             f"{folder} holds a text detector (PostProcess.name {decoder}), and a recogniser is needed: `scenetext "
             "read` takes detectors as --detector."
         )
-    canvas = _canvas(_look_up(value, path, "PreProcess", "transform_ops"), path)
+    canvas = _canvas(operations, path)
     decoding = next((name for name, known in DECODERS.items() if known == decoder), None)
     if decoding is None:
         raise InputError(
