@@ -250,6 +250,7 @@ def test_texts_are_drawn_beside_their_boxes() -> None:
         ({"photos": "EMPTY"}, "no images"),
         ({"photos": "none"}, "none does not exist"),
         ({"out": "paper.pdf"}, "is a file"),
+        ({"photos": ".", "out": "sub/out"}, "elsewhere"),
         ({"min_confidence": 2.0}, "between 0 and 1"),
         ({"max_side_px": 31}, "31 pixels"),
     ],

@@ -97,8 +97,7 @@ def read_photos(
         RunError: another process writes there now, or the disk is full or broken.
     """
     out = Path(out)
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{shown_path(out)} is a file; give the name of a folder to write.")
+    _check_out(out, photos)
     share_one_heap()
     source = open_images(photos)
     names = image_names(source)
@@ -124,6 +123,17 @@ def read_photos(
         for problem in summary.unreadable.values():
             print(f"  {problem}", file=sys.stderr)
     return summary
+
+
+def _check_out(out: Path, photos: str | Path) -> None:
+    """Refuses what cannot be the folder to write, before anything is read or made."""
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{shown_path(out)} is a file; give the name of a folder to write.")
+    if Path(photos).is_dir() and out.resolve().is_relative_to(Path(photos).resolve()):
+        raise InputError(
+            f"{shown_path(out)} lies in {shown_path(photos)}, where its pictures would be taken for photos: name a folder "
+            "elsewhere."
+        )
 
 
 def read_photo_texts(path: str | Path) -> Iterator[dict[str, Any]]:
