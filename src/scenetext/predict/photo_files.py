@@ -131,8 +131,8 @@ def _check_out(out: Path, photos: str | Path) -> None:
         raise InputError(f"{shown_path(out)} is a file; give the name of a folder to write.")
     if Path(photos).is_dir() and out.resolve().is_relative_to(Path(photos).resolve()):
         raise InputError(
-            f"{shown_path(out)} lies in {shown_path(photos)}, where its pictures would be taken for photos: name a folder "
-            "elsewhere."
+            f"{shown_path(out)} lies in {shown_path(photos)}, where its pictures would be taken for photos: name a "
+            "folder elsewhere."
         )
 
 
