@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scenetext.config import Config, load_config
+from scenetext.config.network_name import network_name
 from scenetext.data.transforms import Canvas
 from scenetext.errors import InputError, RunError
 from scenetext.export.budget import Storage, store_within
 from scenetext.export.fitting import Fitting
 from scenetext.export.folder_writer import FolderWriter
+from scenetext.export.model_card import write_card
 from scenetext.export.options import ExportOptions
 from scenetext.export.report import ExportReport, bytes_by_part, weight_plan
 from scenetext.export.sample_lines import drawn_lines, labelled_lines
@@ -27,7 +29,7 @@ from scenetext.export.trace import Tracer
 from scenetext.export.verify import TOLERANCE, Verification, take_samples, verify
 from scenetext.predict.images import predict_images
 from scenetext.predict.model_files import checksums
-from scenetext.predict.model_folder import InferenceSettings, model_name
+from scenetext.predict.model_folder import REPORT, InferenceSettings, model_name
 from scenetext.predict.model_reader import ModelReader
 from scenetext.predict.trained_model import TrainedModel, load_trained_model
 from scenetext.system.files import replacing_folder, write_json, writing
@@ -57,10 +59,11 @@ def export_model(
     budgets_mb: Sequence[float] = (),
     progress: bool = True,
 ) -> ExportReport:
-    """Writes a folder for inference and, beside it, `<out>.report.json`.
+    """Writes a folder for inference.
 
     The folder holds the program (`inference.json`, `inference.pdmodel` with `inference.pdiparams`, or
-    `inference.onnx`) and `inference.yml`, nothing else.
+    `inference.onnx`), `inference.yml`, the report of the export as `report.json`, and the model card `README.md`. Only
+    the program and its parameters count for the budget.
 
     Args:
         config: the configuration that the network was trained with.
@@ -91,10 +94,9 @@ def export_model(
         Path(out), max_mb, format, storage, kept, labels, images, finetune_steps, tuple(budgets_mb), progress
     )
     # on CPU, for a GPU rounds differently, and what the files are checked against must be exact
-    with only_writer(options.out), _naming(options.out), _on_cpu():
-        with Tracer("json" if format == "onnx" else format) as tracer:
-            report = _export(config, weights, options, tracer)
-        write_json(report_path(out), report.as_dict())
+    traced = "json" if format == "onnx" else format
+    with only_writer(options.out), _naming(options.out), _on_cpu(), Tracer(traced) as tracer:
+        report = _export(config, weights, options, tracer)
     if progress:
         print(report)
         if finetune_steps and not report.finetune_steps:
@@ -103,9 +105,8 @@ def export_model(
 
 
 def report_path(out: str | Path) -> Path:
-    """The path of an export's report: beside the folder, which holds nothing but what inference needs."""
-    out = Path(out)
-    return out.with_name(f"{out.name}.report.json")
+    """The path of an export's report, in its folder."""
+    return Path(out) / REPORT
 
 
 def _export(config: Config, weights: str | Path, options: ExportOptions, tracer: Tracer) -> ExportReport:
@@ -122,31 +123,35 @@ def _export(config: Config, weights: str | Path, options: ExportOptions, tracer:
         texts["sliced"] = _read(model, canvas, records, options)
     model.fuse()
     float32_sizes = tensor_sizes(model, {})
-    written = _write_folder(model, config, canvas, records, options, tracer)
-    storage, checked = written.storage, written.verification
-    report = ExportReport(
-        folder=str(options.out),
-        format=options.format,
-        storage=storage.name,
-        files=written.files,
-        size_bytes=storage.size_bytes,
-        max_bytes=options.budget_bytes,
-        classes=model.charset.num_classes,
-        untrained=[c for c in untrained if c in model.charset.characters],
-        unknown=unknown,
-        unspellable=sum(bool(model.charset.unknown(record.text)) for record in records),
-        largest=[asdict(entry) for entry in storage.sizes[:LISTED_TENSORS]],
-        bytes_by_part={"float32": bytes_by_part(float32_sizes), storage.name: bytes_by_part(storage.sizes)},
-        plan=written.plan,
-        calibration=written.calibration,
-        finetune_steps=options.finetune_steps if storage.losses else 0,
-        max_difference=checked.max_difference,
-        lines_checked=checked.lines,
-        stable_ratio=checked.stable_ratio,
-        curve=written.curve,
-    )
-    if records:
-        report.add_accuracy(records, {**texts, "exported": checked.texts})
+    with replacing_folder(options.out.resolve()) as folder:
+        written = _write_folder(folder, model, config, canvas, records, options, tracer)
+        storage, checked = written.storage, written.verification
+        report = ExportReport(
+            folder=str(options.out),
+            network=network_name(config.Architecture),
+            format=options.format,
+            storage=storage.name,
+            files=written.files,
+            size_bytes=storage.size_bytes,
+            max_bytes=options.budget_bytes,
+            classes=model.charset.num_classes,
+            untrained=[c for c in untrained if c in model.charset.characters],
+            unknown=unknown,
+            unspellable=sum(bool(model.charset.unknown(record.text)) for record in records),
+            largest=[asdict(entry) for entry in storage.sizes[:LISTED_TENSORS]],
+            bytes_by_part={"float32": bytes_by_part(float32_sizes), storage.name: bytes_by_part(storage.sizes)},
+            plan=written.plan,
+            calibration=written.calibration,
+            finetune_steps=options.finetune_steps if storage.losses else 0,
+            max_difference=checked.max_difference,
+            lines_checked=checked.lines,
+            stable_ratio=checked.stable_ratio,
+            curve=written.curve,
+        )
+        if records:
+            report.add_accuracy(records, {**texts, "exported": checked.texts})
+        write_json(folder / REPORT, report.as_dict())
+        write_card(folder, report, config, weights, canvas, model.decoding)
     return report
 
 
@@ -196,6 +201,7 @@ class _WrittenFolder:
 
 
 def _write_folder(
+    folder: Path,
     model: RecognitionModel,
     config: Config,
     canvas: Canvas,
@@ -203,32 +209,30 @@ def _write_folder(
     options: ExportOptions,
     tracer: Tracer,
 ) -> _WrittenFolder:
-    """Quantises, writes and verifies; the folder takes its place when all of that has succeeded."""
+    """Quantises, writes and verifies the program with its parameters and its settings, in an empty folder."""
     from scenetext.export.compress import replace_with_quantised
 
     settings = InferenceSettings(model_name(config), canvas, model.charset, model.decoding)
-    with replacing_folder(options.out.resolve()) as folder:
-        scratch = folder / "scratch"  # on the disk that has to hold the export, and removed with the folder
-        scratch.mkdir()
-        settings.write(folder)
-        writer = FolderWriter(model, config, canvas, tracer, options.format, folder, scratch)
-        fitting = Fitting(model, config, canvas, options.progress)
-        storage = store_within(
-            model, options.budget_bytes, options.storage, writer.write, fitting.allocator, str(options.out)
-        )
-        curve = []
-        if options.budgets_mb:
-            curve = fitting.curve(options.budgets_mb, storage.program_bytes, options.images, records)
-        if storage.losses:  # the bit allocator chose
-            quantised = fitting.quantise_sequentially(storage.quantised, options.finetune_steps)
-            storage = replace(storage, quantised=quantised, size_bytes=writer.write(quantised))
-        plan = weight_plan(model, storage.sizes, storage.losses)
-        replace_with_quantised(model, storage.quantised)
-        replace(settings, checksums=checksums(folder)).write(folder)
-        verification = _verify(model, canvas, records, options, folder, scratch)
-        shutil.rmtree(scratch)
-        files = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
-        report_path(options.out).unlink(missing_ok=True)  # it is about the former export
+    scratch = folder / "scratch"  # on the disk that has to hold the export, and removed with the folder
+    scratch.mkdir()
+    settings.write(folder)
+    writer = FolderWriter(model, config, canvas, tracer, options.format, folder, scratch)
+    fitting = Fitting(model, config, canvas, options.progress)
+    storage = store_within(
+        model, options.budget_bytes, options.storage, writer.write, fitting.allocator, str(options.out)
+    )
+    curve = []
+    if options.budgets_mb:
+        curve = fitting.curve(options.budgets_mb, storage.program_bytes, options.images, records)
+    if storage.losses:  # the bit allocator chose
+        quantised = fitting.quantise_sequentially(storage.quantised, options.finetune_steps)
+        storage = replace(storage, quantised=quantised, size_bytes=writer.write(quantised))
+    plan = weight_plan(model, storage.sizes, storage.losses)
+    replace_with_quantised(model, storage.quantised)
+    replace(settings, checksums=checksums(folder)).write(folder)
+    verification = _verify(model, canvas, records, options, folder, scratch)
+    shutil.rmtree(scratch)
+    files = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
     return _WrittenFolder(storage, plan, fitting.source, curve, verification, files)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scenetext.evaluate.metrics import score
@@ -39,9 +40,10 @@ class ExportReport:
 
     Attributes:
         folder: what was written.
+        network: the network's name, as its paper or PaddleOCR calls it.
         format: "json", "pdmodel" or "onnx".
         storage: how the weights are stored, in words.
-        files: bytes of every file in the folder.
+        files: bytes of every file in the folder that inference needs.
         size_bytes: what counts: the program and its parameters.
         max_bytes: the budget.
         classes: of the network, the blank included.
@@ -66,6 +68,7 @@ class ExportReport:
     """
 
     folder: str
+    network: str
     format: str
     storage: str
     files: dict[str, int]
@@ -103,8 +106,8 @@ class ExportReport:
         ]
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return asdict(self)
+        """Plain values for JSON; of the folder its name alone, for the report lies in it and is copied with it."""
+        return asdict(self) | {"folder": Path(self.folder).name}
 
     def __str__(self) -> str:
         parts = (self._size_lines(), self._character_lines(), self._check_lines(), self._accuracy_lines())
