@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from scenetext.errors import InputError
 from scenetext.predict.model_files import FILE_NAME
-from scenetext.predict.model_folder import CHARACTERS_KEY, program_files, read_inference_yml
+from scenetext.predict.model_folder import CHARACTERS_KEY, ONNX, program_files, read_inference_yml
 from scenetext.system.files import replacing, sha256_file
 from scenetext.system.locks import one_process
 from scenetext.system.subprocesses import run_module
@@ -33,6 +33,11 @@ OUTPUT_AXES = ("batch", "time", "classes")
 def can_convert() -> bool:
     """Whether paddle2onnx is installed; it has no wheel for Python 3.13."""
     return importlib.util.find_spec("paddle2onnx") is not None
+
+
+def can_be_onnx(folder: str | Path) -> bool:
+    """Whether an exported folder holds an ONNX file, or can be converted to one here."""
+    return (Path(folder) / ONNX).is_file() or can_convert()
 
 
 def convert_to_onnx(folder: str | Path, out: str | Path, characters: bool = True) -> None:
@@ -55,6 +60,12 @@ def convert_to_onnx(folder: str | Path, out: str | Path, characters: bool = True
             "3.13): read it with the engine paddle, export as json or pdmodel, or use Python 3.10 to 3.12."
         )
     run_module("scenetext.predict.onnx_conversion", [str(folder), str(out), *([WITH_CHARACTERS] if characters else [])])
+
+
+def onnx_file(folder: str | Path) -> Path:
+    """The ONNX file of an exported folder: its own, or the cached conversion of its Paddle program."""
+    path = Path(folder) / ONNX
+    return path if path.is_file() else cached_onnx(folder)
 
 
 def cached_onnx(folder: str | Path) -> Path:
