@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "alignments": ["attention_maps", "ctc_alignment"],
         "gallery": ["line_gallery"],
+        "latency": ["accuracy_by_latency"],
         "lines": ["canvases", "character_counts", "line_sizes"],
         "results": ["accuracy_by_group", "confidence", "confusion_bars", "reliability"],
         "sheets": ["contact_sheet", "variants_sheet"],
