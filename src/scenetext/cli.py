@@ -11,10 +11,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from scenetext import __version__
+from scenetext.bench.command import add_arguments as add_bench_arguments
 from scenetext.errors import SHOW_TRACEBACK, InputError
-from scenetext.evaluate.arguments import compare_arguments, score_arguments
+from scenetext.evaluate.arguments import benchmark_arguments, compare_arguments, score_arguments
 from scenetext.export.choices import FORMATS, STORAGES
-from scenetext.predict.choices import AUTO, ENGINE_NAMES
+from scenetext.predict.choices import AUTO, ENGINE_NAMES, FORM_NAMES
 from scenetext.report.arguments import report_arguments, runs_arguments
 from scenetext.system.last_net import LastNet
 from scenetext.system.process import prepare_process, silence_noise
@@ -60,8 +61,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"scenetext {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for add in (
-        *(_add_prepare, _add_train, _add_evaluate, _add_score, _add_compare, _add_export, _add_predict),
-        *(_add_submit, _add_report, _add_runs, _add_run, _add_demo, _add_notebooks, _add_bench),
+        *(_add_prepare, _add_train, _add_evaluate, _add_score, _add_compare, _add_benchmark, _add_export),
+        *(_add_predict, _add_submit, _add_report, _add_runs, _add_run, _add_demo, _add_notebooks, _add_bench),
     ):
         add(verbs)
     return parser
@@ -112,6 +113,11 @@ def _add_compare(verbs: Verbs) -> None:
     compare_arguments(_add_verb(verbs, "compare", _compare, "is B better than A on the same lines?"))
 
 
+def _add_benchmark(verbs: Verbs) -> None:
+    summary = "score a model on the test sets of the literature (LMDBs)"
+    benchmark_arguments(_add_verb(verbs, "benchmark", _benchmark, summary))
+
+
 def _add_export(verbs: Verbs) -> None:
     parser = _add_verb(verbs, "export", _export, "write a folder for inference that fits a byte budget")
     _config_arguments(parser)
@@ -142,6 +148,11 @@ def _add_predict(verbs: Verbs) -> None:
     beam_width = "CTC prefixes that the beam search keeps (default: no beam search)"
     parser.add_argument("--beam-width", type=int, default=0, metavar="N", help=beam_width)
     parser.add_argument("--language-model", metavar="FILE", help="n-gram language model for the beam search")
+    parser.add_argument("--list", metavar="FILE", help="read only the pictures of this list, one name a line")
+    form = "write and log what PaddleOCR's tool of this name does (default: name<TAB>text<TAB>confidence)"
+    parser.add_argument("--form", choices=FORM_NAMES, help=form)
+    least = "leave out texts of a smaller confidence; their lines stay (default 0)"
+    parser.add_argument("--min-confidence", type=float, default=0.0, metavar="P", help=least)
 
 
 def _add_submit(verbs: Verbs) -> None:
@@ -176,16 +187,7 @@ def _add_notebooks(verbs: Verbs) -> None:
 
 def _add_bench(verbs: Verbs) -> None:
     parser = _add_verb(verbs, "bench", _bench, "measured comparisons")
-    what = parser.add_subparsers(dest="what", metavar="train|predict", required=True)
-    train = what.add_parser("train", help="training as configured against a fixed canvas")
-    _config_arguments(train)
-    predict = what.add_parser("predict", help="engines against each other on an exported folder")
-    predict.add_argument("--model", required=True, metavar="DIR", help="an exported folder")
-    predict.add_argument("--images", required=True, metavar="DIR|ZIP", help="what to read")
-    predict.add_argument("--engine", nargs="+", default=ENGINE_NAMES, choices=ENGINE_NAMES, help="what computes")
-    _batch_argument(predict)
-    for side in (train, predict):
-        side.add_argument("--rounds", type=int, default=3, metavar="N", help="runs of each side, in turn")
+    add_bench_arguments(parser, _config_arguments)
 
 
 def _config_arguments(parser: argparse.ArgumentParser, required: bool = True) -> None:
@@ -294,6 +296,12 @@ def _compare(chosen: Arguments) -> None:
     compare_command(**_options(chosen))
 
 
+def _benchmark(chosen: Arguments) -> None:
+    from scenetext.evaluate.benchmarking import benchmark_command
+
+    benchmark_command(**_options(chosen))
+
+
 def _options(chosen: Arguments) -> dict[str, Any]:
     """The arguments of a verb that one function takes by the same names."""
     return {name: value for name, value in vars(chosen).items() if name not in ("verb", "action")}
@@ -330,8 +338,15 @@ def _predict(chosen: Arguments) -> None:
         batch_size=chosen.batch_size,
         beam_width=chosen.beam_width,
         language_model=chosen.language_model,
+        names=chosen.list,
+        form=chosen.form,
+        min_confidence=chosen.min_confidence,
     )
-    print(f"{chosen.out}: {read.lines} lines, {read.empty} of them empty, {len(read.unreadable)} pictures unreadable")
+    if chosen.form is not None:  # stdout holds the log of PaddleOCR's tool and nothing else
+        return
+    withheld = f", {read.withheld} texts left out below {chosen.min_confidence:g}" if chosen.min_confidence else ""
+    counts = f"{read.lines} lines, {read.empty} of them empty, {len(read.unreadable)} pictures unreadable"
+    print(f"{chosen.out}: {counts}{withheld}")
 
 
 def _submit(chosen: Arguments) -> None:
@@ -383,9 +398,6 @@ def _notebooks(chosen: Arguments) -> None:
 
 
 def _bench(chosen: Arguments) -> None:
-    from scenetext.bench.throughput import bench_predict, bench_train, table
+    from scenetext.bench.command import run
 
-    if chosen.what == "train":
-        print(table(bench_train(_load_config(chosen), chosen.rounds)))
-    else:
-        print(table(bench_predict(chosen.model, chosen.images, chosen.engine, chosen.batch_size, chosen.rounds)))
+    run(chosen, _load_config)

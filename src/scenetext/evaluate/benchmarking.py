@@ -18,10 +18,10 @@ from scenetext.data.decoding import checked_size
 from scenetext.data.sources.lmdbs import Lmdbs
 from scenetext.errors import InputError
 from scenetext.evaluate.benchmark_table import ScoredSet, csv_text, table
+from scenetext.evaluate.opened_model import open_model
 from scenetext.evaluate.protocols import protocol as protocol_named
 from scenetext.evaluate.suite_scores import score_set
 from scenetext.evaluate.suites import FoundSet, find_sets
-from scenetext.predict.any_model import open_model
 from scenetext.predict.choices import AUTO
 from scenetext.predict.forms import TabForm
 from scenetext.predict.images import warn_of_unreadable
@@ -112,6 +112,11 @@ def benchmark(
             raise InputError(f"No test set has a score; the first: {next(iter(skipped.values()))}")
         write_text(out / SCORES, csv_text(scored))
     return Benchmark(scored, skipped)
+
+
+def benchmark_command(*, out: str, **options: Any) -> None:
+    """`scenetext benchmark`: prints the table; the arguments are those of `benchmark`."""
+    print(f"{benchmark(out=out, **options)}\n{shown_path(out)}: {SCORES}")
 
 
 def _warn_of(found: Sequence[FoundSet], broken: dict[str, str]) -> None:

@@ -13,12 +13,12 @@ from scenetext.evaluate.evaluation_folder import PREDICTIONS, SCORES, read_evalu
 from scenetext.evaluate.matching import Unmatched, matched
 from scenetext.evaluate.prediction_files import PredictionFile, read_predictions
 from scenetext.evaluate.results import Evaluation
-from scenetext.runs.folders import BEST, RESOLVED, run_folder
+from scenetext.runs.folders import RESOLVED, run_folder
 from scenetext.system.file_names import shown_path
 from scenetext.text.records import Record
 
 if TYPE_CHECKING:
-    from scenetext.predict.images import Reader
+    pass
 
 EVALUATE, SUBMITTED, SETTINGS = "evaluate", "predicts.txt", "inference.yml"
 
@@ -40,11 +40,12 @@ class Model:
             InputError: the model is not complete, or not one of the pictures can be read.
         """
         from scenetext.data.sources.images import open_images
+        from scenetext.evaluate.opened_model import open_model
         from scenetext.predict.images import read_records
 
         source = open_images(images)
         print(f"{shown_path(self.path)} reads {len(labels):,} lines", file=sys.stderr)
-        predictions = list(read_records(self._reader(), labels, source))
+        predictions = list(read_records(open_model(self.path).reader, labels, source))
         problems = [prediction.problem for prediction in predictions if prediction.problem is not None]
         if len(problems) == len(predictions):
             raise InputError(f"Not one of {len(labels)} pictures can be read; the first: {problems[0]}")
@@ -52,16 +53,6 @@ class Model:
             print(f"counted as empty: {problem}", file=sys.stderr)
         names, texts = [record.name for record in labels], [prediction.text for prediction in predictions]
         return PredictionFile(self.path, names, texts)
-
-    def _reader(self) -> Reader:
-        if self.is_exported:
-            from scenetext.predict.recognizer import Recognizer
-
-            return Recognizer(self.path)
-        from scenetext.config import load_config
-        from scenetext.predict.trained_model import load_reader
-
-        return load_reader(load_config(self.path / RESOLVED), self.path / BEST)
 
 
 def open_source(source: Source, can_read: bool) -> PredictionFile | Model:
