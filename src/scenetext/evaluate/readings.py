@@ -6,7 +6,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from scenetext.errors import InputError
 from scenetext.evaluate.evaluation_folder import PREDICTIONS, SCORES, read_evaluation
@@ -16,9 +15,6 @@ from scenetext.evaluate.results import Evaluation
 from scenetext.runs.folders import RESOLVED, run_folder
 from scenetext.system.file_names import shown_path
 from scenetext.text.records import Record
-
-if TYPE_CHECKING:
-    pass
 
 EVALUATE, SUBMITTED, SETTINGS = "evaluate", "predicts.txt", "inference.yml"
 
@@ -31,7 +27,6 @@ class Model:
     """A model that has still to read: an exported folder, or the best weights of a run."""
 
     path: Path
-    is_exported: bool
 
     def read(self, labels: Sequence[Record], images: str | Path) -> PredictionFile:
         """What it reads on the pictures of some labelled lines; see `read_records`.
@@ -75,7 +70,7 @@ def open_source(source: Source, can_read: bool) -> PredictionFile | Model:
         raise InputError(f"{shown_path(path)} does not exist: give a run, an exported folder or a file of predictions.")
     is_model, is_run = (path / SETTINGS).is_file(), (path / RESOLVED).is_file()
     if can_read and (is_model or is_run):
-        return Model(path, is_model)
+        return Model(path)
     for folder in (path, path / EVALUATE):
         if (folder / PREDICTIONS).is_file() or (folder / SCORES).is_file():
             read_evaluation(folder)
