@@ -33,7 +33,8 @@ class Network:
     Attributes:
         model: the folder.
         engine: what computed it.
-        parameters, multiply_adds: see NetworkCost; None where the folder cannot be converted to ONNX.
+        parameters, canvas, multiply_adds: see NetworkCost, the canvas as "48x320"; None where the folder cannot be
+            converted to ONNX.
         size_bytes: of program and parameters.
         latency_ms: mean of one line at a time, all widths; nan if no batch has one line.
         accuracy, low, high: normalised line accuracy in [0, 1] and its interval; nan without labels.
@@ -42,6 +43,7 @@ class Network:
     model: str
     engine: str
     parameters: int | None
+    canvas: str | None
     multiply_adds: int | None
     size_bytes: int
     latency_ms: float
@@ -111,6 +113,7 @@ def _network(name: str, model: str | Path, reader: Recognizer, rows: Sequence[La
         model=name,
         engine=type(reader.engine).__name__,
         parameters=cost and cost.parameters,
+        canvas=cost and "{}x{}".format(*cost.canvas_px),
         multiply_adds=cost and cost.multiply_adds,
         size_bytes=model_bytes(model),
         latency_ms=next(alone, math.nan),
@@ -123,13 +126,13 @@ def _network(name: str, model: str | Path, reader: Recognizer, rows: Sequence[La
 def _network_table(networks: Sequence[Network]) -> str:
     """What each network costs, on a line of its own canvas, and how well it reads."""
     width = max(24, *(len(network.model) for network in networks)) + 1
-    head = f"{'':{width}}{'engine':>17}{'M parameters':>14}{'M multiply-adds':>17}{'MB':>8}"
+    head = f"{'':{width}}{'engine':>17}{'M parameters':>14}{'M multiply-adds':>17}{'on':>9}{'MB':>8}"
     lines = [f"{head}{'ms a line':>11}{'normalised accuracy':>26}"]
     for each in networks:
         accuracy = "–" if math.isnan(each.accuracy) else str(Score(each.accuracy, each.low, each.high))
         lines.append(
             f"{each.model:{width}}{each.engine:>17}{_millions(each.parameters):>14}{_millions(each.multiply_adds):>17}"
-            f"{each.size_bytes / MEGABYTE:8.2f}{each.latency_ms:11.2f}{accuracy:>26}"
+            f"{each.canvas or '–':>9}{each.size_bytes / MEGABYTE:8.2f}{each.latency_ms:11.2f}{accuracy:>26}"
         )
     return "\n".join(lines)
 

@@ -21,6 +21,7 @@ from scenetext.predict.model_folder import model_bytes, read_inference_yml
 from scenetext.predict.onnx_conversion import onnx_file
 
 CHANNELS = 3
+COUNTED_WIDTH_PX = 320  # as papers on Chinese lines count
 _GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
 
 
@@ -31,12 +32,15 @@ class NetworkCost:
     Attributes:
         parameters: the numbers in its constants, decoded: weights, and what a paper does not count as parameters, such
             as the masks of SVTR's local attention.
-        multiply_adds: multiplications with addition on one line of the network's own canvas, of convolutions, matrix
-            products and recurrent layers; most papers call this number FLOPs.
+        canvas_px: height and width of the line that was counted on: COUNTED_WIDTH_PX wide, or as wide as the network's
+            only size.
+        multiply_adds: multiplications with addition on that line, of convolutions, matrix products and recurrent
+            layers; most papers call this number FLOPs.
         size_bytes: of the program and its parameters on the disk.
     """
 
     parameters: int
+    canvas_px: tuple[int, int]
     multiply_adds: int
     size_bytes: int
 
@@ -52,10 +56,11 @@ def network_cost(folder: str | Path) -> NetworkCost:
     """
     canvas = read_inference_yml(folder).canvas
     path = onnx_file(folder)
+    size = (canvas.height_px, canvas.width_px if canvas.fixed else COUNTED_WIDTH_PX)
     with tempfile.TemporaryDirectory(prefix="scenetext-cost-") as scratch:
         folded = Path(scratch) / "folded.onnx"
-        nodes = _profile(path, folded, (1, CHANNELS, canvas.height_px, canvas.width_px), Path(scratch))
-        return NetworkCost(_parameters(folded), sum(map(multiply_adds, nodes)), model_bytes(folder))
+        nodes = _profile(path, folded, (1, CHANNELS, *size), Path(scratch))
+        return NetworkCost(_parameters(folded), size, sum(map(multiply_adds, nodes)), model_bytes(folder))
 
 
 def multiply_adds(node: Mapping[str, Any]) -> int:

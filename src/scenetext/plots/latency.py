@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from scenetext.plots.style import BLUE, GREY, interval_errors, new_figure, text_fonts, visible
 
@@ -29,15 +30,17 @@ def accuracy_by_latency(networks: Sequence[Mapping[str, Any]]) -> Figure:
     errors = interval_errors(value, low, high)
     panel.errorbar(milliseconds, value, errors, fmt="none", ecolor=GREY, linewidth=1, capsize=2)
     panel.scatter(milliseconds, value, area, color=BLUE, alpha=0.8, linewidth=0)
-    for x, y, each in zip(milliseconds, value, networks, strict=True):
+    order = np.argsort(milliseconds)
+    for rank, index in enumerate(order):  # neighbours' names stand above and below in turn
+        each = networks[index]
         name = f"{visible(each['model'])}, {each['size_bytes'] / 1e6:.1f} MB"
-        offset = {"xytext": (12, 4), "textcoords": "offset points", "fontsize": 8, "family": text_fonts()}
-        panel.annotate(name, (x, y), **offset)
+        offset = {"xytext": (4, 14 if rank % 2 else -22), "textcoords": "offset points"}
+        panel.annotate(name, (milliseconds[index], value[index]), **offset, fontsize=8, family=text_fonts())
     panel.set_xscale("log")
     panel.set_xlim(milliseconds.min() / 1.3, milliseconds.max() * 2.5)  # room for the names
+    panel.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     panel.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
-    panel.xaxis.set_minor_formatter(lambda x, _: f"{x:g}")
-    panel.tick_params(axis="x", which="both", labelsize=8)
+    panel.xaxis.set_minor_formatter(NullFormatter())
     panel.set(xlabel="milliseconds for one line, the network alone", ylabel="lines read right, normalised, %")
     panel.margins(y=0.15)
     panel.grid(axis="y", linewidth=0.3)
