@@ -1,9 +1,9 @@
 """The lines in which predictions are written: this project's, and those of PaddleOCR's two tools for recognition.
 
 `tools/infer_rec.py` writes `path<TAB>text<TAB>score` and logs the picture and its result; `tools/infer/predict_rec.py`
-writes nothing but its log, one line `Predicts of path:('text', score)` a picture. Programs that read either of them can
-read what is written here. Both take the pictures in the order of their paths. PaddleOCR's logger puts the time, `ppocr`
-and the level before every line (ppocr/utils/logging.py).
+logs one line `Predicts of path:('text', score)` a picture and writes no file, so that users redirect what it prints.
+Programs that read either of them can read what is written here. Both take the pictures in the order of their paths.
+PaddleOCR's logger puts the time, `ppocr` and the level before every line (ppocr/utils/logging.py).
 
 Two things differ. A picture that cannot be read ends infer_rec; here it has a line with an empty text and the score
 0.0. Tabs and line ends of the dictionary, which would break a line, are written as `system.file_names` does.
@@ -109,7 +109,7 @@ class InferRecForm(_PathForm):
 
 
 class PredictRecForm(_PathForm):
-    """What `tools/infer/predict_rec.py` logs; the file is its log, `--save_log_path`."""
+    """What `tools/infer/predict_rec.py` logs; the file holds what is printed."""
 
     def row(self, prediction: Prediction) -> str:
         path = self._path(prediction.name)
