@@ -70,6 +70,7 @@ def test_the_wheel_holds_every_dictionary_configuration_and_notebook(root: Path,
     }
     for folder, pattern in (("configs", "*.yml"), ("notebooks", "*.ipynb")):
         wanted |= {f"scenetext/shipped/{folder}/{file.name}" for file in (root / folder).glob(pattern)}
+    wanted.add("scenetext/export/model_card.md.jinja")
     wanted |= {f"scenetext-{scenetext.__version__}.dist-info/licenses/{name}" for name in ("LICENSE", "NOTICE.md")}
     assert len(wanted) > 30 and wanted <= names
 
