@@ -330,18 +330,10 @@ def _export(chosen: Arguments) -> None:
 def _predict(chosen: Arguments) -> None:
     from scenetext.predict.recognizer import predict_to_file
 
-    read = predict_to_file(
-        chosen.model,
-        chosen.images,
-        chosen.out,
-        engine=chosen.engine,
-        batch_size=chosen.batch_size,
-        beam_width=chosen.beam_width,
-        language_model=chosen.language_model,
-        names=chosen.list,
-        form=chosen.form,
-        min_confidence=chosen.min_confidence,
-    )
+    lines = dict(names=chosen.list, form=chosen.form, min_confidence=chosen.min_confidence)
+    beam = dict(beam_width=chosen.beam_width, language_model=chosen.language_model)
+    how = dict(engine=chosen.engine, batch_size=chosen.batch_size)
+    read = predict_to_file(chosen.model, chosen.images, chosen.out, **how, **beam, **lines)
     if chosen.form is not None:  # stdout holds the log of PaddleOCR's tool and nothing else
         return
     withheld = f", {read.withheld} texts left out below {chosen.min_confidence:g}" if chosen.min_confidence else ""
