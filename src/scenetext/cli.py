@@ -20,6 +20,7 @@ from scenetext.report.arguments import report_arguments, runs_arguments
 from scenetext.system.last_net import LastNet
 from scenetext.system.process import prepare_process, silence_noise
 from scenetext.text.normalise import CHOICES
+from scenetext.workflow.arguments import course_arguments, given_parameters, parameter_argument
 
 if TYPE_CHECKING:
     from scenetext.config import Config
@@ -62,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for add in (
         *(_add_prepare, _add_train, _add_evaluate, _add_score, _add_compare, _add_benchmark, _add_export),
-        *(_add_predict, _add_submit, _add_report, _add_runs, _add_run, _add_demo, _add_notebooks, _add_bench),
+        *(_add_predict, _add_submit, _add_report, _add_runs, _add_run, _add_demo, _add_notebooks, _add_course, _add_bench),
     ):
         add(verbs)
     return parser
@@ -173,16 +174,22 @@ def _add_runs(verbs: Verbs) -> None:
 def _add_run(verbs: Verbs) -> None:
     parser = _add_verb(verbs, "run", _run, "all six notebooks, headless")
     parser.add_argument("-c", "--config", metavar="CONFIG", help="configuration to start from")
-    _parameter_argument(parser)
+    parameter_argument(parser)
 
 
 def _add_demo(verbs: Verbs) -> None:
-    _parameter_argument(_add_verb(verbs, "demo", _demo, "the same on a drawn sample competition"))
+    parameter_argument(_add_verb(verbs, "demo", _demo, "the same on a drawn sample competition"))
 
 
 def _add_notebooks(verbs: Verbs) -> None:
     parser = _add_verb(verbs, "notebooks", _notebooks, "copy the notebooks and configurations into a folder")
     parser.add_argument("out", nargs="?", default=".", metavar="DIR", help="project folder (default: the current one)")
+
+
+def _add_course(verbs: Verbs) -> None:
+    course_arguments(
+        _add_verb(verbs, "course", _course, "the executed notebooks of a run as HTML pages, with a comparison")
+    )
 
 
 def _add_bench(verbs: Verbs) -> None:
@@ -205,12 +212,6 @@ def _model_arguments(parser: argparse.ArgumentParser, out: str, out_help: str, r
 
 def _batch_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch-size", type=int, default=16, metavar="N", help="lines read at a time")
-
-
-def _parameter_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "-p", "--parameter", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help="notebook parameters"
-    )
 
 
 def _positive(text: str) -> float:
@@ -359,27 +360,17 @@ def _runs(chosen: Arguments) -> None:
     list_runs(**_options(chosen))
 
 
-def _given(chosen: Arguments) -> dict[str, str]:
-    given = {}
-    for parameter in chosen.parameter:
-        name, equals, value = parameter.partition("=")
-        if not equals or not name.isidentifier():
-            raise InputError(f"-p {parameter}: write it as NAME=VALUE.")
-        given[name] = value
-    return given
-
-
 def _run(chosen: Arguments) -> None:
     from scenetext.workflow.notebook_runner import run_notebooks
 
-    folder = run_notebooks(_given(chosen), config=chosen.config)
+    folder = run_notebooks(given_parameters(chosen.parameter), config=chosen.config)
     print(f"{folder}: the executed notebooks are in {folder / 'notebooks'}")
 
 
 def _demo(chosen: Arguments) -> None:
     from scenetext.workflow.demo import demo
 
-    demo(_given(chosen))
+    demo(given_parameters(chosen.parameter))
 
 
 def _notebooks(chosen: Arguments) -> None:
@@ -387,6 +378,13 @@ def _notebooks(chosen: Arguments) -> None:
 
     files = copy_notebooks(chosen.out)
     print(f"{chosen.out}: {len(files)} notebooks and configurations; open them with `jupyter lab {chosen.out}`")
+
+
+def _course(chosen: Arguments) -> None:
+    from scenetext.workflow.pages import make_course
+
+    index, *pages = make_course(chosen.run, chosen.other, chosen.out)
+    print(f"{index}: {len(pages)} pages; open it in a browser")
 
 
 def _bench(chosen: Arguments) -> None:
