@@ -162,7 +162,8 @@ def line(target: str, prediction: str) -> Line:
     [
         ([line("abc", "abc"), line("abb", "abb"), line("abb", "aab")], "abb"),  # a right one with equal neighbours
         ([line("aa", "aa"), line("abc", "abc")], "abc"),  # a right one of a length that the eye can follow
-        ([line("abc", "abd")], "abd"),  # better than none
+        ([line("a", ""), line("abc", "abd")], "abd"),  # better than none
+        ([line("a", "")], ""),  # a network that has learnt nothing yet
     ],
 )
 def test_the_line_whose_path_shows_most_is_chosen(lines: list[Line], first: str) -> None:

@@ -58,6 +58,15 @@ def test_the_stages_are_those_that_read_and_leave_the_network_as_it_was(
     assert not any(layer._forward_post_hooks for layer in model.sublayers())
 
 
+def test_of_a_distillation_the_student_is_drawn(root: Path) -> None:
+    from scenetext.models.distillation import DistillationModel
+
+    teacher, student = network(root, "ppocrv6_small"), network(root, "crnn_mobile")
+    pair = DistillationModel({"Teacher": teacher, "Student": student}, frozen=["Teacher"])
+    line = batch(48, 320)
+    assert stages(pair, line) == stages(student, line) and last_layer(pair, line) == last_layer(student, line)
+
+
 def test_weights_are_rounded_to_the_nearest_of_evenly_spaced_levels() -> None:
     rows = RNG.normal(size=(5, 40)).astype(np.float32)
     for bits in (2, 4, 8):

@@ -7,7 +7,6 @@ from itertools import groupby, pairwise
 
 from rapidfuzz.distance import Levenshtein
 
-from scenetext.errors import InputError
 from scenetext.evaluate.breakdown import Confusion, Group
 from scenetext.evaluate.results import Line
 from scenetext.lessons.bilingual import both
@@ -20,24 +19,18 @@ LINES_TO_TELL = 20  # groups of fewer lines say little
 
 
 def telling_lines(lines: Sequence[Line], count: int) -> list[Line]:
-    """Lines whose path shows most: right ones with equal neighbours first, then right ones, then others.
+    """Lines whose path shows most: right ones with equal neighbours first, then right ones, wrong ones, empty ones.
 
     Args:
-        lines: of an evaluation.
+        lines: of an evaluation; at least one of their pictures can be read.
         count: how many at most.
-
-    Raises:
-        InputError: nothing was read in any line.
     """
-    read = [line for line in lines if line.prediction and line.width_px]
-    if not read:
-        raise InputError("Nothing was read in any line, so there is no path to show: train longer in 03_train.")
 
-    def rank(line: Line) -> tuple[bool, bool, bool]:
+    def rank(line: Line) -> tuple[bool, bool, bool, bool]:
         doubled = any(a == b for a, b in pairwise(line.prediction))
-        return (not line.correct_raw, len(line.prediction) not in TOLD_LENGTHS, not doubled)
+        return (not line.prediction, not line.correct_raw, len(line.prediction) not in TOLD_LENGTHS, not doubled)
 
-    return sorted(read, key=rank)[:count]
+    return sorted((line for line in lines if line.width_px), key=rank)[:count]
 
 
 def collapsing(characters: Sequence[str]) -> str:

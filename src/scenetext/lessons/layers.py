@@ -41,12 +41,13 @@ def stages(model: RecognitionModel, batch: np.ndarray) -> list[Stage]:
     of the same part that make the same shape count as one.
 
     Args:
-        model: the network; its weights, statistics and mode stay.
+        model: the network, or a distillation, of which the student is taken; its weights, statistics and mode stay.
         batch: (1, 3, H, W) float32 in [-1, 1].
 
     Returns:
         The picture first, the logits last.
     """
+    model = getattr(model, "student", model)
     children = list(_children(model))
     logits, outputs = _computed(model, batch, [layer for _, _, layer in children])
     found = [Stage(*children[index][:2], shape, _parameters(children[index][2])) for index, shape in outputs.items()]
@@ -62,6 +63,7 @@ def last_layer(model: RecognitionModel, batch: np.ndarray) -> tuple[int, int]:
     """
     import paddle
 
+    model = getattr(model, "student", model)
     linear = [layer for layer in model.head.sublayers() if isinstance(layer, paddle.nn.Linear)]
     _, outputs = _computed(model, batch, linear)
     inputs, classes = max((linear[index].weight.shape for index in outputs), key=lambda shape: shape[1])

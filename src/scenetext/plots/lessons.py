@@ -15,7 +15,7 @@ from scenetext.plots.style import BLUE, DPI, GREEN, GREY, ORANGE, RED, new_figur
 CELL_PX = 46  # of a character and its class
 ROW_PX = 140  # of a line with its cells
 STAGE_GAP, LEAST_HEIGHT = 0.07, 0.045  # between the maps of a network and of one, in widths of the picture
-LINES_SHOWN = 16  # of a bucket
+LINES_SHOWN = 8  # of a bucket
 
 
 def labelled_lines(
@@ -139,7 +139,7 @@ def width_buckets(
     boxes.legend(frameon=False, loc="upper left")
     shown = list(crops[:LINES_SHOWN])
     height = shown[0].shape[0]
-    canvas = np.full((len(shown) * height, canvas_px, 3), (200, 224, 247), np.uint8)
+    canvas = np.full((len(shown) * height, canvas_px, 3), (249, 226, 200), np.uint8)
     for row, crop in enumerate(shown):
         canvas[row * height : (row + 1) * height, : crop.shape[1]] = crop[:, :canvas_px, ::-1]
     batch.imshow(canvas, aspect="auto")
