@@ -93,7 +93,8 @@ def write_pages(notebooks: Sequence[Path], folder: Path) -> None:
 def _exporter(templates: Path) -> Any:
     from nbconvert import HTMLExporter
 
-    return HTMLExporter(template_name="course", extra_template_basedirs=[str(templates)], embed_images=True)
+    # without embed_images, which closes every <details> before its answer; pictures of outputs are embedded anyway
+    return HTMLExporter(template_name="course", extra_template_basedirs=[str(templates)])
 
 
 def _write(path: Path, exporter: Any, notebook: Any, links: dict[str, Any]) -> None:
