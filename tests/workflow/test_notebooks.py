@@ -317,6 +317,23 @@ def test_the_course_is_pages_that_load_nothing_from_elsewhere(project: Path, wal
     assert "epochs: 1" in (walked / "notebooks" / "parameters.yml").read_text(encoding="utf-8")
 
 
+def test_two_runs_are_laid_side_by_side_with_what_differs(project: Path, walked: Path, monkeypatch, capsys) -> None:
+    other = shutil.copytree(walked, walked.with_name("other"))
+    settings = (other / "config.yml").read_text(encoding="utf-8")
+    (other / "config.yml").write_text(settings.replace("epoch_num: 1", "epoch_num: 7"), encoding="utf-8")
+    monkeypatch.chdir(project)
+    monkeypatch.setattr("scenetext.runs.enter_project_root", lambda: project)
+    variables: dict = {}
+    for cell in cells(COMPARISON, "code"):
+        exec(cell["source"], variables)
+        variables |= {"run": "tiny", "other": "other"} if cell["id"] == "parameters" else {}
+        if cell["id"] == "settings":
+            differs = variables["table"][variables["table"].nunique(axis=1) > 1]
+            assert differs.loc["Global.epoch_num"].to_dict() == {"other": "7", "tiny": "1"} and len(differs) == 1
+    assert list(variables["columns"]) == ["other", "tiny"]
+    assert "No difference shown between other and tiny" in capsys.readouterr().out
+
+
 def test_a_course_needs_a_run_and_replaces_nothing_but_a_course(project: Path, walked: Path) -> None:
     from scenetext.workflow import make_course
 
