@@ -63,7 +63,8 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for add in (
         *(_add_prepare, _add_train, _add_evaluate, _add_score, _add_compare, _add_benchmark, _add_export),
-        *(_add_predict, _add_submit, _add_report, _add_runs, _add_run, _add_demo, _add_notebooks, _add_course, _add_bench),
+        *(_add_predict, _add_submit, _add_report, _add_runs),
+        *(_add_run, _add_demo, _add_notebooks, _add_course, _add_bench),
     ):
         add(verbs)
     return parser
