@@ -1,4 +1,5 @@
 # make demo   installs what is needed and walks the six notebooks on a drawn sample competition
+# make course installs what is needed and writes the demo's executed notebooks as HTML pages to course/
 # make test   installs what is needed and runs the tests
 # make lint   installs what is needed and checks the style: ruff check, ruff format
 # make lab    installs what is needed and opens the notebooks in JupyterLab
@@ -17,10 +18,15 @@ STAMP := $(ENV)/.scenetext-installed
 EXTRAS ?= cpu
 UV ?= uv
 
-.PHONY: demo test lint lab audit install lock
+.PHONY: demo course test lint lab audit install lock
 
 demo: install
 	$(BIN)/scenetext demo
+
+# The demo runs first if it has not been run.
+course: install
+	test -f runs/demo/notebooks/06_submit.ipynb || $(BIN)/scenetext demo
+	$(BIN)/scenetext course
 
 # Two workers of one thread each. What a file's tests share is made once, by the worker that has the file.
 test: install

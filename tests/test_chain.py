@@ -70,7 +70,7 @@ def test_a_network_is_fitted_to_a_small_budget_by_the_command(place: Path) -> No
         "--characters", "data/prepared/charset.txt", "--budgets", "0.5", "--finetune-steps", "2",
         cwd=place,
     )  # fmt: skip
-    report = json.loads((place / "runs/tiny/small.report.json").read_text(encoding="utf-8"))
+    report = json.loads((place / "runs/tiny/small/report.json").read_text(encoding="utf-8"))
     assert report["storage"].startswith("fitted") and report["size_bytes"] <= 600_000
     assert report["finetune_steps"] == 2
     assert [row["max_mb"] for row in report["curve"]] == [0.5, None] and "at 0.5 MB:" in told

@@ -61,7 +61,7 @@ def test_every_scenetext_command_in_the_readme_is_understood(root: Path) -> None
 
 def test_every_parameter_of_a_notebook_in_the_readme_is_declared_with_that_type(root: Path) -> None:
     defaults = {name: read_parameters(root / "notebooks" / f"{name}.ipynb") for name in NOTEBOOKS}
-    ours = [shlex.split(line)[1:] for line in commands(root / "README.md") if line.startswith("scenetext run")]
+    ours = [shlex.split(line)[1:] for line in commands(root / "README.md") if line.startswith("scenetext run ")]
     assert len(ours) >= 3
     for arguments in ours:
         given = dict(parameter.split("=", 1) for parameter in _parser().parse_args(arguments).parameter)

@@ -11,15 +11,17 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from scenetext import __version__
+from scenetext.bench.command import add_arguments as add_bench_arguments
 from scenetext.errors import SHOW_TRACEBACK, InputError
-from scenetext.evaluate.arguments import compare_arguments, score_arguments
+from scenetext.evaluate.arguments import benchmark_arguments, compare_arguments, score_arguments
 from scenetext.export.choices import FORMATS, STORAGES
-from scenetext.predict.choices import AUTO, ENGINE_NAMES
+from scenetext.predict.choices import AUTO, ENGINE_NAMES, FORM_NAMES
 from scenetext.predict.read_arguments import read_arguments
 from scenetext.report.arguments import report_arguments, runs_arguments
 from scenetext.system.last_net import LastNet
 from scenetext.system.process import prepare_process, silence_noise
 from scenetext.text.normalise import CHOICES
+from scenetext.workflow.arguments import course_arguments, given_parameters, parameter_argument
 
 if TYPE_CHECKING:
     from scenetext.config import Config
@@ -61,8 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"scenetext {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for add in (
-        *(_add_prepare, _add_train, _add_evaluate, _add_score, _add_compare, _add_export, _add_predict),
-        *(_add_read, _add_submit, _add_report, _add_runs, _add_run, _add_demo, _add_notebooks, _add_bench),
+        *(_add_prepare, _add_train, _add_evaluate, _add_score, _add_compare, _add_benchmark, _add_export),
+        *(_add_predict, _add_read, _add_submit, _add_report, _add_runs),
+        *(_add_run, _add_demo, _add_notebooks, _add_course, _add_bench),
     ):
         add(verbs)
     return parser
@@ -113,6 +116,11 @@ def _add_compare(verbs: Verbs) -> None:
     compare_arguments(_add_verb(verbs, "compare", _compare, "is B better than A on the same lines?"))
 
 
+def _add_benchmark(verbs: Verbs) -> None:
+    summary = "score a model on the test sets of the literature (LMDBs)"
+    benchmark_arguments(_add_verb(verbs, "benchmark", _benchmark, summary))
+
+
 def _add_export(verbs: Verbs) -> None:
     parser = _add_verb(verbs, "export", _export, "write a folder for inference that fits a byte budget")
     _config_arguments(parser)
@@ -141,6 +149,11 @@ def _add_predict(verbs: Verbs) -> None:
     beam_width = "CTC prefixes that the beam search keeps (default: no beam search)"
     parser.add_argument("--beam-width", type=int, default=0, metavar="N", help=beam_width)
     parser.add_argument("--language-model", metavar="FILE", help="n-gram language model for the beam search")
+    parser.add_argument("--list", metavar="FILE", help="read only the pictures of this list, one name a line")
+    form = "write and log what PaddleOCR's tool of this name does (default: name<TAB>text<TAB>confidence)"
+    parser.add_argument("--form", choices=FORM_NAMES, help=form)
+    least = "leave out texts of a smaller confidence; their lines stay (default 0)"
+    parser.add_argument("--min-confidence", type=float, default=0.0, metavar="P", help=least)
 
 
 def _add_read(verbs: Verbs) -> None:
@@ -167,11 +180,11 @@ def _add_runs(verbs: Verbs) -> None:
 def _add_run(verbs: Verbs) -> None:
     parser = _add_verb(verbs, "run", _run, "all six notebooks, headless")
     parser.add_argument("-c", "--config", metavar="CONFIG", help="configuration to start from")
-    _parameter_argument(parser)
+    parameter_argument(parser)
 
 
 def _add_demo(verbs: Verbs) -> None:
-    _parameter_argument(_add_verb(verbs, "demo", _demo, "the same on a drawn sample competition"))
+    parameter_argument(_add_verb(verbs, "demo", _demo, "the same on a drawn sample competition"))
 
 
 def _add_notebooks(verbs: Verbs) -> None:
@@ -179,18 +192,15 @@ def _add_notebooks(verbs: Verbs) -> None:
     parser.add_argument("out", nargs="?", default=".", metavar="DIR", help="project folder (default: the current one)")
 
 
+def _add_course(verbs: Verbs) -> None:
+    course_arguments(
+        _add_verb(verbs, "course", _course, "the executed notebooks of a run as HTML pages, with a comparison")
+    )
+
+
 def _add_bench(verbs: Verbs) -> None:
     parser = _add_verb(verbs, "bench", _bench, "measured comparisons")
-    what = parser.add_subparsers(dest="what", metavar="train|predict", required=True)
-    train = what.add_parser("train", help="training as configured against a fixed canvas")
-    _config_arguments(train)
-    predict = what.add_parser("predict", help="engines against each other on an exported folder")
-    predict.add_argument("--model", required=True, metavar="DIR", help="an exported folder")
-    predict.add_argument("--images", required=True, metavar="DIR|ZIP", help="what to read")
-    predict.add_argument("--engine", nargs="+", default=ENGINE_NAMES, choices=ENGINE_NAMES, help="what computes")
-    _batch_argument(predict)
-    for side in (train, predict):
-        side.add_argument("--rounds", type=int, default=3, metavar="N", help="runs of each side, in turn")
+    add_bench_arguments(parser, _config_arguments)
 
 
 def _config_arguments(parser: argparse.ArgumentParser, required: bool = True) -> None:
@@ -214,12 +224,6 @@ def _engine_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _batch_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch-size", type=int, default=16, metavar="N", help="lines read at a time")
-
-
-def _parameter_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "-p", "--parameter", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help="notebook parameters"
-    )
 
 
 def _positive(text: str) -> float:
@@ -297,6 +301,12 @@ def _compare(chosen: Arguments) -> None:
     compare_command(**_options(chosen))
 
 
+def _benchmark(chosen: Arguments) -> None:
+    from scenetext.evaluate.benchmarking import benchmark_command
+
+    benchmark_command(**_options(chosen))
+
+
 def _options(chosen: Arguments) -> dict[str, Any]:
     """The arguments of a verb that one function takes by the same names."""
     return {name: value for name, value in vars(chosen).items() if name not in ("verb", "action")}
@@ -325,16 +335,15 @@ def _export(chosen: Arguments) -> None:
 def _predict(chosen: Arguments) -> None:
     from scenetext.predict.recognizer import predict_to_file
 
-    read = predict_to_file(
-        chosen.model,
-        chosen.images,
-        chosen.out,
-        engine=chosen.engine,
-        batch_size=chosen.batch_size,
-        beam_width=chosen.beam_width,
-        language_model=chosen.language_model,
-    )
-    print(f"{chosen.out}: {read.lines} lines, {read.empty} of them empty, {len(read.unreadable)} pictures unreadable")
+    lines = dict(names=chosen.list, form=chosen.form, min_confidence=chosen.min_confidence)
+    beam = dict(beam_width=chosen.beam_width, language_model=chosen.language_model)
+    how = dict(engine=chosen.engine, batch_size=chosen.batch_size)
+    read = predict_to_file(chosen.model, chosen.images, chosen.out, **how, **beam, **lines)
+    if chosen.form is not None:  # stdout holds the log of PaddleOCR's tool and nothing else
+        return
+    withheld = f", {read.withheld} texts left out below {chosen.min_confidence:g}" if chosen.min_confidence else ""
+    counts = f"{read.lines} lines, {read.empty} of them empty, {len(read.unreadable)} pictures unreadable"
+    print(f"{chosen.out}: {counts}{withheld}")
 
 
 def _read(chosen: Arguments) -> None:
@@ -361,27 +370,17 @@ def _runs(chosen: Arguments) -> None:
     list_runs(**_options(chosen))
 
 
-def _given(chosen: Arguments) -> dict[str, str]:
-    given = {}
-    for parameter in chosen.parameter:
-        name, equals, value = parameter.partition("=")
-        if not equals or not name.isidentifier():
-            raise InputError(f"-p {parameter}: write it as NAME=VALUE.")
-        given[name] = value
-    return given
-
-
 def _run(chosen: Arguments) -> None:
     from scenetext.workflow.notebook_runner import run_notebooks
 
-    folder = run_notebooks(_given(chosen), config=chosen.config)
+    folder = run_notebooks(given_parameters(chosen.parameter), config=chosen.config)
     print(f"{folder}: the executed notebooks are in {folder / 'notebooks'}")
 
 
 def _demo(chosen: Arguments) -> None:
     from scenetext.workflow.demo import demo
 
-    demo(_given(chosen))
+    demo(given_parameters(chosen.parameter))
 
 
 def _notebooks(chosen: Arguments) -> None:
@@ -391,10 +390,14 @@ def _notebooks(chosen: Arguments) -> None:
     print(f"{chosen.out}: {len(files)} notebooks and configurations; open them with `jupyter lab {chosen.out}`")
 
 
-def _bench(chosen: Arguments) -> None:
-    from scenetext.bench.throughput import bench_predict, bench_train, table
+def _course(chosen: Arguments) -> None:
+    from scenetext.workflow.pages import make_course
 
-    if chosen.what == "train":
-        print(table(bench_train(_load_config(chosen), chosen.rounds)))
-    else:
-        print(table(bench_predict(chosen.model, chosen.images, chosen.engine, chosen.batch_size, chosen.rounds)))
+    index, *pages = make_course(chosen.run, chosen.other, chosen.out)
+    print(f"{index}: {len(pages)} pages; open it in a browser")
+
+
+def _bench(chosen: Arguments) -> None:
+    from scenetext.bench.command import run
+
+    run(chosen, _load_config)

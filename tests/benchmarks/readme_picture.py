@@ -30,7 +30,7 @@ MOST_BYTES = 150_000
 def main(run: Path, raw: Path, out: Path) -> None:
     """Draws and writes the picture."""
     lines = read_lines(run, raw)
-    report = read_json(Path(f"{run / 'export'}.report.json"))
+    report = read_json(run / "export" / "report.json")
     figure = plt.figure(figsize=(10, 3.6), dpi=100, layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1.15, 1))
     draw_lines(left, lines)

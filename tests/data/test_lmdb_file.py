@@ -60,7 +60,7 @@ def test_entries_of_later_transactions_count(tmp_path):
 def test_an_empty_lmdb_has_no_entry(tmp_path):
     file = LmdbFile(written(tmp_path, {}))
     assert file.get(b"a", MOST) is None and list(file.items(b"", MOST)) == []
-    with pytest.raises(InputError, match="num-samples holds no number"):
+    with pytest.raises(InputError, match="without the key num-samples"):
         Lmdbs(tmp_path)
 
 

@@ -30,6 +30,8 @@ TEXTS = ["烤鱼　¥18", "ＡＢ12", "$1 or $2", "“黄焖鸡”", "馬記", "
 PATH = (np.linspace(0, 160, 6), ["", "馬", "馬", " ", "$"], np.array([0.9, 0.8, 0.7, 0.6, 0.5]))
 KEPT = np.array([False, True, False, True, True])
 
+RUN = {"epoch_of_loss": [0.5, 1], "loss": [3.0, 2.0], "epoch": [1, 2], "normalised": [0.5, 1.0]}
+
 FIGURES = {
     "ctc_alignment": lambda: plots.ctc_alignment(picture(48, 160), *PATH, KEPT, "馬 $1 or $2"),
     "ctc_alignment with padding": lambda: plots.ctc_alignment(picture(48, 50), *PATH, KEPT, "长" * 300),
@@ -59,17 +61,39 @@ FIGURES = {
         {"a": {"head": 9_000_000}, "b": {"head": 2, "program": 1}}, 10_000_000
     ),
     "bits_by_layer": lambda: plots.bits_by_layer(
-        ["backbone.a", "backbone.b", "head.c"], [8.2, 4, 3], [1000, 90_000, 5]
+        ["backbone.a", "backbone.b", "head.c"], {"2 MB": [8.2, 4, 3], "4 MB": [16, 8, 8]}, [1000, 90_000, 5]
     ),
-    "bits_by_layer of nothing": lambda: plots.bits_by_layer([], [], []),
+    "bits_by_layer of nothing": lambda: plots.bits_by_layer([], {"export": []}, []),
     "accuracy_by_size without budgets": lambda: plots.accuracy_by_size([]),
     "accuracy_by_size": lambda: plots.accuracy_by_size(CURVE, 2_900_000),
+    "accuracy_by_size with intervals": lambda: plots.accuracy_by_size(CURVE, lines=200),
     "accuracy_by_size of equal budgets": lambda: plots.accuracy_by_size(CURVE[:1] * 3, CURVE[0]["size_bytes"]),
+    "gains": lambda: plots.gains({"test": (0.02, 0.005, 0.035), "val": (0.03, -0.01, 0.07), "x": (-0.1, -0.2, -0.01)}),
+    "gains of nothing": lambda: plots.gains({}),
+    "run_curves": lambda: plots.run_curves({"a": RUN, "b": {**RUN, "normalised": [0.8, 0.7]}}, {"a": 50, "b": 50}),
+    "network_stages": lambda: plots.network_stages(
+        picture(48, 320),
+        ["picture", "a to b", "head"],
+        ["picture", "backbone", "head"],
+        [(3, 48, 320), (8, 12, 80), (40, 99)],
+        [0, 10, 20],
+    ),
+    "width_buckets": lambda: plots.width_buckets([64, 320], [9, 2], [0.1, 0.2], [picture(48, 60)] * 20, 64),
+    "rounding": lambda: plots.rounding(
+        RNG.normal(size=20),
+        {4: np.zeros(20), 2: np.ones(20)},
+        [picture(48, 90)] * 2,
+        {32: [("一$", 0.9), ("", 0.0)], 2: [("二", 0.5), ("", 0.0)]},
+    ),
     "confidence": lambda: plots.confidence([0.2, 0.99], [0.9], [0.1]),
     "confidence without labels": lambda: plots.confidence([0.2, 0.99]),
 }
 SCRIPT = [("equal", "馬", "馬"), ("replace", "$", " "), ("delete", "記", ""), ("insert", "", "　")]
 SHEETS = {
+    "labelled_lines": lambda: plots.labelled_lines(
+        [picture(48, 90), picture(30, 2000)], ["一$ 二", "长" * 99], [[5, 6, 7, 8], [9] * 99], {"一": 12}
+    ),
+    "labelled_lines of nothing": lambda: plots.labelled_lines([], [], [], {}),
     "line_gallery": lambda: plots.line_gallery([picture(20, 90), picture(48, 2000)], [SCRIPT, SCRIPT * 40], TEXTS[:2]),
     "line_gallery without a text": lambda: plots.line_gallery([picture(48, 90)], [[("delete", "馬", "")]], ["0.00"]),
     "line_gallery of nothing": lambda: plots.line_gallery([], [], []),

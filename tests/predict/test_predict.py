@@ -305,7 +305,7 @@ def test_a_stopped_job_goes_on_where_it_stopped(folder: Path, tmp_path: Path, li
             yield prediction
 
     monkeypatch.setattr("scenetext.predict.images.LINES_PER_PIECE", 2)
-    monkeypatch.setattr("scenetext.predict.recognizer.predict_images", stopping)
+    monkeypatch.setattr("scenetext.predict.prediction_file.predict_images", stopping)
     with pytest.raises(KeyboardInterrupt):
         predict_to_file(folder, pictures, out, progress=False)
     part = out.with_name("read.txt.part")
@@ -318,7 +318,7 @@ def test_a_stopped_job_goes_on_where_it_stopped(folder: Path, tmp_path: Path, li
         read.extend(names)
         return predict_images(reader, source, names, progress)
 
-    monkeypatch.setattr("scenetext.predict.recognizer.predict_images", noting)
+    monkeypatch.setattr("scenetext.predict.prediction_file.predict_images", noting)
     capsys.readouterr()
     summary = predict_to_file(folder, pictures, out, progress=False)
     assert read == [f"{index:03d}.png" for index in range(4, len(lines))]
@@ -345,7 +345,7 @@ def test_a_resumed_job_reads_the_same_batches_and_writes_the_same_digits(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("scenetext.predict.recognizer.predict_images", stopping)
+        patch.setattr("scenetext.predict.prediction_file.predict_images", stopping)
         with pytest.raises(KeyboardInterrupt):
             predict_to_file(onnx_folder, images, tmp_path / "read.txt", progress=False)
     predict_to_file(onnx_folder, images, tmp_path / "read.txt", progress=False)
@@ -365,7 +365,7 @@ def test_a_second_job_into_one_file_is_refused_and_the_first_ends_well(
         return predict_images(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr("scenetext.predict.recognizer.predict_images", beside)
+        patch.setattr("scenetext.predict.prediction_file.predict_images", beside)
         predict_to_file(folder, images, out, progress=False)
     assert refused and len(out.read_text(encoding="utf-8").splitlines()) == LINES
     assert [path.name for path in tmp_path.iterdir()] == ["read.txt"]

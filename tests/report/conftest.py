@@ -30,7 +30,7 @@ def whole_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     reader = load_reader(config, run / "best_accuracy")
     records, images = evaluation_lines(config)
     evaluate(reader, records, images, run / "evaluate", charset=reader.model.charset, progress=False)
-    write_json(run / "export.report.json", export_report(records, [record.text for record in records]).as_dict())
+    write_json(run / "export/report.json", export_report(records, [record.text for record in records]).as_dict())
     return run
 
 

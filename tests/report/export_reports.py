@@ -11,6 +11,7 @@ from scenetext.text.records import Record
 def export_report(records: Sequence[Record], texts: list[str]) -> ExportReport:
     """A report of a network that reads `texts` on labelled lines; as exported it misses the first."""
     report = ExportReport(
+        network="CRNN on MobileNetV3 small x0.35",
         folder="export",
         format="json",
         storage="8 bits",

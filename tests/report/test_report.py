@@ -89,7 +89,7 @@ def test_the_page_tells_the_training_the_scores_and_the_export(page: Path, whole
     for name in ("raw", "normalised", "one_minus_ned"):
         low, high = (f"{100 * scores[name][end]:.1f} %" for end in ("low", "high"))
         assert f"{100 * scores[name]['value']:.1f} % [{low}, {high}]" in text, name
-    report = json.loads((whole_run / "export.report.json").read_text(encoding="utf-8"))
+    report = json.loads((whole_run / "export/report.json").read_text(encoding="utf-8"))
     assert f"export: {report['size_bytes']:,} bytes of 10,000,000" in text
     assert f"{100 * report['accuracy']['exported']['normalised']['value']:.1f} %" in text
     assert "MobileNetV3 small" in text and "0.002" in text
@@ -98,7 +98,7 @@ def test_the_page_tells_the_training_the_scores_and_the_export(page: Path, whole
 
 def test_a_run_without_evaluation_export_and_history_has_a_report_that_says_so(own_run: Path) -> None:
     shutil.rmtree(own_run / "evaluate")
-    for name in ("history.jsonl", "export.report.json", "manifest.json"):
+    for name in ("history.jsonl", "export/report.json", "manifest.json"):
         (own_run / name).unlink()
     text = text_of(write_report(own_run, progress=False))
     for told in (
@@ -135,7 +135,7 @@ def test_pictures_that_have_gone_are_told_once_and_found_again_by_images(
 
 
 def test_without_the_weights_the_page_says_why_it_shows_no_alignment(own_run: Path) -> None:
-    for path in [*own_run.glob("*.pdparams"), own_run / "export.report.json"]:
+    for path in [*own_run.glob("*.pdparams"), own_run / "export/report.json"]:
         path.unlink()
     text = text_of(write_report(own_run, worst=1, progress=False))
     assert "The network could not be asked" in text and "neither weights nor an exported folder" in text
@@ -147,7 +147,7 @@ def test_without_weights_the_lines_are_read_with_the_exported_folder(
     reader = load_reader(load_config(own_run / "config.yml"), own_run / "best_accuracy")
     for path in own_run.glob("*.pdparams"):
         path.unlink()
-    (own_run / "export").mkdir()
+    (own_run / "export").mkdir(exist_ok=True)
     monkeypatch.setattr(attention_part, "Recognizer", {own_run / "export": reader}.__getitem__)
     page = write_report(own_run, worst=1, progress=False)
     assert f"read again with {(own_run / 'export').as_posix()}." in text_of(page) and "alignment of" in page.read_text()
@@ -159,7 +159,7 @@ def test_without_weights_the_lines_are_read_with_the_exported_folder(
         ("evaluate/scores.json", "{", "scores.json is not valid JSON"),
         ("evaluate/scores.json", "{}", "scores.json holds no scores"),
         ("evaluate/predictions.csv", "name,prediction\na.png,1\n", "scores of other predictions"),
-        ("export.report.json", '{"size_bytes": 1}', "export.report.json lacks max_bytes, format"),
+        ("export/report.json", '{"size_bytes": 1}', "export/report.json lacks max_bytes, format"),
         ("manifest.json", "[]", "manifest.json holds no JSON object"),
         ("config.yml", "Global: {epoch_nmu: 1}", "the nearest is epoch_num"),
     ],

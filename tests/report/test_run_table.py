@@ -39,7 +39,7 @@ def runs(tmp_path: Path) -> Path:
     names, labels, texts = ["0.png", "1.png"], ["12", "3"], ["12", "8"]
     write_evaluation(score_lines(ReadLines(names, labels, texts, [0.9, 0.4])), folder / "whole" / "evaluate")
     report = export_report([Record("0.png", "12", "val.txt:1")], ["12"])
-    write_json(folder / "whole" / "export.report.json", report.as_dict())
+    write_json(folder / "whole" / "export/report.json", report.as_dict())
     write_text(folder / "broken" / "config.yml", "Global: {epoch_nmu: 1}")
     (folder / "notes").mkdir()
     return folder

@@ -141,7 +141,7 @@ def exported(weights, config_file, folder, tmp_path_factory):
 
 
 def test_an_export_fits_its_budget_and_finds_what_the_network_finds(exported, config_file):
-    report = json.loads(exported.with_name("model.report.json").read_text(encoding="utf-8"))
+    report = json.loads((exported / "report.json").read_text(encoding="utf-8"))
     assert report["size_bytes"] <= 4_000_000 and report["unit"] == "photo" and report["classes"] is None
     assert set(report["accuracy"]) == {"trained", "exported"} and report["accuracy"]["exported"]["photos"] == PHOTOS
     assert max(report["max_difference"].values()) < 1e-4
@@ -149,6 +149,9 @@ def test_an_export_fits_its_budget_and_finds_what_the_network_finds(exported, co
     settings = read_detector_yml(exported)
     expected = DetectorSettings.of(load_config(config_file))
     assert settings.detection == expected.detection and settings.model_name == "PP-OCRv5_mobile_det"
+    card = (exported / "README.md").read_text(encoding="utf-8")
+    assert "a detector of text in photos" in card and f"Measured on {PHOTOS} labelled photos" in card
+    assert "{{" not in card and "{%" not in card and "\n\n\n" not in card
     photo = np.full((70, 100, 3), 200, np.uint8)
     found = open_detector(exported, "paddle").map(photo)
     assert found.shape == (96, 128) and 0 <= found.min() <= found.max() <= 1

@@ -1,4 +1,4 @@
-"""The six notebooks: their form, cell by cell, and one real walk through all of them on a tiny drawn competition."""
+"""The notebooks: their form, cell by cell; a real walk through them on a tiny drawn competition; the course."""
 
 from __future__ import annotations
 
@@ -18,17 +18,19 @@ from statistics import median
 import nbformat
 import papermill
 import pytest
+from bs4 import BeautifulSoup
 
 from scenetext.errors import InputError
 from scenetext.runs.experiment import configure, starting_config
 from scenetext.workflow.notebook_cleaner import cleaned
-from scenetext.workflow.notebook_runner import NOTEBOOKS
+from scenetext.workflow.notebook_runner import COMPARISON, NOTEBOOKS
 from scenetext.workflow.parameters import read_parameters
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 MOST_CELLS, MEDIAN_LINES, MOST_LINES, PLOTS = 20, 6, 15, range(1, 5)
+ALL = (*NOTEBOOKS, COMPARISON)
 SHARED = {  # parameters that several notebooks have, so that one -p reaches them all
-    "run": NOTEBOOKS,
+    "run": ALL,
     "prepared": ("01_data", "02_config", "03_train"),
     "seed": ("01_data", "02_config", "03_train"),
     "config": ("02_config", "03_train"),
@@ -40,7 +42,7 @@ SHARED = {  # parameters that several notebooks have, so that one -p reaches the
     "checkpoint": ("04_evaluate", "05_export"),
     "max_mb": ("05_export", "06_submit"),
 }
-each = pytest.mark.parametrize("name", NOTEBOOKS)
+each = pytest.mark.parametrize("name", ALL)
 
 
 @cache
@@ -85,12 +87,34 @@ def test_it_opens_with_its_claim_in_two_languages_and_what_it_reads_writes_and_t
 @each
 def test_every_english_paragraph_is_followed_by_the_same_in_chinese(name: str) -> None:
     for cell in cells(name, "markdown")[1:]:
-        chinese = [bool(re.search(r"[\u4e00-\u9fff]", part)) for part in cell["source"].split("\n\n")]
-        headings = [part.startswith("#") for part in cell["source"].split("\n\n")]
+        parts = [part for part in cell["source"].split("\n\n") if part != "</details>"]
+        chinese = [bool(re.search(r"[\u4e00-\u9fff]", part)) for part in parts]
+        headings = [part.startswith(("#", "<details><summary>")) for part in parts]
         assert all(told for told, heading in zip(chinese, headings, strict=True) if heading), cell["id"]
         paragraphs = [told for told, heading in zip(chinese, headings, strict=True) if not heading]
         assert paragraphs[-1], cell["id"]
         assert not any(a and b for a, b in pairwise(paragraphs)), cell["id"]
+
+
+@each
+def test_it_teaches_with_goals_three_exercises_folded_answers_and_something_to_try(name: str) -> None:
+    goals = cells(name)[1]["source"]
+    assert goals.startswith("## After this notebook you can") and goals.count("\n- ") == goals.count("\n* ") >= 3
+    by_id = {cell["id"]: cell["source"] for cell in cells(name)}
+    for number, exercise in enumerate(("exercise-one", "exercise-two", "exercise-three"), 1):
+        assert f"**{number}.**" in by_id[f"{exercise}-text"]
+        assert re.search(r"^answer = None  # \S", by_id[exercise], re.MULTILINE)
+        assert re.fullmatch(r"lesson\.check_\w+\(answer, .+\)", by_id[exercise].splitlines()[-1])
+    opened, closed = (by_id["questions"].count(tag) for tag in ("<details><summary>", "</details>"))
+    assert opened == closed >= 2
+    assert by_id["try-it"].startswith("## Try it")
+
+
+@each
+def test_it_expects_nothing_of_the_data(name: str) -> None:
+    # what the data are like is written from them: a sentence that expects it is wrong for some data
+    told = "".join(cell["source"] for cell in cells(name, "markdown"))
+    assert not re.search(r"\bexpect|应当看到|应当有|应当更", told, re.IGNORECASE)
 
 
 @each
@@ -132,7 +156,7 @@ def test_papermill_finds_every_parameter_so_that_none_is_called_unknown(name: st
 
 @pytest.mark.parametrize(("parameter", "notebooks"), SHARED.items())
 def test_a_parameter_shared_by_notebooks_has_one_name_in_all(parameter: str, notebooks: tuple[str, ...]) -> None:
-    having = {name for name in NOTEBOOKS if parameter in read_parameters(FOLDER / f"{name}.ipynb")}
+    having = {name for name in ALL if parameter in read_parameters(FOLDER / f"{name}.ipynb")}
     assert having == set(notebooks)
 
 
@@ -165,11 +189,10 @@ def test_its_code_is_plain(name: str) -> None:
 
 
 @each
-def test_it_shows_one_to_four_figures_and_says_what_to_expect_before_and_what_follows_after(name: str) -> None:
+def test_it_shows_one_to_four_figures_and_says_before_what_they_show(name: str) -> None:
     found = cells(name)
     figures = [i for i, cell in enumerate(found) if "plots.save(" in cell["source"]]
     assert len(figures) in PLOTS
-    assert "xpect" in "".join(cell["source"] for cell in found if cell["cell_type"] == "markdown")
     for at in figures:
         assert found[at]["source"].splitlines()[-1].startswith("plots.save("), "the figure is the cell's last line"
         assert found[at - 1]["cell_type"] == "markdown" or found[at - 2]["cell_type"] == "markdown"
@@ -193,7 +216,23 @@ def project(tmp_path_factory) -> Path:
         shutil.copytree(FOLDER.parent / name, root / name)
     shutil.copy(FOLDER.parent / "pyproject.toml", root)
     draw_competition(root / "data" / "raw", train=60, test=12, seed=1)
+    write_pretrained(root / "pretrained")
     return root
+
+
+def write_pretrained(folder: Path) -> None:
+    """Random weights of the tiny network with their dictionary beside them, to finetune and to compare with."""
+    import paddle
+
+    from scenetext.config import load_config
+    from scenetext.models import build_model
+
+    config = load_config(FOLDER.parent / "configs" / "crnn_mobile.yml", ["Global.character_dict_path=ppocr_keys_v1"])
+    paddle.seed(0)
+    model = build_model(config)
+    folder.mkdir()
+    paddle.save(model.state_dict(), str(folder / "best_accuracy.pdparams"))
+    model.charset.write(folder / "charset.txt")
 
 
 def run(project: Path, *command: str, folder: str = ".") -> subprocess.CompletedProcess[str]:
@@ -211,7 +250,8 @@ def walked(project: Path) -> Path:
     small = "overrides=[Global.print_batch_step=1, Train.sampler.max_width=320]"
     done = run(
         project, "scenetext", "run", "-c", "configs/crnn_mobile.yml", "-p", "run=tiny", "val=0.2", "epochs=1",
-        "batch_size=8", "answers=data/raw/answers/test_label.csv", "budgets_mb=[0.3, 0.5, 0.5]", small,
+        "batch_size=8", "weights=pretrained/best_accuracy", "answers=data/raw/answers/test_label.csv",
+        "budgets_mb=[0.3, 0.5, 0.5]", small,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     return project / "runs" / "tiny"
@@ -240,6 +280,69 @@ def test_the_executed_copies_hold_the_figures_and_the_sources_stay_as_they_were(
         assert len(pictures) == wanted, f"{name}: each figure is shown once"
         assert len(list((walked / "plots").glob(f"{name[:2]}_*.png"))) == wanted
         assert (project / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8") == text_of(name)
+
+
+def test_exercises_that_nobody_answered_say_so_and_stop_nothing(walked: Path) -> None:
+    for name in NOTEBOOKS:
+        executed = nbformat.read(walked / "notebooks" / f"{name}.ipynb", as_version=4)
+        results = [cell.outputs[-1] for cell in executed.cells if re.fullmatch(r"exercise-(one|two|three)", cell.id)]
+        assert len(results) == 3
+        assert all("Not answered yet" in result["data"]["text/plain"] for result in results), name
+
+
+def test_the_gain_on_test_lines_is_told_with_its_interval(walked: Path) -> None:
+    executed = nbformat.read(walked / "notebooks" / "06_submit.ipynb", as_version=4)
+    (cell,) = (cell for cell in executed.cells if cell.id == "gains")
+    told = cell.outputs[0].text
+    assert "On the 12 test lines, which chose nothing" in told and "95 % interval" in told
+    assert "There was one evaluation, so these lines chose nothing, either." in told
+
+
+def test_the_course_is_pages_that_load_nothing_from_elsewhere(project: Path, walked: Path) -> None:
+    done = run(project, "scenetext", "course", "--run", "tiny")
+    assert done.returncode == 0, done.stderr[-3000:]
+    course, pages = project / "course", [f"{name}.html" for name in ALL]
+    read = {path.name: BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser") for path in course.iterdir()}
+    assert sorted(read) == sorted(["index.html", *pages])
+    assert [link["href"] for link in read["index.html"].select("main li a[href]")] == pages
+    for name, page in zip(ALL, pages, strict=True):
+        assert not read[page].select("script, link, iframe, object") and "@import" not in str(read[page])
+        pictures = [picture["src"] for picture in read[page].select("img")]
+        assert all(picture.startswith("data:image/png;base64,") for picture in pictures), page
+        assert len(pictures) == sum("plots.save(" in cell["source"] for cell in cells(name))
+        assert len(read[page].select("details > summary")) >= 2
+        assert all(len(folded.select("p")) == 2 for folded in read[page].select("details")), "the answer is folded"
+        assert {link["href"] for link in read[page].select("nav a")} <= {"index.html", *pages}
+    assert str(read["07_compare.html"]).count("Not answered yet") == 3
+    assert "epochs: 1" in (walked / "notebooks" / "parameters.yml").read_text(encoding="utf-8")
+
+
+def test_two_runs_are_laid_side_by_side_with_what_differs(project: Path, walked: Path, monkeypatch, capsys) -> None:
+    other = shutil.copytree(walked, walked.with_name("other"))
+    settings = (other / "config.yml").read_text(encoding="utf-8")
+    (other / "config.yml").write_text(settings.replace("epoch_num: 1", "epoch_num: 7"), encoding="utf-8")
+    monkeypatch.chdir(project)
+    monkeypatch.setattr("scenetext.runs.enter_project_root", lambda: project)
+    variables: dict = {}
+    for cell in cells(COMPARISON, "code"):
+        exec(cell["source"], variables)
+        variables |= {"run": "tiny", "other": "other"} if cell["id"] == "parameters" else {}
+        if cell["id"] == "settings":
+            differs = variables["table"][variables["table"].nunique(axis=1) > 1]
+            assert differs.loc["Global.epoch_num"].to_dict() == {"other": "7", "tiny": "1"} and len(differs) == 1
+    assert list(variables["columns"]) == ["other", "tiny"]
+    assert "No difference shown between other and tiny" in capsys.readouterr().out
+
+
+def test_a_course_needs_a_run_and_replaces_nothing_but_a_course(project: Path, walked: Path) -> None:
+    from scenetext.workflow import make_course
+
+    with pytest.raises(InputError, match=r"run none has no executed notebook 01_data: run `scenetext run -p run=none`"):
+        make_course("none", root=project)
+    (project / "mine").mkdir()
+    (project / "mine" / "thesis.txt").write_text("mine")
+    with pytest.raises(InputError, match="mine holds other files than a course"):
+        make_course("tiny", out=project / "mine", root=project)
 
 
 def test_training_trains_exactly_what_the_configuration_notebook_wrote(walked: Path) -> None:
@@ -311,6 +414,8 @@ def test_papermill_s_wrong_parameter_is_one_sentence_in_the_executed_copy(projec
         ("03_train", {"prepared": "nowhere"}, "nowhere/train.txt does not exist: run the notebook 01_data first"),
         ("04_evaluate", {"run": "nowhere"}, "nowhere/config.yml does not exist: run the notebook 03_train first"),
         ("05_export", {"run": "nowhere"}, "nowhere/config.yml does not exist: run the notebook 03_train first"),
+        ("07_compare", {"run": "nowhere"}, "pretrained/predictions.csv does not exist: run the notebook 04_evaluate"),
+        ("07_compare", {"other": "nowhere"}, "nowhere/evaluate/predictions.csv does not exist: run .* 04_evaluate"),
         ("06_submit", {"run": "nowhere"}, "nowhere/export/inference.yml does not exist: run the notebook 05_export"),
     ],
 )

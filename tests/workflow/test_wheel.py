@@ -70,6 +70,9 @@ def test_the_wheel_holds_every_dictionary_configuration_and_notebook(root: Path,
     }
     for folder, pattern in (("configs", "*.yml"), ("notebooks", "*.ipynb")):
         wanted |= {f"scenetext/shipped/{folder}/{file.name}" for file in (root / folder).glob(pattern)}
+    wanted.add("scenetext/export/model_card.md.jinja")
+    templates = root / "src" / "scenetext" / "workflow" / "templates"
+    wanted |= {f"scenetext/workflow/templates/course/{file.name}" for file in (templates / "course").iterdir()}
     wanted |= {f"scenetext-{scenetext.__version__}.dist-info/licenses/{name}" for name in ("LICENSE", "NOTICE.md")}
     assert len(wanted) > 30 and wanted <= names
 
@@ -87,7 +90,7 @@ def test_configurations_and_dictionaries_are_found_from_an_empty_folder(installe
 def test_copied_notebooks_name_the_folder_where_they_lie_as_the_project(installed: Path, tmp_path: Path) -> None:
     in_empty_folder(tmp_path, installed, "-m", "scenetext", "notebooks", "course")
     notebooks = tmp_path / "course" / "notebooks"
-    assert len(list(notebooks.glob("*.ipynb"))) == 6 and (tmp_path / "course/configs/base_ctc.yml").is_file()
+    assert len(list(notebooks.glob("*.ipynb"))) == 7 and (tmp_path / "course/configs/base_ctc.yml").is_file()
     for path in notebooks.glob("*.ipynb"):
         assert not any(cell.get("outputs") for cell in json.loads(path.read_text(encoding="utf-8"))["cells"])
     enter = "from scenetext.runs import enter_project_root; print(enter_project_root())"

@@ -5,8 +5,9 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "comparison": ["Comparison", "difference_sentence"],
+        "benchmarking": ["benchmark"],
         "compare_sources": ["compare"],
+        "comparison": ["Comparison", "difference_sentence"],
         "edits": ["edit_script"],
         "evaluation": ["evaluate"],
         "metrics": ["score"],

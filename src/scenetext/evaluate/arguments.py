@@ -1,10 +1,11 @@
-"""The arguments of the verbs `score` and `compare`; nothing heavy is imported for them."""
+"""The arguments of the verbs `score`, `compare` and `benchmark`; nothing heavy is imported for them."""
 
 from __future__ import annotations
 
 import argparse
 
 from scenetext.evaluate.choices import PRECISIONS, PROTOCOL_NAMES, UNMATCHED
+from scenetext.predict.choices import AUTO, ENGINE_NAMES
 from scenetext.text.normalise import DEFAULT_SCORE_RULES, SCORE_RULES
 
 
@@ -46,6 +47,19 @@ def compare_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", metavar="DIR", help="folder for comparison.json, won.csv and lost.csv (default: none)")
     _add_unmatched(parser)
+
+
+def benchmark_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of `benchmarking.benchmark_command`."""
+    parser.add_argument("--model", required=True, metavar="DIR", help="an exported folder, or the folder of a run")
+    parser.add_argument("--data", required=True, metavar="DIR", help="folder of LMDBs, such as test/IIIT5k, test/SVT")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder for benchmark.csv and predictions.txt")
+    protocol = f"of all sets: {', '.join(PROTOCOL_NAMES)} (default: of each set the one that its papers use)"
+    parser.add_argument("--protocol", metavar="NAME", choices=PROTOCOL_NAMES, help=protocol)
+    parser.add_argument("--sets", nargs="+", default=(), metavar="SET", help="read only these sets (default: all)")
+    parser.add_argument("--skip-broken", action="store_true", help="leave out sets that cannot be opened")
+    parser.add_argument("--engine", default=AUTO, choices=(AUTO, *ENGINE_NAMES), help="what computes")
+    parser.add_argument("--batch-size", type=int, default=16, metavar="N", help="lines read at a time")
 
 
 def _add_unmatched(parser: argparse.ArgumentParser) -> None:

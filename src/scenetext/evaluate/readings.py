@@ -6,19 +6,15 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from scenetext.errors import InputError
 from scenetext.evaluate.evaluation_folder import PREDICTIONS, SCORES, read_evaluation
 from scenetext.evaluate.matching import Unmatched, matched
 from scenetext.evaluate.prediction_files import PredictionFile, read_predictions
 from scenetext.evaluate.results import Evaluation
-from scenetext.runs.folders import BEST, RESOLVED, run_folder
+from scenetext.runs.folders import RESOLVED, run_folder
 from scenetext.system.file_names import shown_path
 from scenetext.text.records import Record
-
-if TYPE_CHECKING:
-    from scenetext.predict.images import Reader
 
 EVALUATE, SUBMITTED, SETTINGS = "evaluate", "predicts.txt", "inference.yml"
 
@@ -31,7 +27,6 @@ class Model:
     """A model that has still to read: an exported folder, or the best weights of a run."""
 
     path: Path
-    is_exported: bool
 
     def read(self, labels: Sequence[Record], images: str | Path) -> PredictionFile:
         """What it reads on the pictures of some labelled lines; see `read_records`.
@@ -40,11 +35,12 @@ class Model:
             InputError: the model is not complete, or not one of the pictures can be read.
         """
         from scenetext.data.sources.images import open_images
+        from scenetext.evaluate.opened_model import open_model
         from scenetext.predict.images import read_records
 
         source = open_images(images)
         print(f"{shown_path(self.path)} reads {len(labels):,} lines", file=sys.stderr)
-        predictions = list(read_records(self._reader(), labels, source))
+        predictions = list(read_records(open_model(self.path).reader, labels, source))
         problems = [prediction.problem for prediction in predictions if prediction.problem is not None]
         if len(problems) == len(predictions):
             raise InputError(f"Not one of {len(labels)} pictures can be read; the first: {problems[0]}")
@@ -52,16 +48,6 @@ class Model:
             print(f"counted as empty: {problem}", file=sys.stderr)
         names, texts = [record.name for record in labels], [prediction.text for prediction in predictions]
         return PredictionFile(self.path, names, texts)
-
-    def _reader(self) -> Reader:
-        if self.is_exported:
-            from scenetext.predict.recognizer import Recognizer
-
-            return Recognizer(self.path)
-        from scenetext.config import load_config
-        from scenetext.predict.trained_model import load_reader
-
-        return load_reader(load_config(self.path / RESOLVED), self.path / BEST)
 
 
 def open_source(source: Source, can_read: bool) -> PredictionFile | Model:
@@ -84,7 +70,7 @@ def open_source(source: Source, can_read: bool) -> PredictionFile | Model:
         raise InputError(f"{shown_path(path)} does not exist: give a run, an exported folder or a file of predictions.")
     is_model, is_run = (path / SETTINGS).is_file(), (path / RESOLVED).is_file()
     if can_read and (is_model or is_run):
-        return Model(path, is_model)
+        return Model(path)
     for folder in (path, path / EVALUATE):
         if (folder / PREDICTIONS).is_file() or (folder / SCORES).is_file():
             read_evaluation(folder)

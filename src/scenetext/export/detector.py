@@ -18,8 +18,10 @@ from scenetext.data.transforms import decode_image
 from scenetext.errors import InputError
 from scenetext.evaluate.box_metrics import BoxCounts, count_boxes
 from scenetext.evaluate.detection import scores_of
+from scenetext.export.model_card import write_card
 from scenetext.export.network import refuse_untrained
 from scenetext.export.options import ExportOptions
+from scenetext.export.report import ExportReport
 from scenetext.export.verify import Sample, SamplingEngine
 from scenetext.predict.detector_folder import DetectorSettings
 from scenetext.predict.text_detector import EagerMaps, TextDetector, find_on
@@ -57,7 +59,7 @@ class DetectorExport:
     input_px = (None, None)
 
     def __init__(self, config: Config, weights: str | Path, options: ExportOptions):
-        self.config, self.options = config, options
+        self.config, self.weights, self.options = config, weights, options
         self.labels = [] if options.labels is None else list(read_photo_labels(options.labels))
         self.names = [label.name for label in self.labels]
         self.model, report = load_detection_model(config, weights, strict=False)
@@ -126,6 +128,11 @@ class DetectorExport:
     def details(self, found: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
         """See `ExportedNetwork`."""
         return {}
+
+    def write_card(self, folder: Path, report: ExportReport) -> None:
+        """See `ExportedNetwork`."""
+        own = {"detection": self.settings.detection}
+        write_card(folder, "detector_card.md.jinja", report, self.config, self.weights, **own)
 
     def _standardised(self, image: np.ndarray) -> np.ndarray:
         return standardised_photo(image, self.settings.detection.mean, self.settings.detection.std)

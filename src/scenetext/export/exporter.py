@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from scenetext.config import Config, load_config
+from scenetext.config.network_name import network_name
 from scenetext.errors import RunError
 from scenetext.export.budget import Storage, store_within
 from scenetext.export.detector import DetectorExport
@@ -27,6 +28,7 @@ from scenetext.export.report import ExportReport, bytes_by_part, weight_plan
 from scenetext.export.trace import Tracer
 from scenetext.export.verify import Verification, verify
 from scenetext.predict.model_files import checksums
+from scenetext.predict.model_folder import REPORT
 from scenetext.system.files import replacing_folder, write_json, writing
 from scenetext.system.locks import only_writer
 from scenetext.system.process import prepare_process
@@ -49,10 +51,11 @@ def export_model(
     budgets_mb: Sequence[float] = (),
     progress: bool = True,
 ) -> ExportReport:
-    """Writes a folder for inference and, beside it, `<out>.report.json`.
+    """Writes a folder for inference.
 
     The folder holds the program (`inference.json`, `inference.pdmodel` with `inference.pdiparams`, or
-    `inference.onnx`) and `inference.yml`, nothing else.
+    `inference.onnx`), `inference.yml`, the report of the export as `report.json`, and the model card `README.md`. Only
+    the program and its parameters count for the budget.
 
     Args:
         config: the configuration that the network was trained with.
@@ -84,10 +87,9 @@ def export_model(
         Path(out), max_mb, format, storage, kept, labels, images, finetune_steps, tuple(budgets_mb), progress
     )
     # on CPU, for a GPU rounds differently, and what the files are checked against must be exact
-    with only_writer(options.out), _naming(options.out), _on_cpu():
-        with Tracer("json" if format == "onnx" else format) as tracer:
-            report = _export(config, weights, options, tracer)
-        write_json(report_path(out), report.as_dict())
+    traced = "json" if format == "onnx" else format
+    with only_writer(options.out), _naming(options.out), _on_cpu(), Tracer(traced) as tracer:
+        report = _export(config, weights, options, tracer)
     if progress:
         print(report)
         if finetune_steps and not report.finetune_steps:
@@ -96,9 +98,8 @@ def export_model(
 
 
 def report_path(out: str | Path) -> Path:
-    """The path of an export's report: beside the folder, which holds nothing but what inference needs."""
-    out = Path(out)
-    return out.with_name(f"{out.name}.report.json")
+    """The path of an export's report, in its folder."""
+    return Path(out) / REPORT
 
 
 def _export(config: Config, weights: str | Path, options: ExportOptions, tracer: Tracer) -> ExportReport:
@@ -113,29 +114,34 @@ def _export(config: Config, weights: str | Path, options: ExportOptions, tracer:
         found["sliced"] = network.read()
     network.model.fuse()
     float32_sizes = tensor_sizes(network.model, {})
-    written = _write_folder(network, options, tracer)
-    storage, checked = written.storage, written.verification
-    found = {**found, "exported": checked.found} if network.names else {}
-    return ExportReport(
-        folder=str(options.out),
-        format=options.format,
-        storage=storage.name,
-        files=written.files,
-        size_bytes=storage.size_bytes,
-        max_bytes=options.budget_bytes,
-        largest=[asdict(entry) for entry in storage.sizes[:LISTED_TENSORS]],
-        bytes_by_part={"float32": bytes_by_part(float32_sizes), storage.name: bytes_by_part(storage.sizes)},
-        plan=written.plan,
-        calibration=written.calibration,
-        finetune_steps=options.finetune_steps if storage.losses else 0,
-        max_difference=checked.max_difference,
-        lines_checked=checked.lines,
-        stable_ratio=checked.stable_ratio,
-        curve=written.curve,
-        accuracy={stage: network.scores(own) for stage, own in found.items()},
-        unit=network.unit,
-        **network.details(found),
-    )
+    with replacing_folder(options.out.resolve()) as folder:
+        written = _write_folder(folder, network, options, tracer)
+        storage, checked = written.storage, written.verification
+        found = {**found, "exported": checked.found} if network.names else {}
+        report = ExportReport(
+            folder=str(options.out),
+            network=network_name(network.config.Architecture),
+            format=options.format,
+            storage=storage.name,
+            files=written.files,
+            size_bytes=storage.size_bytes,
+            max_bytes=options.budget_bytes,
+            largest=[asdict(entry) for entry in storage.sizes[:LISTED_TENSORS]],
+            bytes_by_part={"float32": bytes_by_part(float32_sizes), storage.name: bytes_by_part(storage.sizes)},
+            plan=written.plan,
+            calibration=written.calibration,
+            finetune_steps=options.finetune_steps if storage.losses else 0,
+            max_difference=checked.max_difference,
+            lines_checked=checked.lines,
+            stable_ratio=checked.stable_ratio,
+            curve=written.curve,
+            accuracy={stage: network.scores(own) for stage, own in found.items()},
+            unit=network.unit,
+            **network.details(found),
+        )
+        write_json(folder / REPORT, report.as_dict())
+        network.write_card(folder, report)
+    return report
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,33 +156,31 @@ class _WrittenFolder:
     files: dict[str, int]
 
 
-def _write_folder(network: ExportedNetwork, options: ExportOptions, tracer: Tracer) -> _WrittenFolder:
-    """Quantises, writes and verifies; the folder takes its place when all of that has succeeded."""
+def _write_folder(folder: Path, network: ExportedNetwork, options: ExportOptions, tracer: Tracer) -> _WrittenFolder:
+    """Quantises, writes and verifies the program with its parameters and its settings, in an empty folder."""
     from scenetext.export.compress import replace_with_quantised
 
     model = network.model
-    with replacing_folder(options.out.resolve()) as folder:
-        scratch = folder / "scratch"  # on the disk that has to hold the export, and removed with the folder
-        scratch.mkdir()
-        network.write_settings(folder)
-        writer = FolderWriter(network, tracer, options.format, folder, scratch)
-        fitting = Fitting(network, options.progress)
-        storage = store_within(
-            model, options.budget_bytes, options.storage, writer.write, fitting.allocator, str(options.out)
-        )
-        curve = []
-        if options.budgets_mb:
-            curve = fitting.curve(options.budgets_mb, storage.program_bytes)
-        if storage.losses:  # the bit allocator chose
-            quantised = fitting.quantise_sequentially(storage.quantised, options.finetune_steps)
-            storage = replace(storage, quantised=quantised, size_bytes=writer.write(quantised))
-        plan = weight_plan(model, storage.sizes, storage.losses)
-        replace_with_quantised(model, storage.quantised)
-        network.write_settings(folder, checksums(folder))
-        verification = _verify(network, options, folder, scratch)
-        shutil.rmtree(scratch)
-        files = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
-        report_path(options.out).unlink(missing_ok=True)  # it is about the former export
+    scratch = folder / "scratch"  # on the disk that has to hold the export, and removed with the folder
+    scratch.mkdir()
+    network.write_settings(folder)
+    writer = FolderWriter(network, tracer, options.format, folder, scratch)
+    fitting = Fitting(network, options.progress)
+    storage = store_within(
+        model, options.budget_bytes, options.storage, writer.write, fitting.allocator, str(options.out)
+    )
+    curve = []
+    if options.budgets_mb:
+        curve = fitting.curve(options.budgets_mb, storage.program_bytes)
+    if storage.losses:  # the bit allocator chose
+        quantised = fitting.quantise_sequentially(storage.quantised, options.finetune_steps)
+        storage = replace(storage, quantised=quantised, size_bytes=writer.write(quantised))
+    plan = weight_plan(model, storage.sizes, storage.losses)
+    replace_with_quantised(model, storage.quantised)
+    network.write_settings(folder, checksums(folder))
+    verification = _verify(network, options, folder, scratch)
+    shutil.rmtree(scratch)
+    files = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
     return _WrittenFolder(storage, plan, fitting.source, curve, verification, files)
 
 

@@ -13,6 +13,7 @@ from scenetext.errors import InputError
 from scenetext.export.verify import Sample
 
 if TYPE_CHECKING:
+    from scenetext.export.report import ExportReport
     from scenetext.models.detection_model import DetectionModel
     from scenetext.models.recognition_model import RecognitionModel
 
@@ -62,6 +63,9 @@ class ExportedNetwork(Protocol):
 
     def scores(self, found: Sequence[Any]) -> dict[str, Any]:
         """The scores of what was found on the labelled pictures, for JSON."""
+
+    def write_card(self, folder: Path, report: ExportReport) -> None:
+        """Writes the model card, a README.md, into the exported folder; `report` is of its export."""
 
     def details(self, found: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
         """What the report says of this kind of network alone, as fields of ExportReport.

@@ -8,7 +8,10 @@ from pathlib import Path
 
 from scenetext.errors import InputError, nearest_hint
 from scenetext.export.choices import FORMATS, STORAGES
+from scenetext.export.model_card import CARD
 from scenetext.export.trace import BASE_NAME
+from scenetext.predict.model_files import FILE_NAME
+from scenetext.predict.model_folder import REPORT
 from scenetext.system.files import MEGABYTE
 
 
@@ -64,7 +67,9 @@ class ExportOptions:
         if self.out.resolve() == Path.cwd().resolve():
             raise InputError(f"{self.out} is the current folder, which cannot be replaced: give a folder below it.")
         if self.out.is_dir():
-            strange = sorted(p.name for p in self.out.iterdir() if not p.name.startswith(f"{BASE_NAME}."))
+            names = {path.name for path in self.out.iterdir()}
+            own = {CARD, REPORT} if FILE_NAME in names else set()  # other folders have files of these names, too
+            strange = sorted(name for name in names - own if not name.startswith(f"{BASE_NAME}."))
             if strange:
                 raise InputError(
                     f"{self.out} holds {strange[0]}, which no export wrote: give an empty or a new folder."

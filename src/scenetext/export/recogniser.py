@@ -11,9 +11,10 @@ from tqdm.auto import tqdm
 
 from scenetext.config import Config
 from scenetext.evaluate.metrics import score
+from scenetext.export.model_card import write_card
 from scenetext.export.network import refuse_untrained
 from scenetext.export.options import ExportOptions
-from scenetext.export.report import LineDifference
+from scenetext.export.report import ExportReport, LineDifference
 from scenetext.export.sample_lines import calibration_batches, drawn_lines, endless_batches, labelled_lines
 from scenetext.export.verify import TOLERANCE, Sample, take_samples
 from scenetext.predict.images import predict_images
@@ -21,6 +22,8 @@ from scenetext.predict.model_folder import InferenceSettings, model_name
 from scenetext.predict.model_reader import ModelReader
 from scenetext.predict.trained_model import load_trained_model
 from scenetext.text.label_files import read_label_table
+
+DECODERS = {"ctc": "CTC", "attention": "attention"}  # in words
 
 
 class RecogniserExport:
@@ -47,6 +50,7 @@ class RecogniserExport:
         self.config, self.model, self.canvas = trained.config, trained.model, trained.canvas
         self.untrained = trained.report.added
         self.unknown: list[str] = []
+        self.weights = weights
 
     @property
     def input_px(self) -> tuple[int | None, int | None]:
@@ -111,6 +115,11 @@ class RecogniserExport:
                 if before != after
             ],
         }
+
+    def write_card(self, folder: Path, report: ExportReport) -> None:
+        """See `ExportedNetwork`."""
+        own = {"canvas": self.canvas, "decoding": DECODERS[self.model.decoding]}
+        write_card(folder, "recogniser_card.md.jinja", report, self.config, self.weights, **own)
 
     def _reader(self) -> ModelReader:
         return ModelReader(self.model, self.canvas)

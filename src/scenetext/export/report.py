@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scenetext.system.files import MEGABYTE
@@ -38,9 +39,10 @@ class ExportReport:
 
     Attributes:
         folder: what was written.
+        network: the network's name, as its paper or PaddleOCR calls it.
         format: "json", "pdmodel" or "onnx".
         storage: how the weights are stored, in words.
-        files: bytes of every file in the folder.
+        files: bytes of every file in the folder that inference needs.
         size_bytes: what counts: the program and its parameters.
         max_bytes: the budget.
         largest: the largest tensors, each (key, shape, coding, size_bytes).
@@ -66,6 +68,7 @@ class ExportReport:
     """
 
     folder: str
+    network: str
     format: str
     storage: str
     files: dict[str, int]
@@ -89,8 +92,8 @@ class ExportReport:
     differences: list[LineDifference] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return asdict(self)
+        """Plain values for JSON; of the folder its name alone, for the report lies in it and is copied with it."""
+        return asdict(self) | {"folder": Path(self.folder).name}
 
     def __str__(self) -> str:
         parts = (self._size_lines(), self._character_lines(), self._check_lines(), self._accuracy_lines())

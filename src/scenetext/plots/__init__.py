@@ -9,7 +9,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "alignments": ["attention_maps", "ctc_alignment"],
+        "comparisons": ["gains", "run_curves"],
         "gallery": ["line_gallery"],
+        "latency": ["accuracy_by_latency"],
+        "lessons": ["labelled_lines", "network_stages", "rounding", "width_buckets"],
         "lines": ["canvases", "character_counts", "line_sizes"],
         "results": ["accuracy_by_group", "confidence", "confusion_bars", "reliability"],
         "sheets": ["contact_sheet", "variants_sheet"],

@@ -20,8 +20,8 @@ import numpy as np
 from scenetext.errors import InputError
 from scenetext.predict.choices import AUTO, ENGINE_NAMES
 from scenetext.predict.line_reader import Engine
-from scenetext.predict.model_folder import ONNX, program_files
-from scenetext.predict.onnx_conversion import cached_onnx, can_convert
+from scenetext.predict.model_folder import program_files
+from scenetext.predict.onnx_conversion import can_be_onnx, onnx_file
 from scenetext.system.process import prepare_process, usable_cores
 
 ONEDNN_CACHED_SHAPES = 64
@@ -53,7 +53,7 @@ def fastest_engine(folder: str | Path) -> str:
     It is "paddle" where Paddle is built for GPUs and finds one, or where the folder's program cannot be converted to
     ONNX because paddle2onnx is not installed. Else it is "onnxruntime".
     """
-    if not (Path(folder) / ONNX).is_file() and not can_convert():
+    if not can_be_onnx(folder):
         return "paddle"
     if not any(name == "paddlepaddle-gpu" for name in metadata.packages_distributions().get("paddle", ())):
         return "onnxruntime"
@@ -131,9 +131,7 @@ class OnnxRuntime:
     """
 
     def __init__(self, folder: str | Path, threads: int, workers: int | None = None):
-        path = Path(folder)
-        if not path.is_file():
-            path = path / ONNX if (path / ONNX).is_file() else cached_onnx(folder)
+        path = onnx_file(folder)
         import onnxruntime
 
         self.workers = workers or threads

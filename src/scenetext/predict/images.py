@@ -86,11 +86,19 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class PredictionSummary:
-    """What became of a set of pictures: how many, how many empty texts, and what could not be read."""
+    """What became of a set of pictures.
+
+    Attributes:
+        lines: how many pictures there are.
+        empty: how many have an empty text, for whatever reason.
+        unreadable: those that could not be read.
+        withheld: how many texts were left out because their confidence is too small.
+    """
 
     lines: int
     empty: int
     unreadable: tuple[Prediction, ...]
+    withheld: int = 0
 
 
 def predict_images(

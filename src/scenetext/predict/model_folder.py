@@ -18,7 +18,7 @@ from scenetext.config.yaml_text import parse, read_text, shown
 from scenetext.data.transforms import Canvas
 from scenetext.errors import InputError
 from scenetext.predict.model_files import CHECKSUMS_KEY, FILE_NAME, read_checksums
-from scenetext.system.files import write_text
+from scenetext.system.files import read_json, write_text
 from scenetext.text.charset import SPACE, Charset
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 PROGRAMS = ("inference.json", "inference.pdmodel")  # where both are there, the first is read, as by PaddleX
 PARAMETERS = "inference.pdiparams"
 ONNX = "inference.onnx"
+REPORT = "report.json"  # of the export, in its folder
 CHARACTERS_KEY = "character"  # of the ONNX metadata: the characters, one a line, as RapidOCR reads them
 
 # names that PaddleX knows, by (backbone, its size); it reads the network from the files and only checks the name
@@ -178,6 +179,21 @@ def model_name(config: Config) -> str:
     return MODEL_NAMES.get(key) or MODEL_NAMES.get((key[0], None)) or DEFAULT_MODEL_NAME
 
 
+def network_of(folder: str | Path) -> str:
+    """The name of the network in an exported folder: by the report of the export, else by the settings.
+
+    Raises:
+        InputError: the report is no report.
+    """
+    path = Path(folder) / REPORT
+    if not path.is_file():  # as PaddleOCR writes the folder, whose name for PaddleX is that of the network
+        return read_inference_yml(folder).model_name
+    report = read_json(path)
+    if not isinstance(report, Mapping) or not isinstance(report.get("network"), str):
+        raise InputError(f"{path} is no report of an export, which names the network: export again, or remove it.")
+    return report["network"]
+
+
 def program_files(folder: str | Path) -> tuple[Path, Path]:
     """The program and the parameters of an exported folder.
 
@@ -192,3 +208,17 @@ def program_files(folder: str | Path) -> tuple[Path, Path]:
     if not (folder / PARAMETERS).is_file():
         raise InputError(f"{folder} holds {program.name} without {PARAMETERS}.")
     return program, folder / PARAMETERS
+
+
+def model_bytes(folder: str | Path) -> int:
+    """The bytes that the competition counts: the program and its parameters.
+
+    Raises:
+        InputError: the folder holds no program.
+    """
+    folder = Path(folder)
+    read_inference_yml(folder)  # says what is wrong with the folder
+    if not any((folder / name).is_file() for name in (*PROGRAMS, ONNX)):
+        raise InputError(f"{folder} holds no program: give a folder that `scenetext export` wrote.")
+    counted = (folder / name for name in (*PROGRAMS, PARAMETERS, ONNX))
+    return sum(path.stat().st_size for path in counted if path.is_file())

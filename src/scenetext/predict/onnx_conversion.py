@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from scenetext.errors import InputError
 from scenetext.predict.detector_folder import is_detector, read_detector_yml
 from scenetext.predict.model_files import FILE_NAME
-from scenetext.predict.model_folder import CHARACTERS_KEY, program_files, read_inference_yml
+from scenetext.predict.model_folder import CHARACTERS_KEY, ONNX, program_files, read_inference_yml
 from scenetext.system.files import replacing, sha256_file
 from scenetext.system.locks import one_process
 from scenetext.system.subprocesses import run_module
@@ -34,6 +34,11 @@ OUTPUT_AXES = {3: ("batch", "time", "classes"), 4: ("batch", None, "height", "wi
 def can_convert() -> bool:
     """Whether paddle2onnx is installed; it has no wheel for Python 3.13."""
     return importlib.util.find_spec("paddle2onnx") is not None
+
+
+def can_be_onnx(folder: str | Path) -> bool:
+    """Whether an exported folder holds an ONNX file, or can be converted to one here."""
+    return (Path(folder) / ONNX).is_file() or can_convert()
 
 
 def convert_to_onnx(folder: str | Path, out: str | Path, characters: bool = True) -> None:
@@ -57,6 +62,14 @@ def convert_to_onnx(folder: str | Path, out: str | Path, characters: bool = True
             "3.13): read it with the engine paddle, export as json or pdmodel, or use Python 3.10 to 3.12."
         )
     run_module("scenetext.predict.onnx_conversion", [str(folder), str(out), *([WITH_CHARACTERS] if characters else [])])
+
+
+def onnx_file(source: str | Path) -> Path:
+    """An ONNX file itself, or that of an exported folder: its own, or the cached conversion of its Paddle program."""
+    path = Path(source)
+    if path.is_file():
+        return path
+    return path / ONNX if (path / ONNX).is_file() else cached_onnx(path)
 
 
 def cached_onnx(folder: str | Path) -> Path:

@@ -18,7 +18,7 @@ from scenetext.system.file_names import shown_path
 from scenetext.system.files import read_json
 
 EVALUATION, PRETRAINED = "evaluate", "pretrained"  # the folder of the scores, and in it those before finetuning
-EXPORT_REPORTS = "*.report.json"  # beside each exported folder
+EXPORT_REPORTS = "*/report.json"  # in each exported folder
 RUNS = "runs"
 OF_SCORES = ("lines", "raw", "normalised", "one_minus_ned")  # keys that a page or table cannot do without
 OF_EXPORT = (
@@ -81,7 +81,7 @@ def read_run(folder: Path) -> RunFiles:
     history, manifest = folder / HISTORY, folder / "manifest.json"
     exports = {}
     for path in sorted(folder.glob(EXPORT_REPORTS)):
-        exports[path.name.removesuffix(EXPORT_REPORTS.removeprefix("*"))] = _json_object(path, OF_EXPORT)
+        exports[path.parent.name] = _json_object(path, OF_EXPORT)
     return RunFiles(
         folder,
         load_config(folder / RESOLVED),

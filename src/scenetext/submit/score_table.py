@@ -63,12 +63,12 @@ def _with_row(text: str, manifest: Mapping[str, Any]) -> str:
 
 def _own_row(manifest: Mapping[str, Any]) -> dict[str, str]:
     """The cells of a submission by their columns."""
-    leaderboard = manifest.get("leaderboard")
+    leaderboard, model = manifest.get("leaderboard"), manifest["model"]
     values = (
         manifest["name"],
         manifest["written"][:10],
-        manifest["model"]["model_name"],
-        f"{manifest['model']['size_bytes']:,}",
+        model["network"] if "network" in model else model["model_name"],  # of a manifest before 0.3
+        f"{model['size_bytes']:,}",
         f"{manifest['rows']:,}",
         f"{manifest['empty']:,}",
         _score(manifest, "raw"),

@@ -26,7 +26,7 @@ from scenetext.predict.images import (
     warn_of_passed_over,
     warn_of_unreadable,
 )
-from scenetext.predict.model_folder import ONNX, PARAMETERS, PROGRAMS, read_inference_yml
+from scenetext.predict.model_folder import ONNX, PARAMETERS, PROGRAMS, model_bytes, network_of
 from scenetext.predict.recognizer import Recognizer
 from scenetext.runs.manifest import environment
 from scenetext.submit.score_table import add_submission_row
@@ -170,7 +170,7 @@ def _model_facts(model_dir: Path, reader: Recognizer, engine: str) -> dict[str, 
     return {
         "path": shown_path(model_dir),
         "size_bytes": _counted_bytes(reader),
-        "model_name": reader.model_name,
+        "network": network_of(model_dir),
         "engine": engine,
         "files": reader.files,
     }
@@ -310,20 +310,6 @@ def _compare_names(path: Path, found: list[str], wanted: list[str]) -> None:
     for number, (before, after) in enumerate(pairwise(found), 3):
         if natural_key(before) > natural_key(after):
             raise InputError(f"{path}:{number}: {after} stands after {before}; rows must be in natural order of names.")
-
-
-def model_bytes(folder: str | Path) -> int:
-    """The bytes that the competition counts: the program and its parameters.
-
-    Raises:
-        InputError: the folder holds no program.
-    """
-    folder = Path(folder)
-    read_inference_yml(folder)  # says what is wrong with the folder
-    if not any((folder / name).is_file() for name in (*PROGRAMS, ONNX)):
-        raise InputError(f"{folder} holds no program: give a folder that `scenetext export` wrote.")
-    counted = (folder / name for name in (*PROGRAMS, PARAMETERS, ONNX))
-    return sum(path.stat().st_size for path in counted if path.is_file())
 
 
 def names_hash(names: Iterable[str]) -> str:

@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "course": ["copy_notebooks"],
         "demo": ["demo"],
         "notebook_runner": ["run_notebooks"],
+        "pages": ["make_course"],
         "parameters": ["check_parameters"],
         "requirements": ["require", "require_raw"],
     },

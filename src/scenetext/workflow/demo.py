@@ -45,7 +45,7 @@ def demo(given: Mapping[str, str]) -> None:
     submission = Path(parameters["submission"]) / "predicts.txt"
     accuracy = submission_accuracy(submission, ANSWERS)
     scores = read_json(folder / "evaluate" / "scores.json")
-    size_bytes = read_json(Path(f"{folder / 'export'}.report.json"))["size_bytes"]
+    size_bytes = read_json(folder / "export" / "report.json")["size_bytes"]
     print(
         f"demo: normalised accuracy {scores['normalised']['value']:.4f} on the validation lines and {accuracy:.4f} on "
         f"the withheld test lines, {folder / 'export'} {size_bytes:,} bytes, {submission}, "

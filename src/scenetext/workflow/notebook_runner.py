@@ -18,12 +18,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scenetext.config.yaml_text import dump
+from scenetext.config.yaml_text import dump, parse
 from scenetext.errors import InputError, RunError
 from scenetext.runs.experiment import configure
 from scenetext.runs.folders import is_project, project_root, run_folder
 from scenetext.system.files import write_text
 from scenetext.system.shipped import shipped
+from scenetext.system.untrusted import reading
 from scenetext.workflow.course import copy_notebooks
 from scenetext.workflow.parameters import assign, read_parameters
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from papermill.exceptions import PapermillExecutionError
 
 NOTEBOOKS = ("01_data", "02_config", "03_train", "04_evaluate", "05_export", "06_submit")
+COMPARISON = "07_compare"  # of two runs; it is no step of the way to a submission
 RUN, CONFIG = "run", "config"  # the parameters that name the run and its configuration
 
 
@@ -73,7 +75,7 @@ def run_notebooks(
     folder = run_folder(runs.pop())
     copies = root / folder / "notebooks"
     copies.mkdir(parents=True, exist_ok=True)
-    write_text(copies / "parameters.yml", dump(values))
+    _note_parameters(copies / "parameters.yml", values)
     with _own_kernel():
         for number, name in enumerate(names, 1):
             print(f"[{number}/{len(names)}] {name} -> {folder / 'notebooks' / name}.ipynb", flush=True)
@@ -81,6 +83,15 @@ def run_notebooks(
             _run(sources[name], copies / f"{name}.ipynb", values[name], root)
             print(f"[{number}/{len(names)}] {name} done in {time.monotonic() - started:.0f} s", flush=True)
     return folder
+
+
+def _note_parameters(path: Path, values: Mapping[str, Mapping[str, Any]]) -> None:
+    """Writes the given parameters by notebook; those of notebooks that do not run now stay."""
+    before: dict[str, Any] = {}
+    if path.is_file():
+        with reading(path, "the parameters of a run", "remove it"):
+            before = dict(parse(path.read_text(encoding="utf-8"), str(path))[0] or {})
+    write_text(path, dump({**before, **values}))
 
 
 def _check_settings(parameters: Mapping[str, Mapping[str, Any]], root: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from scenetext.data.sources.folder import FolderWalk
@@ -37,10 +37,12 @@ class Lmdb:
     def __init__(self, path: Path, prefix: str):
         self.path, self.prefix = path, prefix
         self._file = LmdbFile(path / DATA_FILE)
-        count = self._file.get(b"num-samples", LARGEST_BYTES) or b""
-        if not count.isdigit() or len(count) > _MOST_DIGITS:
+        count = self._file.get(b"num-samples", LARGEST_BYTES)
+        if count is None or not count.isdigit() or len(count) > _MOST_DIGITS:
+            wrong = "without the key num-samples" if count is None else "whose key num-samples holds no number"
             raise InputError(
-                f"{shown_path(path)} is an LMDB whose key num-samples holds no number, so not one of text lines."
+                f"{shown_path(path)} is an LMDB {wrong}, so not one of text lines: make it again, or write the number "
+                "of its lines under that key."
             )
         self.count = int(count)
         if self.count >= self._file.entries:
@@ -82,6 +84,21 @@ class Lmdb:
         return f"{shown_path(self.path)}:image-{number:09d}"
 
 
+def lmdb_folders(path: Path) -> list[tuple[Path, str]]:
+    """The folders of all LMDBs at or below a folder, in natural order, each with the prefix of its lines' names.
+
+    Raises:
+        InputError: there is none.
+    """
+    if not path.is_dir():
+        raise InputError(f"The folder {shown_path(path)} does not exist: give the one that holds the LMDBs.")
+    folders = FolderWalk(path).folders()
+    found = [(folder, prefix) for folder, prefix in folders if (folder / DATA_FILE).is_file()]
+    if not found:
+        raise InputError(f"{shown_path(path)} is no LMDB (it has no {DATA_FILE}), and no folder below it is one.")
+    return found
+
+
 class Lmdbs:
     """Pictures of an LMDB, or of all LMDBs below a folder: "000000017", and below a folder "ic15/000000017".
 
@@ -89,6 +106,7 @@ class Lmdbs:
 
     Args:
         path: the LMDB, or the folder.
+        parts: the LMDBs, where they are open already; by default all that are found.
 
     Attributes:
         path: as given.
@@ -99,15 +117,10 @@ class Lmdbs:
         InputError: there is no LMDB, or one is not of text lines.
     """
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, parts: Sequence[Lmdb] | None = None):
         self.path = path
         self.passed_over = PassedOver()
-        if not path.is_dir():
-            raise InputError(f"The folder {shown_path(path)} does not exist: data_dir names the one of the LMDBs.")
-        folders = ((folder, prefix) for folder, prefix in FolderWalk(path).folders() if (folder / DATA_FILE).is_file())
-        self.parts = [Lmdb(folder, prefix) for folder, prefix in folders]
-        if not self.parts:
-            raise InputError(f"{shown_path(path)} is no LMDB (it has no {DATA_FILE}), and no folder below it is one.")
+        self.parts = [Lmdb(*place) for place in lmdb_folders(path)] if parts is None else list(parts)
         self._by_prefix = {part.prefix: part for part in self.parts}
 
     def names(self) -> Names:
