@@ -1,4 +1,4 @@
-"""The arguments of the verbs `score`, `compare` and `benchmark`; nothing heavy is imported for them."""
+"""The arguments of `score`, `compare`, `benchmark` and `tune-decoding`; nothing heavy is imported for them."""
 
 from __future__ import annotations
 
@@ -60,6 +60,20 @@ def benchmark_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--skip-broken", action="store_true", help="leave out sets that cannot be opened")
     parser.add_argument("--engine", default=AUTO, choices=(AUTO, *ENGINE_NAMES), help="what computes")
     parser.add_argument("--batch-size", type=int, default=16, metavar="N", help="lines read at a time")
+
+
+def tune_decoding_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of `decoding_tuning.tune_decoding_command`."""
+    parser.add_argument("--model", required=True, metavar="DIR", help="an exported folder")
+    parser.add_argument("--labels", required=True, metavar="FILE", help="validation lines: name<TAB>text, or a CSV")
+    parser.add_argument("--images", required=True, metavar="DIR", help="folder, zip or LMDB of their pictures")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder to write, for predict --decoding")
+    texts = "texts to train n-gram language models on, one for each file: one text a line, or a label file"
+    parser.add_argument("--texts", nargs="+", default=(), metavar="FILE", help=texts)
+    trained = "trained n-gram language models, beside those of --texts; several are interpolated"
+    parser.add_argument("--language-model", dest="language_models", nargs="+", default=(), metavar="FILE", help=trained)
+    parser.add_argument("--beam-width", type=int, default=10, metavar="N", help="CTC prefixes kept (default 10)")
+    parser.add_argument("--order", type=int, default=5, metavar="N", help="longest n-gram that is trained (default 5)")
 
 
 def _add_unmatched(parser: argparse.ArgumentParser) -> None:
