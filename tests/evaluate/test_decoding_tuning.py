@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from exported import tiny_export, tiny_folder
 
+from scenetext.cli import main
 from scenetext.data.transforms import Canvas
 from scenetext.errors import InputError, RunError
 from scenetext.evaluate.decoding_tuning import tune_decoding, tune_decoding_command
@@ -168,3 +169,43 @@ def test_wrong_options_are_refused_before_the_model_is_read(tmp_path: Path, opti
     given = {"texts": [str(tmp_path / "texts.txt")], **options}
     with pytest.raises((InputError, RunError), match=match):
         tune_decoding_command(model="no", labels="no", images="no", out=str(tmp_path / "out"), **given)
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        (["--language-model", "other.ngram", "--beam-width", "5"], "another dictionary"),
+        (["--language-model", "digits.ngram"], "beam width"),
+        (["--beam-width", "-3"], "at least 1"),
+        (["--beam-width", "5", "--lm-weight", "nan"], "weight nan"),
+        (["--beam-width", "5", "--length-bonus", "-1"], "bonus -1.0"),
+        (["--decoding", "nowhere"], "nowhere/decoding.json cannot be read"),
+        (["--decoding", "nowhere", "--beam-width", "5"], "leave out --beam-width"),
+    ],
+)
+def test_decodings_that_cannot_be_are_refused_in_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], options: list[str], match: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    NGramModel.train(["欢迎光临"]).save("other.ngram")
+    NGramModel.train(["12", "34"]).save("digits.ngram")
+    source = ["--model", str(tiny_export("json", "float32")), "--images", str(tiny_folder() / "images")]
+    assert main(["predict", *source, "--out", "out.txt", *options]) == 2
+    error = capsys.readouterr().err
+    assert match in error and error.count("\n") == 1
+    assert not Path("out.txt").exists()
+
+
+def test_what_is_no_decoding_folder_is_refused(tmp_path: Path) -> None:
+    for text, match in (
+        ("{}", "not a tuned decoding that can be read"),
+        ("[" * 100_000, "not a tuned decoding that can be read"),
+        (
+            '{"format": "scenetext decoding", "beam_width": 5, "lm_weight": 0.1, "length_bonus": 1, "language_models": '
+            '[{"file": "../x", "share": 1, "sha256": ""}]}',
+            "do not lie beside it",
+        ),
+    ):
+        (tmp_path / "decoding.json").write_text(text, encoding="utf-8")
+        with pytest.raises(InputError, match=match):
+            load_decoding(tmp_path)

@@ -6,6 +6,7 @@ its share and SHA-256.
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,13 +21,16 @@ from scenetext.predict.decode import GREEDY_DECODERS
 from scenetext.predict.ngram import NGramModel
 from scenetext.predict.ngram_mixture import NGramMixture
 from scenetext.system.file_names import shown_path
-from scenetext.system.files import read_json, sha256_file
+from scenetext.system.files import sha256_file
+from scenetext.system.regular_files import read_regular_file
+from scenetext.system.untrusted import reading
 from scenetext.text.charset import Charset
 
 SETTINGS = "decoding.json"
 FORMAT = "scenetext decoding"
 LEAST_COVERED = 0.5  # of a corpus's characters; below, the n-gram file is of another dictionary
 _MOST_MODELS = 16
+_LARGEST_BYTES = 1_000_000  # of decoding.json
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,16 +153,14 @@ def load_decoding(folder: str | Path) -> Decoding:
         InputError: it is no such folder, or a file in it is another one.
     """
     path = Path(folder) / SETTINGS
-    settings = read_json(path)
     remedy = "give the folder that `scenetext tune-decoding` wrote"
-    try:
+    with reading(shown_path(path), "a tuned decoding", remedy):
+        settings = json.loads(read_regular_file(path, _LARGEST_BYTES))
         if settings["format"] != FORMAT:
-            raise ValueError
+            raise ValueError(f"its format is {str(settings['format'])[:40]!r}")
         models = [(str(m["file"]), float(m["share"]), str(m["sha256"])) for m in settings["language_models"]]
         beam_width = int(settings["beam_width"])
         weight, bonus = float(settings["lm_weight"]), float(settings["length_bonus"])
-    except (KeyError, TypeError, ValueError):
-        raise InputError(f"{shown_path(path)} describes no decoding: {remedy}.") from None
     if len(models) > _MOST_MODELS or any(Path(name).name != name for name, _, _ in models):
         raise InputError(f"{shown_path(path)} names files that do not lie beside it: {remedy}.")
     files = [Path(folder) / name for name, _, _ in models]

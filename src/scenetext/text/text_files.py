@@ -26,12 +26,14 @@ def read_texts(path: str | Path) -> list[str]:
         tabbed = [number for number, line in lines if "\t" in line]
         if lines and not tabbed:
             return [line for _, line in lines]
+        if not lines:
+            raise InputError(f"{shown_path(path)} holds no text: give texts, one a line, or a label file.")
         if len(tabbed) < len(lines):
             raise InputError(
                 f"{path.name}:{tabbed[0]} holds a tab and other lines do not: give texts alone, one a line, or a label "
                 "file of lines name<TAB>text."
             )
-    texts = [record.text for record in read_label_table(path).records] if path.stat().st_size else []
+    texts = [record.text for record in read_label_table(path).records]
     if not texts:
-        raise InputError(f"{shown_path(path)} holds no text: give texts, one a line, or a label file.")
+        raise InputError(f"{shown_path(path)} holds no label that can be used.")
     return texts
