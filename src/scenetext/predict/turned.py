@@ -4,6 +4,7 @@ A line is read upright first. Where its confidence leaves room for a reading tha
 turned by 180 degrees, and a tall line also turned by 90 degrees to either side. The surest turned reading takes the
 place of the upright one if it is surer by more than the margin. A confidence never exceeds 1, so a line whose
 confidence is at least 1 - margin need not be turned: the texts are those of reading every line in every direction.
+With a beam search, whose confidence is the whole text's probability, the margin is one of such probabilities.
 """
 
 from __future__ import annotations
