@@ -13,11 +13,24 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from scenetext import __version__
 from scenetext.bench.command import add_arguments as add_bench_arguments
 from scenetext.errors import SHOW_TRACEBACK, InputError
-from scenetext.evaluate.arguments import benchmark_arguments, compare_arguments, score_arguments
-from scenetext.export.choices import FORMATS, STORAGES
-from scenetext.predict.choices import AUTO, ENGINE_NAMES, FORM_NAMES
-from scenetext.predict.read_arguments import read_arguments
+from scenetext.evaluate.arguments import (
+    benchmark_arguments,
+    compare_arguments,
+    evaluate_arguments,
+    score_arguments,
+    tune_decoding_arguments,
+)
+from scenetext.export.arguments import export_arguments
+from scenetext.predict.arguments import (
+    BEAM_OPTIONS,
+    beam_arguments,
+    engine_arguments,
+    line_arguments,
+    read_arguments,
+    reading_arguments,
+)
 from scenetext.report.arguments import report_arguments, runs_arguments
+from scenetext.synth.arguments import synth_arguments
 from scenetext.system.last_net import LastNet
 from scenetext.system.process import prepare_process, silence_noise
 from scenetext.text.normalise import CHOICES
@@ -63,8 +76,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"scenetext {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for add in (
-        *(_add_prepare, _add_train, _add_evaluate, _add_score, _add_compare, _add_benchmark, _add_export),
-        *(_add_predict, _add_read, _add_submit, _add_report, _add_runs),
+        *(_add_prepare, _add_synth, _add_train, _add_evaluate, _add_score, _add_compare, _add_benchmark, _add_export),
+        *(_add_predict, _add_tune_decoding, _add_read, _add_submit, _add_report, _add_runs),
         *(_add_run, _add_demo, _add_notebooks, _add_course, _add_bench),
     ):
         add(verbs)
@@ -89,6 +102,10 @@ def _add_prepare(verbs: Verbs) -> None:
     parser.add_argument("--extra-characters", nargs="*", default=["gb2312-1"], metavar="NAME|FILE", help=extra)
 
 
+def _add_synth(verbs: Verbs) -> None:
+    synth_arguments(_add_verb(verbs, "synth", _synth, "draw lines of any texts for training -> folder or LMDB"))
+
+
 def _add_train(verbs: Verbs) -> None:
     parser = _add_verb(verbs, "train", _train, "train a network into a run folder")
     _config_arguments(parser)
@@ -99,12 +116,8 @@ def _add_train(verbs: Verbs) -> None:
 def _add_evaluate(verbs: Verbs) -> None:
     parser = _add_verb(verbs, "evaluate", _evaluate, "score a model against labels")
     _config_arguments(parser, required=False)
-    model = parser.add_mutually_exclusive_group(required=True)
-    model.add_argument("--weights", metavar="PREFIX", help="trained weights, with -c")
-    model.add_argument("--model", metavar="DIR", help="an exported folder")
-    parser.add_argument("--labels", required=True, metavar="FILE", help="name<TAB>text or CSV; name<TAB>JSON of boxes")
-    parser.add_argument("--images", required=True, metavar="DIR", help="folder, zip or LMDB of the pictures")
-    parser.add_argument("--out", required=True, metavar="DIR", help="folder for scores.json and what was read or found")
+    evaluate_arguments(parser)
+    reading_arguments(parser)
 
 
 def _add_score(verbs: Verbs) -> None:
@@ -124,42 +137,27 @@ def _add_benchmark(verbs: Verbs) -> None:
 def _add_export(verbs: Verbs) -> None:
     parser = _add_verb(verbs, "export", _export, "write a folder for inference that fits a byte budget")
     _config_arguments(parser)
-    parser.add_argument("--weights", required=True, metavar="PREFIX", help="trained weights")
-    parser.add_argument("--out", required=True, metavar="DIR", help="folder to write")
-    parser.add_argument("--max-mb", type=_positive, default=10.0, help="budget, 1 MB = 1,000,000 bytes (default 10)")
-    parser.add_argument("--format", default="json", choices=FORMATS, help="kind of program")
-    parser.add_argument(
-        "--storage", default="auto", choices=STORAGES, help="how weights are stored (default: the most exact that fits)"
-    )
-    parser.add_argument(
-        "--characters", nargs="+", metavar="FILE", help="keep only the classes of these dictionaries' characters"
-    )
-    budgets = "with --labels: accuracy at these budgets"
-    parser.add_argument("--budgets", nargs="+", type=_positive, default=[], metavar="MB", help=budgets)
-    finetune = "finetune the quantised weights on N batches of the training set"
-    parser.add_argument("--finetune-steps", type=int, default=0, metavar="N", help=finetune)
-    parser.add_argument("--labels", metavar="FILE", help="with --images: report the accuracy before and after")
-    parser.add_argument("--images", metavar="DIR", help="pictures of --labels")
+    export_arguments(parser)
 
 
 def _add_predict(verbs: Verbs) -> None:
     parser = _add_verb(verbs, "predict", _predict, "read pictures -> name<TAB>text<TAB>confidence")
     _model_arguments(parser, "FILE.txt", "file to write")
-    _engine_arguments(parser)
-    beam_width = "CTC prefixes that the beam search keeps (default: no beam search)"
-    parser.add_argument("--beam-width", type=int, default=0, metavar="N", help=beam_width)
-    parser.add_argument("--language-model", metavar="FILE", help="n-gram language model for the beam search")
-    parser.add_argument("--list", metavar="FILE", help="read only the pictures of this list, one name a line")
-    form = "write and log what PaddleOCR's tool of this name does (default: name<TAB>text<TAB>confidence)"
-    parser.add_argument("--form", choices=FORM_NAMES, help=form)
-    least = "leave out texts of a smaller confidence; their lines stay (default 0)"
-    parser.add_argument("--min-confidence", type=float, default=0.0, metavar="P", help=least)
+    engine_arguments(parser)
+    beam_arguments(parser)
+    line_arguments(parser)
+    reading_arguments(parser)
+
+
+def _add_tune_decoding(verbs: Verbs) -> None:
+    summary = "tune the beam search's language model on validation lines"
+    tune_decoding_arguments(_add_verb(verbs, "tune-decoding", _tune_decoding, summary))
 
 
 def _add_read(verbs: Verbs) -> None:
     parser = _add_verb(verbs, "read", _read, "find and read the texts of whole photos")
     read_arguments(parser)
-    _engine_arguments(parser)
+    engine_arguments(parser)
 
 
 def _add_submit(verbs: Verbs) -> None:
@@ -167,6 +165,7 @@ def _add_submit(verbs: Verbs) -> None:
     _model_arguments(parser, "DIR", "folder for predicts.txt and manifest.json", required=False)
     leaderboard = "note the leaderboard's score of the submission that --out holds already, instead of reading pictures"
     parser.add_argument("--leaderboard", type=float, metavar="SCORE", help=leaderboard)
+    reading_arguments(parser)
 
 
 def _add_report(verbs: Verbs) -> None:
@@ -216,26 +215,6 @@ def _model_arguments(parser: argparse.ArgumentParser, out: str, out_help: str, r
     parser.add_argument("--out", required=True, metavar=out, help=out_help)
 
 
-def _engine_arguments(parser: argparse.ArgumentParser) -> None:
-    engines = (AUTO, *ENGINE_NAMES)
-    parser.add_argument("--engine", default=AUTO, choices=engines, help="what computes (auto: the fastest)")
-    _batch_argument(parser)
-
-
-def _batch_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--batch-size", type=int, default=16, metavar="N", help="lines read at a time")
-
-
-def _positive(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return value
-
-
 def _prepare(chosen: Arguments) -> None:
     from scenetext.prepare.preparation import prepare, summary
 
@@ -248,6 +227,12 @@ def _prepare(chosen: Arguments) -> None:
         extra_characters=chosen.extra_characters,
     )
     print(summary(report))
+
+
+def _synth(chosen: Arguments) -> None:
+    from scenetext.synth.lines import synth_command
+
+    synth_command(**_options(chosen))
 
 
 def _fraction_or_count(text: str) -> float | int:
@@ -285,7 +270,9 @@ def _evaluate(chosen: Arguments) -> None:
     config = _load_config(chosen) if chosen.config else None
     from scenetext.evaluate.command import evaluate_any
 
-    arguments = {name: getattr(chosen, name) for name in ("weights", "model", "labels", "images", "out")}
+    arguments = {
+        name: getattr(chosen, name) for name in ("weights", "model", "labels", "images", "out", "turned", "decoding")
+    }
     evaluate_any(config=config, **arguments)
 
 
@@ -333,12 +320,13 @@ def _export(chosen: Arguments) -> None:
 
 
 def _predict(chosen: Arguments) -> None:
+    from scenetext.predict.decoding_settings import chosen_decoding
     from scenetext.predict.recognizer import predict_to_file
 
     lines = dict(names=chosen.list, form=chosen.form, min_confidence=chosen.min_confidence)
-    beam = dict(beam_width=chosen.beam_width, language_model=chosen.language_model)
-    how = dict(engine=chosen.engine, batch_size=chosen.batch_size)
-    read = predict_to_file(chosen.model, chosen.images, chosen.out, **how, **beam, **lines)
+    decoding = chosen_decoding(chosen.decoding, **{name: getattr(chosen, name) for name in BEAM_OPTIONS})
+    how = dict(engine=chosen.engine, batch_size=chosen.batch_size, turned=chosen.turned, decoding=decoding)
+    read = predict_to_file(chosen.model, chosen.images, chosen.out, **how, **lines)
     if chosen.form is not None:  # stdout holds the log of PaddleOCR's tool and nothing else
         return
     withheld = f", {read.withheld} texts left out below {chosen.min_confidence:g}" if chosen.min_confidence else ""
@@ -350,6 +338,12 @@ def _read(chosen: Arguments) -> None:
     from scenetext.evaluate.command import read_and_score
 
     read_and_score(**_options(chosen))
+
+
+def _tune_decoding(chosen: Arguments) -> None:
+    from scenetext.evaluate.decoding_tuning import tune_decoding_command
+
+    tune_decoding_command(**_options(chosen))
 
 
 def _submit(chosen: Arguments) -> None:

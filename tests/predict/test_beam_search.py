@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from scenetext.errors import InputError
-from scenetext.predict.beam_search import ctc_beam
+from scenetext.predict.beam_search import ctc_beam, likely_steps
 from scenetext.predict.decode import ctc_greedy
 from scenetext.predict.ngram import EDGE, NGramModel
 from scenetext.text.charset import Charset
@@ -102,6 +102,34 @@ def test_language_model_ranks_as_the_formula_says(seed):
     )
     assert text == max(ranks, key=ranks.get)
     assert probability == pytest.approx(sums[text])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_language_model_without_weight_and_bonus_changes_nothing(seed):
+    # https://github.com/parlance/ctcdecode/issues/173
+    batch = np.concatenate([random_probabilities(4 * seed + line, 12, 4, 3.0) for line in range(4)])
+    charset, model = Charset(("a", "b", "c")), NGramModel.train(["cab", "abc", "bb"], order=3)
+    alone = ctc_beam(batch, charset, 50, probabilities=True)
+    assert ctc_beam(batch, charset, 50, model, lm_weight=0.0, length_bonus=0.0, probabilities=True) == alone
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_pruning_by_a_thousandth_finds_the_text_of_the_whole_search(seed):
+    # sharp lines, as of a trained network
+    charset, model = Charset(("a", "b", "c")), NGramModel.train(["cab", "abcc", "bb", "acab"], order=3)
+    batch = np.concatenate([random_probabilities(50 * seed + line, 9, 4, 4.0) for line in range(8)])
+    options = {"lm_weight": 0.3, "length_bonus": 0.5, "probabilities": True}
+    whole = ctc_beam(batch, charset, 100_000, model, min_probability=0.0, **options)
+    pruned = ctc_beam(batch, charset, 1000, model, **options)
+    assert [text for text, _ in pruned] == [text for text, _ in whole]
+    for (_, some), (_, every) in zip(pruned, whole, strict=True):
+        assert 0.75 * every < some <= every * (1 + 1e-9)
+
+
+def test_a_step_of_one_class_after_another_counts_once():
+    line = np.full((1, 6, 3), 1e-9)
+    line[0, range(6), [0, 0, 1, 1, 0, 2]] = 1.0
+    assert len(likely_steps(line, probabilities=True)[0]) == 4
 
 
 def test_class_of_no_chance_is_not_tried_unless_it_is_the_likeliest():

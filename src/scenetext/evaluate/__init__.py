@@ -13,5 +13,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "metrics": ["score"],
         "protocols": ["protocol"],
         "selection": ["selection_of"],
+        "turned_gain": ["turned_gain"],
     },
 )

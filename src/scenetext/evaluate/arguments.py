@@ -1,12 +1,22 @@
-"""The arguments of the verbs `score`, `compare` and `benchmark`; nothing heavy is imported for them."""
+"""The arguments of the verbs that score; nothing heavy is imported for them."""
 
 from __future__ import annotations
 
 import argparse
 
 from scenetext.evaluate.choices import PRECISIONS, PROTOCOL_NAMES, UNMATCHED
-from scenetext.predict.choices import AUTO, ENGINE_NAMES
+from scenetext.predict.arguments import engine_arguments
 from scenetext.text.normalise import DEFAULT_SCORE_RULES, SCORE_RULES
+
+
+def evaluate_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds what `evaluate` takes beside the configuration and the arguments of reading."""
+    model = parser.add_mutually_exclusive_group(required=True)
+    model.add_argument("--weights", metavar="PREFIX", help="trained weights, with -c")
+    model.add_argument("--model", metavar="DIR", help="an exported folder")
+    parser.add_argument("--labels", required=True, metavar="FILE", help="name<TAB>text or CSV; name<TAB>JSON of boxes")
+    parser.add_argument("--images", required=True, metavar="DIR", help="folder, zip or LMDB of the pictures")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder for scores.json and what was read or found")
 
 
 def score_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,8 +68,21 @@ def benchmark_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--protocol", metavar="NAME", choices=PROTOCOL_NAMES, help=protocol)
     parser.add_argument("--sets", nargs="+", default=(), metavar="SET", help="read only these sets (default: all)")
     parser.add_argument("--skip-broken", action="store_true", help="leave out sets that cannot be opened")
-    parser.add_argument("--engine", default=AUTO, choices=(AUTO, *ENGINE_NAMES), help="what computes")
-    parser.add_argument("--batch-size", type=int, default=16, metavar="N", help="lines read at a time")
+    engine_arguments(parser)
+
+
+def tune_decoding_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of `decoding_tuning.tune_decoding_command`."""
+    parser.add_argument("--model", required=True, metavar="DIR", help="an exported folder")
+    parser.add_argument("--labels", required=True, metavar="FILE", help="validation lines: name<TAB>text, or a CSV")
+    parser.add_argument("--images", required=True, metavar="DIR", help="folder, zip or LMDB of their pictures")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder to write, for predict --decoding")
+    texts = "texts to train n-gram language models on, one for each file: one text a line, or a label file"
+    parser.add_argument("--texts", nargs="+", default=(), metavar="FILE", help=texts)
+    trained = "trained n-gram language models, beside those of --texts; several are interpolated"
+    parser.add_argument("--language-model", dest="language_models", nargs="+", default=(), metavar="FILE", help=trained)
+    parser.add_argument("--beam-width", type=int, default=10, metavar="N", help="CTC prefixes kept (default 10)")
+    parser.add_argument("--order", type=int, default=5, metavar="N", help="longest n-gram that is trained (default 5)")
 
 
 def _add_unmatched(parser: argparse.ArgumentParser) -> None:

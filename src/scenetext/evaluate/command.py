@@ -13,7 +13,15 @@ if TYPE_CHECKING:
 
 
 def evaluate_any(
-    *, config: Config | None, weights: str | None, model: str | None, labels: str, images: str, out: str
+    *,
+    config: Config | None,
+    weights: str | None,
+    model: str | None,
+    labels: str,
+    images: str,
+    out: str,
+    turned: float | None = None,
+    decoding: str | None = None,
 ) -> None:
     """Scores trained weights with their config, or an exported folder.
 
@@ -24,17 +32,26 @@ def evaluate_any(
         labels: a label file, of text recognition or of text detection.
         images: a folder, zip or LMDB with the pictures.
         out: the folder to write.
+        turned: margin of turned lines; see `predict.turned`.
+        decoding: the folder that `tune-decoding` wrote.
 
     Raises:
-        InputError: there is no configuration for the weights.
+        InputError: there is no configuration for the weights, or a detector was to turn or decode lines.
     """
     if weights and config is None:
         raise InputError("--weights needs the configuration of the network: give it by -c CONFIG.")
+    network = {"config": config, "weights": weights, "model": model}
+    pictures = {"labels": labels, "images": images, "out": out}
     if config.Architecture.model_type == "det" if weights else is_detector(model):
-        from scenetext.evaluate.detection import evaluate_detector_command as command
+        from scenetext.evaluate.detection import evaluate_detector_command
+
+        if turned is not None or decoding is not None:
+            raise InputError("--turned and --decoding are for a reader of lines; this is a detector: leave them out.")
+        evaluate_detector_command(**network, **pictures)
     else:
-        from scenetext.evaluate.evaluation import evaluate_command as command
-    command(config=config, weights=weights, model=model, labels=labels, images=images, out=out)
+        from scenetext.evaluate.evaluation import evaluate_command
+
+        evaluate_command(**network, **pictures, turned=turned, decoding=decoding)
 
 
 def read_and_score(

@@ -24,6 +24,7 @@ from scenetext.predict.images import (
     warn_of_passed_over,
 )
 from scenetext.predict.trained_model import load_reader
+from scenetext.predict.turned import checked_margin
 from scenetext.text.charset import Charset
 from scenetext.text.records import Record
 
@@ -87,12 +88,18 @@ def evaluate_command(
     labels: str,
     images: str,
     out: str,
+    turned: float | None = None,
+    decoding: str | None = None,
 ) -> Evaluation:
     """`scenetext evaluate`: trained weights with their config, or an exported folder, against a label file.
 
     Faulty rows of the label file (an empty label, two labels for one name) cannot be scored; they are named on stderr.
-    So are files that were passed over.
+    So are files that were passed over. `turned` is the margin of lines that are read turned, too; see `LineReader`.
+    `decoding` is a folder for `load_decoding`.
     """
+    checked_margin(turned)
+    if decoding is not None and model is None:
+        raise InputError("A tuned decoding is for an exported folder: give it by --model.")
     check_folder_name(out)
     table = read_labels(labels)
     source = open_images(images)
@@ -100,12 +107,14 @@ def evaluate_command(
     warn_of_passed_over(source)
     selection = None
     if model is not None:
+        from scenetext.predict.decoding_settings import load_decoding
         from scenetext.predict.recognizer import Recognizer
 
-        reader = Recognizer(model)
+        options = {} if decoding is None else load_decoding(decoding).reader_options
+        reader = Recognizer(model, turned=turned, **options)
         charset = reader.charset
     else:
-        reader = load_reader(config, weights)
+        reader = load_reader(config, weights, turned=turned)
         charset = reader.model.charset
         selection = selection_of(config, weights, table.records)
     evaluation = evaluate(reader, table.records, source, out, charset=charset, selection=selection)

@@ -11,7 +11,8 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Protocol
 
 import numpy as np
@@ -19,6 +20,7 @@ import numpy as np
 from scenetext.data.transforms import Canvas, resize_line, to_canvas
 from scenetext.errors import InputError
 from scenetext.predict.decode import GREEDY_DECODERS
+from scenetext.predict.turned import can_be_beaten, checked_margin, sideways, surest, upside_down
 from scenetext.text.charset import CLASSES_BEYOND_CTC, Charset
 
 MAX_WIDTH_PX = 3200  # wider lines are squeezed to this width, as by PaddleX
@@ -42,10 +44,15 @@ class Engine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FittedLine:
-    """A line resized to the network's height, (H, w, 3) uint8, and the width of its canvas, at least w."""
+    """A line resized to the network's height, (H, w, 3) uint8, and the width of its canvas, at least w.
+
+    Attributes:
+        sideways: the line turned by 90 degrees, where it is to be read so, too.
+    """
 
     image: np.ndarray
     canvas_px: int
+    sideways: tuple[FittedLine, ...] = ()
 
 
 def fit_line(image: np.ndarray, canvas: Canvas) -> FittedLine:
@@ -79,9 +86,19 @@ class LineReader:
         canvas: what lines are laid on.
         batch_size: lines computed at a time, fewer of wide ones.
         decoding: "ctc" or "attention".
+        turned: read lines turned as well, and keep a turned reading that is surer by more than this margin in [0, 1];
+            None reads them upright only. See `turned`.
     """
 
-    def __init__(self, engine: Engine, charset: Charset, canvas: Canvas, batch_size: int = 16, decoding: str = "ctc"):
+    def __init__(
+        self,
+        engine: Engine,
+        charset: Charset,
+        canvas: Canvas,
+        batch_size: int = 16,
+        decoding: str = "ctc",
+        turned: float | None = None,
+    ):
         if batch_size < 1:
             raise InputError(f"The batch size {batch_size} must be at least 1.")
         self.engine = engine
@@ -90,6 +107,7 @@ class LineReader:
         self.batch_size = batch_size
         self.decoding = decoding
         self.decode = GREEDY_DECODERS[decoding]
+        self.turned = checked_margin(turned)
 
     def __call__(
         self, images: Sequence[np.ndarray], on_lines: Callable[[int], object] = lambda count: None
@@ -116,7 +134,10 @@ class LineReader:
 
     def fit(self, image: np.ndarray) -> FittedLine:
         """See fit_line."""
-        return fit_line(image, self.canvas)
+        line = fit_line(image, self.canvas)
+        if self.turned is None:
+            return line
+        return replace(line, sideways=tuple(fit_line(view, self.canvas) for view in sideways(image)))
 
     def read(
         self, lines: Sequence[FittedLine], on_lines: Callable[[int], object] = lambda count: None
@@ -132,6 +153,33 @@ class LineReader:
 
         With several workers the next piece is begun before the current one is done, so that no worker waits.
         """
+        if self.turned is None:
+            yield from self._read_upright(pieces, on_lines)
+            return
+        begun: deque[Sequence[FittedLine]] = deque()
+
+        def remembered() -> Iterator[Sequence[FittedLine]]:
+            for lines in pieces:
+                begun.append(lines)
+                yield lines
+
+        for results in self._read_upright(remembered(), on_lines):
+            self._read_turned(begun.popleft(), results)
+            yield results
+
+    def _read_turned(self, lines: Sequence[FittedLine], results: list[tuple[str, float]]) -> None:
+        """Reads the doubtful lines of a piece turned; puts readings that are surer into `results`."""
+        doubtful = [i for i, (_, confidence) in enumerate(results) if can_be_beaten(confidence, self.turned)]
+        views = [(FittedLine(upside_down(lines[i].image), lines[i].canvas_px), *lines[i].sideways) for i in doubtful]
+        (readings,) = self._read_upright([[view for of_line in views for view in of_line]], lambda count: None)
+        read = iter(readings)
+        for i, of_line in zip(doubtful, views, strict=True):
+            results[i] = surest(results[i], list(islice(read, len(of_line))), self.turned)
+
+    def _read_upright(
+        self, pieces: Iterable[Sequence[FittedLine]], on_lines: Callable[[int], object]
+    ) -> Iterator[list[tuple[str, float]]]:
+        """`read_pieces` of lines as they are."""
         if self.engine.workers == 1:  # in this thread: not every engine may be used in others
             for lines in pieces:
                 results = [("", 0.0)] * len(lines)

@@ -37,10 +37,11 @@ class ModelReader(LineReader):
     Args:
         model: the network; it is put into evaluation mode while it reads and back afterwards.
         canvas: what lines are laid on; see `data.pipeline.canvas_of`.
+        turned: see `LineReader`.
     """
 
-    def __init__(self, model: RecognitionModel, canvas: Canvas):
-        super().__init__(EagerEngine(model), model.charset, canvas, decoding=model.decoding)
+    def __init__(self, model: RecognitionModel, canvas: Canvas, turned: float | None = None):
+        super().__init__(EagerEngine(model), model.charset, canvas, decoding=model.decoding, turned=turned)
         self.model = model
 
     def read_pieces(

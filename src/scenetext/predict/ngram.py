@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from pathlib import Path
 
 from scenetext.errors import InputError
@@ -75,6 +75,10 @@ class NGramModel:
             character: it, or EDGE for the end of the line.
             before: the line up to it, from its first character.
         """
+        return math.log(self.probability(character, before))
+
+    def probability(self, character: str, before: str) -> float:
+        """A character's probability; see `log_probability`."""
         history = (EDGE + before)[-(self.order - 1) :] if self.order > 1 else ""
         kinds = len(self._after.get("", ()))
         probability = 1.0 / (kinds + 1)
@@ -84,7 +88,13 @@ class NGramModel:
             if counts is None:  # nor was any longer one seen
                 break
             probability = (counts.get(character, 0) + len(counts) * probability) / (self._seen[context] + len(counts))
-        return math.log(probability)
+        return probability
+
+    def covered_by(self, characters: Container[str]) -> float:
+        """The ratio of characters of the trained texts that are among the ones given; line ends do not count."""
+        counts = {character: count for character, count in self._after[""].items() if character != EDGE}
+        known = sum(count for character, count in counts.items() if character in characters)
+        return known / max(1, sum(counts.values()))
 
     def score(self, text: str) -> float:
         """The natural logarithm of a whole line's probability, its end included."""

@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 from scenetext.data.sources.images import ImageSource, open_images
 from scenetext.errors import InputError, nearest_hint
-from scenetext.predict.beam_search import ctc_beam
+from scenetext.predict.choices import LENGTH_BONUS, LM_WEIGHT
+from scenetext.predict.decoding_settings import GREEDY, Decoding, check_dictionary
 from scenetext.predict.engines import AUTO, open_engine
 from scenetext.predict.forms import FORMS, TabForm
 from scenetext.predict.images import (
@@ -26,8 +26,9 @@ from scenetext.predict.model_files import check_files, file_facts, unchanged
 from scenetext.predict.model_folder import read_inference_yml
 from scenetext.predict.name_list import read_names
 from scenetext.predict.ngram import NGramModel
+from scenetext.predict.ngram_mixture import NGramMixture
 from scenetext.predict.prediction_file import check_out, origin, warn_of_breaking_characters, write_predictions
-from scenetext.system.files import sha256_file
+from scenetext.predict.turned import checked_margin
 from scenetext.system.locks import only_writer
 from scenetext.system.process import share_one_heap
 from scenetext.system.resumable import ResumableLines
@@ -43,6 +44,8 @@ class Recognizer(LineReader):
         threads: CPU threads; by default all cores that the process may use.
         beam_width: texts that CTC decoding follows at once; 0 takes the best class of every step.
         language_model: ranks the texts of the beam together with the network.
+        lm_weight, length_bonus: see `beam_search.Ranking`. `scenetext tune-decoding` finds values for a network.
+        turned: the margin by which a line's turned reading must be surer; None reads lines upright. See LineReader.
 
     Attributes:
         files: the SHA-256 and the size in bytes of the folder's files, by name, as they were read.
@@ -60,20 +63,21 @@ class Recognizer(LineReader):
         batch_size: int = 16,
         threads: int | None = None,
         beam_width: int = 0,
-        language_model: NGramModel | None = None,
+        language_model: NGramModel | NGramMixture | None = None,
+        lm_weight: float = LM_WEIGHT,
+        length_bonus: float = LENGTH_BONUS,
+        turned: float | None = None,
     ):
+        checked_margin(turned)  # before anything is read
         with unchanged(folder):
             settings = read_inference_yml(folder)
             self.files = file_facts(folder)
             check_files(folder, self.files, settings.checksums)
             engine = open_engine(engine, folder, threads)
-        super().__init__(engine, settings.charset, settings.canvas, batch_size, settings.decoding)
-        if language_model is not None and not beam_width:
-            raise InputError("A language model ranks the texts of a beam: give a beam width, too, such as 10.")
-        if beam_width:
-            if settings.decoding != "ctc":
-                raise InputError(f"{folder} decodes by {settings.decoding}; beam search is for CTC.")
-            self.decode = partial(ctc_beam, width=beam_width, language_model=language_model)
+        super().__init__(engine, settings.charset, settings.canvas, batch_size, settings.decoding, turned)
+        decoding = Decoding(beam_width, language_model, lm_weight, length_bonus)
+        self.decode = decoding.decoder(str(folder), settings.decoding)
+        check_dictionary(decoding, self.charset)
 
 
 def predict_to_file(
@@ -83,8 +87,8 @@ def predict_to_file(
     engine: str = AUTO,
     batch_size: int = 16,
     progress: bool = True,
-    beam_width: int = 0,
-    language_model: str | Path | None = None,
+    decoding: Decoding = GREEDY,
+    turned: float | None = None,
     names: str | Path | None = None,
     form: str | None = None,
     min_confidence: float = 0.0,
@@ -100,8 +104,8 @@ def predict_to_file(
         out: the file.
         engine, batch_size: see Recognizer.
         progress: show a bar.
-        beam_width: see Recognizer.
-        language_model: a file that NGramModel.save wrote.
+        decoding: see `beam_decoding` and `load_decoding`.
+        turned: see Recognizer.
         names: a file that lists the pictures to read; by default all.
         form: "infer_rec" or "predict_rec": the lines and the log of PaddleOCR's tool of that name (see `forms`); by
             default lines `name<TAB>text<TAB>confidence`.
@@ -120,12 +124,11 @@ def predict_to_file(
     wanted = image_names(source) if names is None else read_names(names, source)
     written = TabForm() if form is None else FORMS[form](images)
     wanted = written.order(wanted)
-    weights = NGramModel.load(language_model) if language_model is not None else None
-    reader = Recognizer(model, engine, batch_size, beam_width=beam_width, language_model=weights)
+    reader = Recognizer(model, engine, batch_size, turned=turned, **decoding.reader_options)
     warn_of_passed_over(source)
     warn_of_escaped(wanted)
     warn_of_breaking_characters(reader, model)
-    made_from = _origin(reader, source, wanted, beam_width, language_model, form, min_confidence)
+    made_from = _origin(reader, source, wanted, decoding, form, min_confidence)
     with only_writer(out):
         summary = write_predictions(
             ResumableLines(out, made_from),
@@ -151,8 +154,7 @@ def _origin(
     reader: Recognizer,
     source: ImageSource,
     names: Sequence[str],
-    beam_width: int,
-    language_model: str | Path | None,
+    decoding: Decoding,
     form: str | None,
     min_confidence: float,
 ) -> dict[str, object]:
@@ -161,8 +163,8 @@ def _origin(
         reader,
         source,
         names,
-        beam_width=beam_width,
-        language_model=None if language_model is None else sha256_file(language_model),
+        decoding=decoding.facts,
+        turned=reader.turned,
         form=form,
         min_confidence=min_confidence,
     )

@@ -68,10 +68,13 @@ def load_trained_model(
     return TrainedModel(config, model, canvas_of(config, model.input_size), report)
 
 
-def load_reader(config: Config, weights: str | Path, *, strict: bool = True) -> ModelReader:
-    """A trained network as a reader, on the device of Global.use_gpu; see `load_trained_model`."""
+def load_reader(
+    config: Config, weights: str | Path, *, strict: bool = True, turned: float | None = None
+) -> ModelReader:
+    """A trained network as a reader, on the device of Global.use_gpu; see `load_trained_model` and `LineReader`."""
     choose_device(config.Global.use_gpu)
-    return load_trained_model(config, weights, strict=strict).reader
+    trained = load_trained_model(config, weights, strict=strict)
+    return ModelReader(trained.model, trained.canvas, turned)
 
 
 def load_detector(config: Config, weights: str | Path, *, strict: bool = True) -> TextDetector:

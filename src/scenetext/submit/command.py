@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from scenetext.errors import InputError
+from scenetext.predict.decoding_settings import chosen_decoding
 from scenetext.submit.score_table import add_submission_row
 from scenetext.submit.submission import LEADERBOARD, MANIFEST, read_submission, submit
 from scenetext.system.file_names import shown_path
@@ -14,7 +15,13 @@ from scenetext.system.locks import only_writer
 
 
 def submit_command(
-    *, model: str | None, images: str | None, out: str, leaderboard: float | None = None
+    *,
+    model: str | None,
+    images: str | None,
+    out: str,
+    leaderboard: float | None = None,
+    turned: float | None = None,
+    decoding: str | None = None,
 ) -> dict[str, Any]:
     """`scenetext submit`: reads the test pictures, or notes the leaderboard's score of what was submitted."""
     if leaderboard is not None and (model or images):
@@ -23,7 +30,7 @@ def submit_command(
         return enter_leaderboard_score(out, leaderboard)
     if model is None or images is None:
         raise InputError("Give --model and --images, or --leaderboard SCORE for a submission that is there.")
-    return submit(model, images, out)
+    return submit(model, images, out, turned=turned, decoding=chosen_decoding(decoding))
 
 
 def enter_leaderboard_score(out: str | Path, score: float) -> dict[str, Any]:

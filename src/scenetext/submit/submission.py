@@ -18,6 +18,7 @@ from typing import IO, Any
 from scenetext.config import Config, load_config
 from scenetext.data.sources.images import open_images
 from scenetext.errors import InputError
+from scenetext.predict.decoding_settings import GREEDY, Decoding
 from scenetext.predict.images import (
     Prediction,
     PredictionSummary,
@@ -63,6 +64,8 @@ def submit(
     max_mb: float | None = 10.0,
     engine: str = "paddle",
     batch_size: int = 16,
+    turned: float | None = None,
+    decoding: Decoding = GREEDY,
     add_row: bool = True,
     progress: bool = True,
 ) -> dict[str, Any]:
@@ -79,7 +82,8 @@ def submit(
         run_manifest: the run's manifest.json, for the manifest.
         scores: scores of this model on validation lines (the content or path of scores.json), for the manifest.
         max_mb: refuse a model larger than this, in units of 1,000,000 bytes; None allows any.
-        engine, batch_size: see Recognizer.
+        engine, batch_size, turned: see Recognizer.
+        decoding: see `load_decoding`.
         add_row: write the table's row.
         progress: show a bar and print a summary.
 
@@ -96,10 +100,10 @@ def submit(
     origin = _origin(config, run_manifest, scores)  # first, because reading the pictures may take an hour
     place = out.resolve()
     with only_writer(place):
-        reader = Recognizer(model_dir, engine, batch_size)
+        reader = Recognizer(model_dir, engine, batch_size, turned=turned, **decoding.reader_options)
         _refuse_too_large(model_dir, _counted_bytes(reader), max_mb)
         rows = _read_rows(reader, images, progress)
-        model = _model_facts(model_dir, reader, engine)
+        model = {**_model_facts(model_dir, reader, engine), "turned": turned, "decoding": decoding.facts}
         facts = {"images": _image_facts(images, rows), "model": model, **origin}
         former = _former(place)
         summary = _write_folder(place, rows, facts, former)

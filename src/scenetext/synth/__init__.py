@@ -1,4 +1,4 @@
-"""Draws text lines and a whole competition for the demo and the tests, without any download."""
+"""Draws text lines: a whole competition for the demo and the tests, and lines of any texts for training."""
 
 import lazy_loader
 
@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "competition": ["draw_competition", "draw_part"],
         "draw": ["draw_line"],
+        "lines": ["draw_lines"],
         "scenes": ["draw_scene", "draw_scenes"],
         "texts": ["write_line"],
     },

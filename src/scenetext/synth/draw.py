@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import cv2
@@ -21,7 +22,9 @@ WIDEST_PX = 2048
 WIDEST_COVER = "hei"  # the face that has all characters of the others
 
 
-def draw_line(text: str, rng: np.random.Generator, width_px: int | None = None) -> np.ndarray:
+def draw_line(
+    text: str, rng: np.random.Generator, width_px: int | None = None, faces: Sequence[str] = ()
+) -> np.ndarray:
     """Draws a text as a crop from a photograph of a sign or from a web image.
 
     The result depends on the arguments alone: the same text and an equally seeded `rng` give the same pixels.
@@ -31,6 +34,7 @@ def draw_line(text: str, rng: np.random.Generator, width_px: int | None = None) 
         rng: the source of every choice.
         width_px: the wanted width; spacing and proportions are adapted to it within limits. By default the text has
             about its natural width.
+        faces: names of `given_fonts` to draw with instead of the project's own faces.
 
     Returns:
         (48, W, 3) uint8 BGR.
@@ -38,13 +42,16 @@ def draw_line(text: str, rng: np.random.Generator, width_px: int | None = None) 
     Raises:
         InputError: the text is empty, or no font has one of its characters.
     """
-    if not text or lacking(WIDEST_COVER, text):
+    usable = [face for face in faces or (WIDEST_COVER,) if not lacking(face, text)]
+    if not text or not usable:
         raise InputError(
             f"The line {text!r} cannot be drawn: it is empty or has characters without a glyph; choose another text."
         )
-    lettering = _spaced(text, choose_lettering(text, rng), rng, width_px)
+    lettering = _spaced(text, choose_lettering(text, rng, usable if faces else ()), rng, width_px)
     beside = int(rng.choice([0, 1, 2], p=[0.85, 0.1, 0.05]))
     neighbours = tuple(write_line(rng, max(len(text), 2)) for _ in range(beside))
+    if faces:  # which may lack what the neighbours say
+        neighbours = tuple(line for line in neighbours if not lacking(lettering.chinese, line))
     letters = set_text(text, lettering, rng, neighbours)
     hardness = float(rng.random() ** 0.9)
     palette = choose_palette(rng, hardness)

@@ -1,6 +1,6 @@
 """The fonts of the project's dependencies: their files, the characters that they have, and loaded faces.
 
-Every file is part of a pinned package, so the same packages draw the same images everywhere:
+Every file of FACES is part of a pinned package, so the same packages draw the same images everywhere:
 `indico-fonts` (Noto Sans CJK and Noto Serif CJK as variable fonts, AR PL UMing, Liberation, Libertine,
 Biolinum), `font-fredoka-one`, `font-amatic-sc` and `pylopdf-fonts-zh-cn` (static Noto Sans SC for plots).
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,8 +21,11 @@ from pathlib import Path
 from fontTools.ttLib import TTFont
 from PIL import ImageFont
 
-from scenetext.errors import RunError
+from scenetext.errors import InputError, RunError
+from scenetext.system.file_names import shown_path
+from scenetext.system.untrusted import reading
 
+FONT_ENDINGS = (".ttf", ".otf", ".ttc")
 EM_PX = 64  # size at which all glyphs are drawn and scaled afterwards, so that each font is in memory only once
 
 
@@ -93,6 +97,40 @@ def package_file(package: str, file: str) -> Path:
     raise RunError(f"{file} of the package {package} is not installed: install the project again (pip install .).")
 
 
+def given_fonts(paths: Iterable[str | Path]) -> list[str]:
+    """Font files of the user's own, as names that the functions of this module take beside the keys of FACES.
+
+    Args:
+        paths: TrueType or OpenType files, and folders of them; of a collection the first font is used.
+
+    Returns:
+        One name per file, in the order given; those of a folder in alphabetical order.
+
+    Raises:
+        InputError: a path does not exist, is no font, or a folder holds none.
+    """
+    files: list[Path] = []
+    for path in map(Path, paths):
+        inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in FONT_ENDINGS) if path.is_dir() else [path]
+        if not inside or not path.exists():
+            raise InputError(
+                f"{shown_path(path)} is no font: give {', '.join(FONT_ENDINGS)} files or a folder of them."
+            )
+        files += inside
+    names = list(dict.fromkeys(str(file.resolve()) for file in files))
+    for name in names:
+        with reading(name, "a font", f"give a whole {' or '.join(FONT_ENDINGS)} file"):
+            _code_points(name)
+            _open(name).getbbox("a")
+    return names
+
+
+def has_ink(name: str, character: str) -> bool:
+    """Whether a face draws anything for a character; some files map characters to empty glyphs."""
+    left, top, right, bottom = _open(name).getbbox(character)
+    return right > left and bottom > top
+
+
 def cjk_font_path() -> Path:
     """The path of a static sans-serif font with Chinese characters; matplotlib draws variable ones hairline thin.
 
@@ -109,13 +147,13 @@ def load_font(name: str, weight: int) -> ImageFont.FreeTypeFont:
     object. So load it for every use instead of keeping two weights of one face, and in one thread only.
 
     Args:
-        name: a key of FACES.
+        name: a key of FACES, or one of `given_fonts`.
         weight: 100 (hairline) to 900 (black), clipped to the face's range; static faces ignore it.
 
     Raises:
         RunError: the package of the font is not installed.
     """
-    font, limits = _open(name), FACES[name].weights
+    font, limits = _open(name), _face(name).weights
     if limits:
         weight = min(max(weight, limits[0]), limits[1])
         if _weights_in_use.get(name) != weight:
@@ -127,10 +165,19 @@ def load_font(name: str, weight: int) -> ImageFont.FreeTypeFont:
 _weights_in_use: dict[str, int] = {}
 
 
+def _face(name: str) -> Face:
+    """The face of that name, or the font file of that path."""
+    return FACES.get(name) or Face(name, "", name, chinese=True)
+
+
+def _file(face: Face) -> Path:
+    return package_file(face.package, face.file) if face.package else Path(face.file)
+
+
 @cache
 def _open(name: str) -> ImageFont.FreeTypeFont:
-    face = FACES[name]
-    path = package_file(face.package, face.file)
+    face = _face(name)
+    path = _file(face)
     source = _with_simplified_forms(path) if face.japanese_default else str(path)
     return ImageFont.truetype(source, EM_PX, layout_engine=ImageFont.Layout.BASIC)
 
@@ -139,7 +186,7 @@ def lacking(name: str, text: str) -> list[str]:
     """The characters of a text for which a face has no glyph.
 
     Args:
-        name: a key of FACES.
+        name: a key of FACES, or one of `given_fonts`.
         text: its white space is not looked at.
     """
     return [each for each in text if ord(each) not in _code_points(name) and not each.isspace()]
@@ -147,8 +194,7 @@ def lacking(name: str, text: str) -> list[str]:
 
 @cache
 def _code_points(name: str) -> frozenset[int]:
-    face = FACES[name]
-    with TTFont(package_file(face.package, face.file), fontNumber=0, lazy=True) as font:
+    with TTFont(_file(_face(name)), fontNumber=0, lazy=True) as font:
         return frozenset(font.getBestCmap())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -65,18 +66,20 @@ class Letters:
     box: tuple[int, int, int, int]
 
 
-def choose_lettering(text: str, rng: np.random.Generator) -> Lettering:
+def choose_lettering(text: str, rng: np.random.Generator, faces: Sequence[str] = ()) -> Lettering:
     """Draws a likely style for a text: mostly a heavy sans, else a book face, handwriting, lamps, an arc.
 
     Args:
         text: one line.
         rng: the source of every choice.
+        faces: names of `given_fonts` that have the text's characters, one of which sets the whole line; without any,
+            the project's own faces do.
     """
-    chinese = str(rng.choice(["hei", "song", "ming"], p=[0.66, 0.26, 0.08]))
-    if lacking(chinese, text):
+    chinese = str(rng.choice(faces) if faces else rng.choice(["hei", "song", "ming"], p=[0.66, 0.26, 0.08]))
+    if not faces and lacking(chinese, text):
         chinese = "hei"
     latin = None
-    if rng.random() < (0.85 if text.isascii() else 0.3):
+    if not faces and rng.random() < (0.85 if text.isascii() else 0.3):
         latin = str(rng.choice(_LATIN))
         if FACES[latin].capitals_only and text != text.upper():
             latin = "fredoka"
