@@ -23,10 +23,10 @@ std::string shown(const std::string& text) {
     return "'" + (text.size() <= kShownBytes ? text : text.substr(0, kShownBytes) + "…") + "'";
 }
 
-YamlNode look_up(const YamlDocument& document, const std::string& section, const std::string& key) {
-    const auto found = document.root().find(section);
-    const auto value = found ? found->find(key) : std::nullopt;
-    if (!value) {
+const YamlNode& look_up(const YamlDocument& document, const std::string& section, const std::string& key) {
+    const YamlNode* found = document.root().find(section);
+    const YamlNode* value = found != nullptr ? found->find(key) : nullptr;
+    if (value == nullptr) {
         throw InputError(document.location() + " lacks " + section + "." + key +
                          "; a folder that `scenetext export` writes has it.");
     }
@@ -41,16 +41,16 @@ std::optional<int> whole_number(const YamlNode& node) {
 }
 
 Canvas read_canvas(const YamlDocument& document) {
-    for (const YamlNode& operation : look_up(document, "PreProcess", "transform_ops").items()) {
+    for (const YamlNode* operation : look_up(document, "PreProcess", "transform_ops").items()) {
         for (const std::string name : {"RecResizeImg", "SVTRRecResizeImg"}) {
-            const auto options = operation.find(name);
-            const auto shape = options ? options->find("image_shape") : std::nullopt;
-            if (!shape) {
+            const YamlNode* options = operation->find(name);
+            const YamlNode* shape = options != nullptr ? options->find("image_shape") : nullptr;
+            if (shape == nullptr) {
                 continue;
             }
             std::vector<int> sides;
-            for (const YamlNode& side : shape->items()) {
-                sides.push_back(whole_number(side).value_or(0));
+            for (const YamlNode* side : shape->items()) {
+                sides.push_back(whole_number(*side).value_or(0));
             }
             const auto is_wrong = [](int side) { return side < 1 || side > kLargestSide; };
             if (sides.size() != 3 || sides[0] != 3 || std::ranges::any_of(sides, is_wrong)) {
@@ -60,8 +60,8 @@ Canvas read_canvas(const YamlDocument& document) {
                                  std::to_string(kLargestSide) + ".");
             }
             const bool fixed = name == "SVTRRecResizeImg";
-            const auto padding = options->find("padding");
-            return {sides[1], sides[2], fixed, fixed && padding && padding->is_false()};
+            const YamlNode* padding = options->find("padding");
+            return {sides[1], sides[2], fixed, fixed && padding != nullptr && padding->is_false()};
         }
     }
     throw InputError(document.location() +
@@ -82,32 +82,33 @@ Decoding read_decoding(const YamlDocument& document) {
 }
 
 std::vector<std::string> read_characters(const YamlDocument& document) {
-    const YamlNode list = look_up(document, "PostProcess", "character_dict");
+    const YamlNode& list = look_up(document, "PostProcess", "character_dict");
+    if (!list.is_list()) {
+        throw InputError(document.location() + ": PostProcess.character_dict is " + shown(list.text()) +
+                         ", not a list of characters.");
+    }
     std::vector<std::string> characters;
-    for (const YamlNode& item : list.items()) {
-        const std::string character = item.text();
-        if (!item.is_scalar() || character.size() > kMostCharacterBytes) {
+    for (const YamlNode* item : list.items()) {
+        const std::string& character = item->text();
+        if (!item->is_scalar() || character.size() > kMostCharacterBytes) {
             throw InputError(document.location() + ": PostProcess.character_dict holds " + shown(character) +
                              ", which is no character.");
         }
         characters.push_back(character);
-    }
-    if (!list.is_list()) {
-        throw InputError(document.location() + ": PostProcess.character_dict is " + shown(list.text()) +
-                         ", not a list of characters.");
     }
     characters.emplace_back(" ");  // which every reader appends
     return characters;
 }
 
 void check_files(const std::filesystem::path& folder, const YamlDocument& document) {
-    const auto checksums = document.root().find(kChecksums);
-    for (const auto& [name, checksum] : checksums ? checksums->pairs() : std::vector<std::pair<YamlNode, YamlNode>>{}) {
-        const std::filesystem::path path = folder / std::filesystem::path(name.text()).filename();
+    const YamlNode* checksums = document.root().find(kChecksums);
+    for (std::size_t at = 0; checksums != nullptr && at + 1 < checksums->items().size(); at += 2) {
+        const std::string& name = checksums->items()[at]->text();
+        const std::filesystem::path path = folder / std::filesystem::path(name).filename();
         if (!std::filesystem::is_regular_file(path)) {
             continue;  // of another format than the one that is read
         }
-        std::string expected = checksum.text();
+        std::string expected = checksums->items()[at + 1]->text();
         std::ranges::transform(expected, expected.begin(), [](unsigned char c) { return std::tolower(c); });
         if (sha256(read_file(path, kMostModelBytes, path.string())) != expected) {
             throw InputError(path.string() +

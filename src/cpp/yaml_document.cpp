@@ -1,7 +1,10 @@
 #include "yaml_document.h"
 
+#include <yaml.h>
+
 #include <algorithm>
 #include <array>
+#include <map>
 #include <memory>
 #include <string_view>
 
@@ -10,108 +13,131 @@
 namespace scenetext {
 namespace {
 
-struct ParserDeleter {
-    void operator()(yaml_parser_t* parser) const {
-        yaml_parser_delete(parser);
-        delete parser;
+constexpr std::size_t kMostValues = 100'000;
+constexpr std::size_t kMostDepth = 60;  // lists and mappings inside each other
+
+using Event = std::unique_ptr<yaml_event_t, void (*)(yaml_event_t*)>;
+
+/// libyaml's parser of one text, event by event.
+class Events {
+public:
+    Events(const Bytes& text, const std::string& location) : location_(location) {
+        if (yaml_parser_initialize(&parser_) == 0) {
+            throw RunError("libyaml cannot be started.");
+        }
+        yaml_parser_set_input_string(&parser_, text.empty() ? &kNothing : text.data(), text.size());
+        yaml_parser_set_encoding(&parser_, YAML_UTF8_ENCODING);
     }
+    ~Events() { yaml_parser_delete(&parser_); }
+    Events(const Events&) = delete;
+    Events& operator=(const Events&) = delete;
+
+    Event next() {
+        auto* event = new yaml_event_t{};
+        Event owner(event, [](yaml_event_t* owned) {
+            yaml_event_delete(owned);
+            delete owned;
+        });
+        if (yaml_parser_parse(&parser_, event) == 0) {
+            const bool has_reason = parser_.problem != nullptr;
+            throw wrong(std::string("this is not valid YAML (") + (has_reason ? parser_.problem : "no memory") + ").");
+        }
+        return owner;
+    }
+
+    /// An error with the location of what was read last.
+    InputError wrong(const std::string& reason) const {
+        const std::size_t line = std::max(parser_.problem_mark.line, parser_.mark.line) + 1;
+        return InputError(location_ + ":" + std::to_string(line) + ": " + reason);
+    }
+
+private:
+    static constexpr unsigned char kNothing = 0;
+    yaml_parser_t parser_{};
+    const std::string& location_;
 };
 
-InputError not_yaml(const yaml_parser_t& parser, const std::string& location) {
-    const std::string line = std::to_string(parser.problem_mark.line + 1);
-    return InputError(location + ":" + line + ": this is not valid YAML (" +
-                      (parser.problem != nullptr ? parser.problem : "no memory") + ").");
-}
+std::string text_of(const yaml_char_t* text) { return text == nullptr ? "" : reinterpret_cast<const char*>(text); }
 
-template <std::size_t N>
-bool is_one_of(const std::string& text, const std::array<std::string_view, N>& words) {
-    return std::ranges::find(words, text) != words.end();
+/// The node that an event begins, and its anchor.
+std::pair<YamlNode, std::string> node_of(const yaml_event_t& event) {
+    if (event.type == YAML_SEQUENCE_START_EVENT) {
+        return {{YamlNode::Kind::list, "a list", false}, text_of(event.data.sequence_start.anchor)};
+    }
+    if (event.type == YAML_MAPPING_START_EVENT) {
+        return {{YamlNode::Kind::mapping, "a mapping", false}, text_of(event.data.mapping_start.anchor)};
+    }
+    const auto& scalar = event.data.scalar;
+    return {{YamlNode::Kind::scalar,
+             {reinterpret_cast<const char*>(scalar.value), scalar.length},
+             scalar.style == YAML_PLAIN_SCALAR_STYLE},
+            text_of(scalar.anchor)};
 }
 
 }  // namespace
 
-YamlDocument::YamlDocument(const Bytes& text, const std::string& location) : location_(location) {
-    auto parser = std::unique_ptr<yaml_parser_t, ParserDeleter>(new yaml_parser_t{});
-    if (yaml_parser_initialize(parser.get()) == 0) {
-        throw RunError("libyaml cannot be started.");
+YamlDocument::YamlDocument(const Bytes& text, std::string location) : location_(std::move(location)) {
+    Events events(text, location_);
+    std::vector<YamlNode*> open;
+    std::map<std::string, const YamlNode*> anchors;
+    for (Event event = events.next(); event->type != YAML_STREAM_END_EVENT; event = events.next()) {
+        const yaml_event_type_t type = event->type;
+        if (type == YAML_DOCUMENT_START_EVENT && !nodes_.empty()) {
+            throw events.wrong("a second document begins here: keep one in each file.");
+        }
+        if (type == YAML_SEQUENCE_END_EVENT || type == YAML_MAPPING_END_EVENT) {
+            open.pop_back();
+        } else if (type == YAML_ALIAS_EVENT) {
+            const auto anchor = anchors.find(text_of(event->data.alias.anchor));
+            if (anchor == anchors.end() || open.empty()) {
+                throw events.wrong("this alias names no anchor above it.");
+            }
+            open.back()->add(anchor->second);
+        } else if (type == YAML_SCALAR_EVENT || type == YAML_SEQUENCE_START_EVENT || type == YAML_MAPPING_START_EVENT) {
+            auto [node, anchor] = node_of(*event);
+            YamlNode& added = nodes_.emplace_back(std::move(node));
+            if (!open.empty()) {
+                open.back()->add(&added);
+            }
+            if (!anchor.empty()) {
+                anchors[anchor] = &added;
+            }
+            if (!added.is_scalar()) {
+                open.push_back(&added);
+            }
+        }
+        if (nodes_.size() > kMostValues || open.size() > kMostDepth) {
+            throw events.wrong("the values are too many, or nested too deeply, for such a file.");
+        }
     }
-    yaml_parser_set_input_string(parser.get(), text.data(), text.size());
-    yaml_parser_set_encoding(parser.get(), YAML_UTF8_ENCODING);
-    if (yaml_parser_load(parser.get(), &document_) == 0) {
-        throw not_yaml(*parser, location);
+    if (nodes_.empty()) {
+        throw InputError(location_ + " is empty.");
     }
-    yaml_document_t second{};
-    const bool is_yaml = yaml_parser_load(parser.get(), &second) != 0;
-    const bool has_second = is_yaml && yaml_document_get_root_node(&second) != nullptr;
-    if (is_yaml) {
-        yaml_document_delete(&second);
-    }
-    if (is_yaml && !has_second && yaml_document_get_root_node(&document_) != nullptr) {
-        return;
-    }
-    yaml_document_delete(&document_);  // no destructor runs for an object that was not finished
-    if (!is_yaml) {
-        throw not_yaml(*parser, location);
-    }
-    throw InputError(location + (has_second ? " holds several documents: keep one in each file." : " is empty."));
-}
-
-YamlNode YamlDocument::root() const { return {*this, *yaml_document_get_root_node(&document_)}; }
-
-YamlNode YamlDocument::node(int index) const { return {*this, *yaml_document_get_node(&document_, index)}; }
-
-std::string YamlNode::plain() const {
-    return is_scalar() && node_->data.scalar.style == YAML_PLAIN_SCALAR_STYLE ? text() : "'";
 }
 
 bool YamlNode::is_null() const {
-    return is_one_of(plain(), std::array<std::string_view, 5>{"", "~", "null", "Null", "NULL"});
+    constexpr std::array<std::string_view, 5> words{"", "~", "null", "Null", "NULL"};
+    return is_plain_ && std::ranges::find(words, text_) != words.end();
 }
 
 bool YamlNode::is_false() const {
-    std::string word = plain();
+    constexpr std::array<std::string_view, 3> words{"false", "no", "off"};
+    std::string word = text_;
     std::ranges::transform(word, word.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return is_one_of(word, std::array<std::string_view, 3>{"false", "no", "off"});
+    return is_plain_ && std::ranges::find(words, word) != words.end();
 }
 
-std::string YamlNode::text() const {
-    if (!is_scalar()) {
-        return is_mapping() ? "a mapping" : "a list";
-    }
-    return {reinterpret_cast<const char*>(node_->data.scalar.value), node_->data.scalar.length};
-}
-
-std::optional<YamlNode> YamlNode::find(const std::string& key) const {
-    std::optional<YamlNode> found;
-    for (const auto& [name, value] : pairs()) {
-        if (name.is_scalar() && name.text() == key) {
-            if (found) {
-                throw InputError(document_->location() + " holds the key " + key + " twice: keep one.");
+const YamlNode* YamlNode::find(const std::string& key) const {
+    const YamlNode* found = nullptr;
+    for (std::size_t at = 0; kind_ == Kind::mapping && at + 1 < items_.size(); at += 2) {
+        if (items_[at]->is_scalar() && items_[at]->text() == key) {
+            if (found != nullptr) {
+                throw InputError("inference.yml holds the key " + key + " twice: keep one.");
             }
-            found = value;
+            found = items_[at + 1];
         }
     }
-    return found && found->is_null() ? std::nullopt : found;
-}
-
-std::vector<YamlNode> YamlNode::items() const {
-    std::vector<YamlNode> nodes;
-    if (is_list()) {
-        for (const auto* item = node_->data.sequence.items.start; item != node_->data.sequence.items.top; ++item) {
-            nodes.push_back(document_->node(*item));
-        }
-    }
-    return nodes;
-}
-
-std::vector<std::pair<YamlNode, YamlNode>> YamlNode::pairs() const {
-    std::vector<std::pair<YamlNode, YamlNode>> found;
-    if (is_mapping()) {
-        for (const auto* pair = node_->data.mapping.pairs.start; pair != node_->data.mapping.pairs.top; ++pair) {
-            found.emplace_back(document_->node(pair->key), document_->node(pair->value));
-        }
-    }
-    return found;
+    return found == nullptr || found->is_null() ? nullptr : found;
 }
 
 }  // namespace scenetext

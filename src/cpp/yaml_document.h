@@ -1,27 +1,25 @@
 // A YAML document by libyaml, the parser that Python's reader of `inference.yml` uses, too: scalars stay as they are
-// written, and aliases point at the node that they name, so that none is multiplied.
+// written, and aliases point at the node that they name. Depth and number of values are bounded while it is read.
 #pragma once
 
-#include <yaml.h>
-
-#include <optional>
+#include <deque>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "files.h"
 
 namespace scenetext {
 
-class YamlDocument;
-
-/// A value inside a document, which has to outlive it.
+/// A value of a document.
 class YamlNode {
 public:
-    YamlNode(const YamlDocument& document, const yaml_node_t& node) : document_(&document), node_(&node) {}
+    enum class Kind { scalar, list, mapping };
 
-    bool is_mapping() const { return node_->type == YAML_MAPPING_NODE; }
-    bool is_list() const { return node_->type == YAML_SEQUENCE_NODE; }
-    bool is_scalar() const { return node_->type == YAML_SCALAR_NODE; }
+    YamlNode(Kind kind, std::string text, bool is_plain) : kind_(kind), text_(std::move(text)), is_plain_(is_plain) {}
+
+    bool is_scalar() const { return kind_ == Kind::scalar; }
+    bool is_list() const { return kind_ == Kind::list; }
 
     /// Whether it is nothing: an empty, `~` or `null` scalar without quotes.
     bool is_null() const;
@@ -29,45 +27,40 @@ public:
     /// Whether it is a scalar without quotes that means false.
     bool is_false() const;
 
-    /// A scalar's text as it is written; a short description of anything else.
-    std::string text() const;
+    /// A scalar's text as it is written; "a list" or "a mapping".
+    const std::string& text() const { return text_; }
 
-    /// The value of a mapping's key; none where it is no mapping, lacks the key or has nothing there.
+    /// The value of a mapping's key; null where it is no mapping, lacks the key or has nothing there.
     ///
     /// Throws: InputError where the key stands there twice.
-    std::optional<YamlNode> find(const std::string& key) const;
+    const YamlNode* find(const std::string& key) const;
 
-    /// The items of a list; none of anything else.
-    std::vector<YamlNode> items() const;
+    /// The items of a list, or the keys and values of a mapping by turns.
+    const std::vector<const YamlNode*>& items() const { return items_; }
 
-    /// Keys and values of a mapping; none of anything else.
-    std::vector<std::pair<YamlNode, YamlNode>> pairs() const;
+    void add(const YamlNode* item) { items_.push_back(item); }
 
 private:
-    std::string plain() const;
-
-    const YamlDocument* document_;
-    const yaml_node_t* node_;
+    Kind kind_;
+    std::string text_;
+    bool is_plain_;  ///< a scalar without quotes
+    std::vector<const YamlNode*> items_;
 };
 
-/// One YAML document.
+/// One YAML document; its nodes live as long as it does.
 class YamlDocument {
 public:
     /// Args:
     ///     location: what messages call the document.
     ///
-    /// Throws: InputError where it is no YAML, empty, or more than one document.
-    YamlDocument(const Bytes& text, const std::string& location);
-    ~YamlDocument() { yaml_document_delete(&document_); }
-    YamlDocument(const YamlDocument&) = delete;
-    YamlDocument& operator=(const YamlDocument&) = delete;
+    /// Throws: InputError where it is no YAML, empty, more than one document, or larger or deeper than any settings.
+    YamlDocument(const Bytes& text, std::string location);
 
-    YamlNode root() const;
-    YamlNode node(int index) const;
+    const YamlNode& root() const { return nodes_.front(); }
     const std::string& location() const { return location_; }
 
 private:
-    mutable yaml_document_t document_{};  // libyaml's functions that only read take it as one that they may change
+    std::deque<YamlNode> nodes_;  // whose addresses stay as it grows
     std::string location_;
 };
 
