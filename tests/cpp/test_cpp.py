@@ -55,11 +55,13 @@ def rows(text: str) -> list[list[str]]:
     return [line.split("\t") for line in text.splitlines()]
 
 
-def assert_reads_as_python(program: Path, model: Path, images: Path, out: Path) -> list[list[str]]:
+def assert_reads_as_python(
+    program: Path, model: Path, images: Path, out: Path, engine: str = "auto"
+) -> list[list[str]]:
     """Python's rows, after comparing them with the program's."""
     done = run(program, model, images)
     assert done.returncode == 0, done.stderr
-    predict_to_file(model, images, out, progress=False)
+    predict_to_file(model, images, out, engine, progress=False)
     ours, expected = rows(done.stdout), rows(out.read_text(encoding="utf-8"))
     assert [row[:2] for row in ours] == [row[:2] for row in expected]
     differences = [abs(float(a[2]) - float(b[2])) for a, b in zip(ours, expected, strict=True)]
@@ -97,14 +99,14 @@ def test_rare_reads_real_crops_as_python(program: Path, crops: Path, root: Path,
     paddle.seed(5)
     state = build_model(config).state_dict()
     rng = np.random.default_rng(3)
-    for key, tensor in state.items():  # as after training, so that the pictures decide what is read
-        if key.endswith("_mean"):
+    for key, tensor in state.items():  # so that the pictures decide what is read
+        if key.startswith("backbone.") and key.endswith("_mean"):
             tensor.set_value(rng.normal(0, 0.1, tensor.shape).astype(np.float32))
-        elif key.endswith("_variance"):
-            tensor.set_value(rng.uniform(0.02, 0.1, tensor.shape).astype(np.float32))
+        elif key.startswith("backbone.") and key.endswith("_variance"):
+            tensor.set_value(rng.uniform(0.2, 0.3, tensor.shape).astype(np.float32))
     paddle.save(state, str(tmp_path / "rare.pdparams"))
     export_model(config, tmp_path / "rare", tmp_path / "out", format="pdmodel", storage="float32", progress=False)
-    read = assert_reads_as_python(program, tmp_path / "out", crops, tmp_path / "out.txt")
+    read = assert_reads_as_python(program, tmp_path / "out", crops, tmp_path / "out.txt", "paddle")
     assert len(read) == CROPS and len({text for _, text, _ in read}) > 50
 
 
