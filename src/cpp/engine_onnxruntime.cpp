@@ -24,7 +24,7 @@ public:
         if (session_.GetInputCount() == 0 || session_.GetOutputCount() == 0) {
             throw InputError(program.string() + " holds a network without an input or without an output.");
         }
-        const Ort::AllocatorWithDefaultOptions allocator;
+        Ort::AllocatorWithDefaultOptions allocator;
         input_ = session_.GetInputNameAllocated(0, allocator).get();
         output_ = session_.GetOutputNameAllocated(0, allocator).get();
     }
@@ -57,7 +57,7 @@ public:
     }
 
 private:
-    static Ort::Session open(const Ort::Env& environment, const std::filesystem::path& program) {
+    static Ort::Session open(Ort::Env& environment, const std::filesystem::path& program) {
         try {
             return {environment, program.c_str(), session_options()};
         } catch (const Ort::Exception& error) {

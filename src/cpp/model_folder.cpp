@@ -126,12 +126,12 @@ std::filesystem::path find_program(const std::filesystem::path& folder, const st
     }
     std::string known;
     for (const std::string& name : programs) {
-        known += (known.empty() ? "" : " nor ") + name;
+        known += (known.empty() ? "" : " and no ") + name;
     }
     const std::string other = std::filesystem::exists(folder / "inference.json")
                                   ? " It holds inference.json, which only Paddle reads: export with --format onnx."
                                   : "";
-    throw InputError(folder.string() + " holds neither " + known + "." + other);
+    throw InputError(folder.string() + " holds no " + known + "." + other);
 }
 
 }  // namespace
