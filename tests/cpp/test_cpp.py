@@ -250,7 +250,10 @@ def as_detector(folder: Path) -> None:
 
 BAD_FOLDERS = {
     "no settings": (lambda folder: (folder / "inference.yml").unlink(), "holds no inference.yml"),
-    "no program": (lambda folder: (folder / "inference.onnx").unlink(), "holds no inference.onnx and no inference.pdmodel"),
+    "no program": (
+        lambda folder: (folder / "inference.onnx").unlink(),
+        "holds no inference.onnx and no inference.pdmodel",
+    ),
     "json alone": (
         lambda folder: (folder / "inference.onnx").rename(folder / "inference.json"),
         "only Paddle reads: export with --format onnx",
