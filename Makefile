@@ -3,6 +3,7 @@
 # make test   installs what is needed and runs the tests
 # make lint   installs what is needed and checks the style: ruff check, ruff format
 # make lab    installs what is needed and opens the notebooks in JupyterLab
+# make cpp    builds build/cpp/scenetext-predict, which needs no Python; src/cpp/README.md says what to install before
 # make install PYTHON=/usr/bin/python3 ENV=DIR   only installs, with this Python, into this folder
 # make audit  checks the locked packages: hashes, licences, known vulnerabilities (by pip-audit, which needs the network)
 # make lock   writes .ci/lock.txt, the versions that are installed, with uv
@@ -17,8 +18,10 @@ BIN := $(abspath $(ENV))/bin
 STAMP := $(ENV)/.scenetext-installed
 EXTRAS ?= cpu
 UV ?= uv
+CPP_ENGINE ?= openvino
+OPENVINO := build/openvino
 
-.PHONY: demo course test lint lab audit install lock
+.PHONY: demo course test lint lab cpp audit install lock
 
 demo: install
 	$(BIN)/scenetext demo
@@ -38,6 +41,18 @@ lint: install
 
 lab: install
 	$(BIN)/jupyter lab notebooks
+
+# Needs no environment of the project: any Python with pip fetches OpenVINO.
+cpp: $(if $(filter openvino,$(CPP_ENGINE)),$(OPENVINO)/.fetched)
+	cmake -S src/cpp -B build/cpp -DSCENETEXT_ENGINE=$(CPP_ENGINE) -DOpenVINO_DIR=$(abspath $(OPENVINO))/openvino/cmake
+	cmake --build build/cpp --parallel $$(nproc)
+
+$(OPENVINO)/.fetched: src/cpp/openvino.txt
+	@test -n "$(PYTHON)" || { echo "make cpp: no Python was found: name one that has pip by PYTHON=/path/to/python3."; \
+	exit 2; }
+	@rm -rf $(OPENVINO)
+	$(PYTHON) -m pip install -q --disable-pip-version-check --no-deps --target $(OPENVINO) -r $<
+	@touch $@
 
 audit: install
 	$(BIN)/python .ci/audit.py
