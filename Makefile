@@ -33,7 +33,7 @@ course: install
 
 # Two workers of one thread each. What a file's tests share is made once, by the worker that has the file.
 test: install
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(if $(ALL),-m 'long or not long')
 
 lint: install
 	$(BIN)/ruff check src tests setup.py .ci

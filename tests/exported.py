@@ -66,3 +66,14 @@ def tiny_export(format: str, storage: str, max_mb: float = 10.0) -> Path:
         progress=False,
     )
     return out
+
+
+def trace(format: str, model, config, canvas, job: Path, quantised=()) -> list[Path]:
+    """The program and the parameters of a fused recogniser, written by a `Tracer`."""
+    from types import SimpleNamespace
+
+    from scenetext.export.trace import Tracer
+
+    input_px = (canvas.height_px, canvas.width_px if canvas.fixed else None)
+    with Tracer(format) as tracer:
+        return tracer.trace(SimpleNamespace(model=model, config=config, input_px=input_px), dict(quantised), job)

@@ -132,6 +132,6 @@ def test_without_pip_audit_the_command_fails_and_says_how_to_get_it(root, tmp_pa
         "shutil.which = lambda *_, **__: None\n"
         f"sys.argv = ['audit']; runpy.run_path({str(root / '.ci/audit.py')!r}, run_name='__main__')"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=600)
     assert done.returncode == 1
     assert "make audit: vulnerabilities were not looked for: pip-audit is missing, `pip install" in done.stderr

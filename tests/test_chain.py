@@ -31,7 +31,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Path:
 def scenetext(*arguments: str, cwd: Path) -> str:
     command = [sys.executable, "-m", "scenetext", *arguments]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, env=environment, timeout=200)
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, env=environment, timeout=600)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     return done.stdout
@@ -61,6 +61,7 @@ def test_from_zips_to_a_submission_by_the_command(place: Path) -> None:
     assert len(rows) == 6
 
 
+@pytest.mark.long
 def test_a_network_is_fitted_to_a_small_budget_by_the_command(place: Path) -> None:
     if not (place / "runs/tiny").exists():
         test_from_zips_to_a_submission_by_the_command(place)

@@ -165,7 +165,7 @@ def test_the_command_compares_folders_in_tables_and_a_figure(tmp_path: Path) -> 
     command = ["bench", "latency", "--model", *folders, *lines, "--rounds", "1", "--batch-size", "1", "4"]
     done = subprocess.run(
         [sys.executable, "-m", "scenetext", *map(str, command), "--out", str(tmp_path)],
-        capture_output=True, text=True, timeout=200,
+        capture_output=True, text=True, timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert f"{LINES} lines, 1 rounds after a warm-up of one, one CPU thread" in done.stdout

@@ -114,7 +114,7 @@ def test_the_command_lays_accuracy_and_speed_side_by_side(variants, lmdb: Path, 
     command = ["bench", "onnx", "--model", tiny_export("json", "uint8"), "--images", lmdb, "--rounds", "1"]
     done = subprocess.run(
         [sys.executable, "-m", "scenetext", *map(str, command), "--out", str(tmp_path)],
-        capture_output=True, text=True, timeout=200,
+        capture_output=True, text=True, timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     with open(tmp_path / "onnx.csv", encoding="utf-8", newline="") as file:

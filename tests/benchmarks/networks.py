@@ -23,6 +23,9 @@ import numpy as np  # noqa: E402
 import paddle  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from exported import trace  # noqa: E402
+
 from scenetext.config import load_config  # noqa: E402
 from scenetext.data.pipeline import canvas_of  # noqa: E402
 from scenetext.data.transforms import Canvas  # noqa: E402
@@ -31,7 +34,6 @@ from scenetext.export.choices import FORMATS  # noqa: E402
 from scenetext.export.compress import MIN_ELEMENTS, quantise_weights  # noqa: E402
 from scenetext.export.compress.codings import UINT8  # noqa: E402
 from scenetext.export.compress.quantisation import QuantScheme  # noqa: E402
-from scenetext.export.trace import Tracer  # noqa: E402
 from scenetext.models import build_model, reading_config  # noqa: E402
 from scenetext.models.recognition_model import RecognitionModel  # noqa: E402
 from scenetext.models.targets import Targets  # noqa: E402
@@ -110,9 +112,8 @@ def bytes_in_8_bits(model: RecognitionModel, config: dict, scratch: Path) -> int
     quantised = quantise_weights(
         model, lambda w: QuantScheme(UINT8) if w.size >= MIN_ELEMENTS and not w.recurrent else None
     )
-    with Tracer("json") as tracer:
-        job = Path(tempfile.mkdtemp(dir=scratch))
-        files = tracer.trace(model, config, quantised, job, canvas_of(config, model.input_size))
+    job = Path(tempfile.mkdtemp(dir=scratch))
+    files = trace("json", model, config, canvas_of(config, model.input_size), job, quantised)
     return sum(path.stat().st_size for path in files)
 
 

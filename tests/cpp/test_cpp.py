@@ -318,14 +318,14 @@ def test_wrong_usage_ends_with_one_sentence_and_2(
     program: Path, tmp_path: Path, arguments: list[str], told: str
 ) -> None:
     (tmp_path / "archive.zip").write_bytes(b"PK")
-    done = subprocess.run([program, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([program, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=600)
     assert done.returncode == 2 and told in done.stderr and done.stdout == ""
 
 
 def test_answers_that_cannot_be_written_are_a_failure(program: Path) -> None:
     command = [program, "--model", tiny_export("onnx", "uint8"), "--images", tiny_folder() / "images"]
     with open("/dev/full", "wb") as full:
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=600)
     assert done.returncode == 1 and "cannot be written" in done.stderr
 
 

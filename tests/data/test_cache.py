@@ -304,7 +304,7 @@ def start(pictures: Path, folder: Path, most_reads: int = 1000) -> subprocess.Po
 
 def test_two_processes_at_once_both_end_with_a_right_cache(pictures, tmp_path):
     running = [start(pictures, tmp_path / "cache") for _ in range(2)]
-    printed = [process.communicate(timeout=60)[0].splitlines() for process in running]
+    printed = [process.communicate(timeout=600)[0].splitlines() for process in running]
     assert [process.returncode for process in running] == [0, 0]
     images = open_images(pictures)
     cache = open_cache(tmp_path / "cache", images, images.names(), HEIGHT_PX, MOST_PX, progress=False)
@@ -316,7 +316,7 @@ def test_two_processes_at_once_both_end_with_a_right_cache(pictures, tmp_path):
 
 def test_what_a_killed_build_leaves_is_no_cache_and_is_replaced(pictures, tmp_path, opened, told):
     process = start(pictures, tmp_path / "cache", len(SHAPES) + 4)
-    process.communicate(timeout=60)
+    process.communicate(timeout=600)
     assert process.returncode == -signal.SIGKILL
     assert any(path.suffix != ".lock" for path in caches(tmp_path)), "half a file is left"
     images = open_images(pictures)

@@ -143,7 +143,7 @@ def test_the_csv_is_a_table_and_unknown_numbers_are_empty() -> None:
 def test_the_command_writes_one_table_of_all_sets(folder: Path, data: Path, tmp_path: Path) -> None:
     command = ["benchmark", "--model", folder, "--data", data, "--out", tmp_path / "out"]
     done = subprocess.run(
-        [sys.executable, "-m", "scenetext", *map(str, command)], capture_output=True, text=True, timeout=100
+        [sys.executable, "-m", "scenetext", *map(str, command)], capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 0, done.stderr
     with open(tmp_path / "out/benchmark.csv", encoding="utf-8", newline="") as file:

@@ -152,7 +152,7 @@ def test_the_command_says_it_and_writes_the_lines_won_and_lost(tmp_path: Path) -
     write(tmp_path / "c.txt", FIRST)
     write(tmp_path / "val.txt", LABELS)
     command = [sys.executable, "-m", "scenetext", "compare", "a.txt", "b.txt", "c.txt", "--labels", "val.txt"]
-    done = subprocess.run([*command, "--out", "out"], cwd=tmp_path, capture_output=True, text=True, timeout=100)
+    done = subprocess.run([*command, "--out", "out"], cwd=tmp_path, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     assert "b.txt is better than a.txt by 12.0 points" in done.stdout
     assert "No difference shown between a.txt and c.txt" in done.stdout and "(Holm)" in done.stdout
@@ -163,7 +163,7 @@ def test_the_command_says_it_and_writes_the_lines_won_and_lost(tmp_path: Path) -
             dict(first="a.txt", second="b.txt", name="199.png", target="199", first_text="199", second_text="x")
         ]
     (tmp_path / "out" / "notes.txt").write_text("mine")
-    again = subprocess.run([*command, "--out", "out"], cwd=tmp_path, capture_output=True, text=True, timeout=100)
+    again = subprocess.run([*command, "--out", "out"], cwd=tmp_path, capture_output=True, text=True, timeout=600)
     assert again.returncode == 2 and "out holds other files" in again.stderr
     assert (tmp_path / "out" / "notes.txt").read_text() == "mine"
 

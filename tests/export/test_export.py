@@ -7,6 +7,7 @@ import re
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import ClassVar
 
 import numpy as np
@@ -144,7 +145,7 @@ def test_budget_that_cannot_be_met_names_the_smallest_size_and_the_largest_tenso
     assert (tmp_path / "out" / "inference.json").read_text() == "the last good export"
 
 
-@pytest.mark.parametrize("format", ["json", "onnx"])  # pdmodel stores weights as json does
+@pytest.mark.parametrize("format", ["json", pytest.param("onnx", marks=pytest.mark.long)])  # pdmodel is like json
 def test_a_budget_below_8_bits_is_met_by_bit_allocation(format: str) -> None:
     out = tiny_export(format, "auto", FITTED_MB)
     report = read_json(report_path(out))
@@ -196,6 +197,7 @@ def test_leaving_out_characters_is_told_apart_from_rounding(tmp_path: Path) -> N
     assert report.accuracy["sliced"] == report.accuracy["exported"]  # float32 fits
 
 
+@pytest.mark.long
 def test_bits_are_allocated_on_drawn_lines_without_a_training_set_and_float32_stays_if_all_of_it_fits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -356,6 +358,7 @@ def lines(root: Path) -> list[np.ndarray]:
     return [image for _, image in draw_part("test", 40, 0)]
 
 
+@pytest.mark.long
 def test_ppocrv6_fits_in_8_bits_and_official_readers_read_the_same(
     tmp_path: Path, root: Path, lines: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -402,4 +405,5 @@ def test_a_pdmodel_that_a_newer_paddle_cannot_trace_tells_what_can_be_done(
     config = load_config(tiny_config(tiny_folder()))
     with Tracer(format) as tracer, pytest.raises(RunError, match=re.escape(told) + ".*TypeError"):
         monkeypatch.setattr(tracer._process, "run", fails)
-        tracer.trace(build_model(config), config, {}, tmp_path, Canvas(32, 128))
+        network = SimpleNamespace(model=build_model(config), config=config, input_px=(32, None))
+        tracer.trace(network, {}, tmp_path)

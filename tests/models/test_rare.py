@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import paddle
 import pytest
+from exported import trace
 from parity import fill, inputs, read_table, with_the_same_products_everywhere
 
 from scenetext.config import load_config
 from scenetext.data.transforms import Canvas
 from scenetext.errors import InputError
-from scenetext.export.trace import Tracer
 from scenetext.models import build_model, load_charset
 from scenetext.models.heads.attention_head import AttentionHead
 from scenetext.models.rectifiers.tps import TPS, base_points, slanted_lines, spline_solver, spline_terms
@@ -230,8 +230,7 @@ def test_exported_decoder_gives_the_networks_probabilities_at_any_batch_size(roo
     model = build_model(config)
     model.eval()
     model.fuse()
-    with Tracer(format) as tracer:
-        program, parameters = tracer.trace(model, config, {}, tmp_path, Canvas(32, 100, fixed=True))
+    program, parameters = trace(format, model, config, Canvas(32, 100, fixed=True), tmp_path)
     settings = Config(str(program), str(parameters))
     settings.disable_gpu()
     settings.disable_glog_info()

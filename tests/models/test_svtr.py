@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import paddle
 import pytest
+from exported import trace
 from paddle.nn import functional as F
 from parity import fill, inputs, read_table
 
@@ -12,7 +13,6 @@ from scenetext.config import load_config
 from scenetext.data.pipeline import canvas_of
 from scenetext.data.transforms import Canvas
 from scenetext.errors import InputError
-from scenetext.export.trace import Tracer
 from scenetext.models import build_model
 from scenetext.models.backbones.svtr import SubSample, SVTRNet
 from scenetext.models.blocks.layers import GELU
@@ -71,8 +71,7 @@ def test_exported_network_answers_alike_on_onednn_and_stores_no_masks(root, name
     model.fuse()
     images = paddle.randn([2, 3, *model.input_size])
     expected = F.softmax(model(images), axis=-1).numpy()
-    with Tracer(format) as tracer:
-        program, parameters = tracer.trace(model, config, {}, tmp_path, CONFIGS[name])
+    program, parameters = trace(format, model, config, CONFIGS[name], tmp_path)
     settings = paddle.inference.Config(str(program), str(parameters))
     settings.disable_glog_info()
     settings.set_cpu_math_library_num_threads(1)

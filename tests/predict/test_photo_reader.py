@@ -275,7 +275,7 @@ def test_the_command_reads_a_photo_without_text(tmp_path: Path, model: Path) -> 
     (tmp_path / "labels.txt").write_text('photo.png\t[{"transcription": "435", "points": [[0, 0], [9, 0], [9, 9]]}]\n')
     command = [sys.executable, "-m", "scenetext", "read", "photo.png", "--detector", str(drawn_detector())]
     command += ["--model", str(model), "--out", "out", "--labels", "labels.txt"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     assert "0 texts on 1 photos" in done.stdout and "1 photos with 1 texts" in done.stdout
     (record,) = read_photo_texts(tmp_path / "out" / FILE)

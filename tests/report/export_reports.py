@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scenetext.export.report import ExportReport
+from scenetext.evaluate.metrics import score
+from scenetext.export.report import ExportReport, LineDifference
 from scenetext.text.records import Record
 
 
@@ -35,5 +36,7 @@ def export_report(records: Sequence[Record], texts: list[str]) -> ExportReport:
             {"max_mb": None, "size_bytes": 4_000_000, "bits": 32.0, "normalised": 0.8, "raw": 0.8, "fits": True},
         ],
     )
-    report.add_accuracy(records, {"trained": texts, "exported": ["", *texts[1:]]})
+    targets, exported = [record.text for record in records], ["", *texts[1:]]
+    report.accuracy = {"trained": score(texts, targets).as_dict(), "exported": score(exported, targets).as_dict()}
+    report.differences = [LineDifference(records[0].name, targets[0], texts[0], "")]
     return report

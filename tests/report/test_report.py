@@ -210,6 +210,8 @@ def test_the_end_of_a_training_is_read_from_its_log(own_run: Path, last: list[di
 def test_of_an_attention_decoder_the_page_shows_its_attention_in_the_place_of_an_alignment(root: Path) -> None:
     config = load_config(root / "configs" / "rare_mv3.yml")
     model = build_model(config)
+    bias = model.head.generator.bias
+    bias.set_value(np.eye(1, *bias.shape, 5, dtype=np.float32)[0] * 1e3)  # so that it reads something
     image = np.full((32, 100, 3), 200, np.uint8)
     line = ShownLine(Line("a.png", "ab", "a", 0.5, False, False, 100, 32), [], None, image)
     shown = attention_part._look(ModelReader(model, canvas_of(config, model.input_size)), line)

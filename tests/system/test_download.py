@@ -136,7 +136,7 @@ def test_a_full_disk_is_an_error_that_keeps_what_came(server, tmp_path):
     )
     run = [sys.executable, "-c", code, server.url(), str(tmp_path / "d.bin")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    printed = subprocess.run(run, capture_output=True, text=True, env=environment, timeout=60)
+    printed = subprocess.run(run, capture_output=True, text=True, env=environment, timeout=600)
     assert "could not be written (File too large)" in printed.stdout, printed.stderr
     assert not (tmp_path / "d.bin").exists()
     assert fetch(server, tmp_path / "d.bin").read_bytes() == DATA

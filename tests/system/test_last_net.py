@@ -186,5 +186,5 @@ def test_an_output_that_cannot_be_written_is_no_traceback(folder, code, redirect
 def test_a_terminal_that_lacks_a_character_ends_no_work(folder) -> None:
     program = "import sys\nfrom scenetext.system.last_net import LastNet\nwith LastNet('verb'): print('招a')"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONIOENCODING": "latin-1"}
-    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, timeout=600)
     assert (done.stdout, done.stderr) == (b"\\u62dba\n", b"")

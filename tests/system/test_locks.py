@@ -64,7 +64,7 @@ def test_a_lock_of_a_killed_process_is_no_obstacle(tmp_path: Path) -> None:
         "with one_process(Path(sys.argv[1])): os.kill(os.getpid(), 9)"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    subprocess.run([sys.executable, "-c", killed, str(tmp_path / "made")], env=environment, timeout=60)
+    subprocess.run([sys.executable, "-c", killed, str(tmp_path / "made")], env=environment, timeout=600)
     assert [path.name for path in tmp_path.iterdir()] == [".made.lock"]
     with one_process(tmp_path / "made"):
         pass

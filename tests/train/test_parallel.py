@@ -66,7 +66,7 @@ def free_port() -> int:
         return server.getsockname()[1]
 
 
-@pytest.mark.parametrize("hosts", [1, 2])
+@pytest.mark.parametrize("hosts", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_two_processes_train_like_one(hosts: int, config_path: Path, alone: Path, tmp_path: Path) -> None:
     launch = [[*LAUNCH, "--nproc_per_node", "2", "--backend", "gloo"]]
     if hosts == 2:

@@ -23,7 +23,7 @@ from scenetext.models.blocks.layers import GELU, Conv2D, Linear
 from scenetext.models.kernels.arrays import is_eager_float32_on_cpu
 from scenetext.models.rectifiers.tps import TPS
 from scenetext.models.targets import Targets
-from scenetext.train import trainer
+from scenetext.train import recognition
 from scenetext.train.losses import build_loss
 from scenetext.train.optimiser import build_optimiser
 from scenetext.train.precision import MAX_LEFT_OUT, SMALLEST_SCALE, Precision
@@ -457,7 +457,7 @@ def test_one_loss_that_is_not_finite_costs_float16_a_step_and_other_types_the_tr
     config = load_config(tiny_config(tmp_path, epoch_num=2, eval_batch_epoch=2, **settings))
     loss_of, factors = build_loss(config), iter([1.0, INF, *[1.0] * 99])
     monkeypatch.setattr(
-        trainer,
+        recognition,
         "build_loss",
         lambda config: lambda outputs, targets: {"loss": loss_of(outputs, targets)["loss"] * next(factors)},
     )

@@ -163,7 +163,7 @@ def test_ctrl_c_in_a_real_process_leaves_a_whole_checkpoint_to_resume_from(digit
     while not (tmp_path / "run" / "latest.states").exists() and time.monotonic() < deadline:
         time.sleep(0.2)
     process.send_signal(signal.SIGINT)
-    output = process.communicate(timeout=60)[0].decode()
+    output = process.communicate(timeout=600)[0].decode()
     assert process.returncode != 0 and "Global.checkpoints=" in output, output
     states = load_config(tmp_path / "run" / "config.yml")
     model = build_model(states)

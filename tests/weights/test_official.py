@@ -153,7 +153,7 @@ def test_two_at_once_fetch_and_unpack_once(server, tmp_path) -> None:
     run = [sys.executable, "-c", code, server.url("/rec_train.tar"), str(tmp_path)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     started = [subprocess.Popen(run, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    assert {process.communicate(timeout=60)[0] for process in started} == {f"{len(weights(2))}\n"}
+    assert {process.communicate(timeout=600)[0] for process in started} == {f"{len(weights(2))}\n"}
     assert len(server.requests) == 1
 
 

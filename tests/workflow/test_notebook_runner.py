@@ -63,7 +63,7 @@ def project(tmp_path: Path) -> Path:
 def scenetext(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "scenetext", *arguments]
     return subprocess.run(
-        command, cwd=cwd, capture_output=True, text=True, env={**os.environ, **environment}, timeout=100
+        command, cwd=cwd, capture_output=True, text=True, env={**os.environ, **environment}, timeout=600
     )
 
 
@@ -291,7 +291,7 @@ def test_the_filter_drops_injected_cells_and_names_the_kernel_as_all_notebooks_d
 @pytest.mark.parametrize("data", [b"<<<<<<< HEAD\n{}", b"", b'{"a": 1}', b"[]", b"\xff\xfe"])
 def test_the_filter_does_not_change_a_file_that_is_not_a_notebook(data: bytes) -> None:
     command = [sys.executable, "-m", "scenetext.workflow.notebook_cleaner"]
-    done = subprocess.run(command, input=data, capture_output=True, check=True, timeout=60)
+    done = subprocess.run(command, input=data, capture_output=True, check=True, timeout=600)
     assert (done.stdout, done.stderr) == (data, b"")
 
 
@@ -319,7 +319,7 @@ def checkout(tmp_path: Path, root: Path) -> Path:
 
 def papermill(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[bytes]:
     command = [sys.executable, "-m", "papermill", *arguments, "-k", "python3"]
-    return subprocess.run(command, cwd=cwd, capture_output=True, stdin=subprocess.DEVNULL, timeout=100)
+    return subprocess.run(command, cwd=cwd, capture_output=True, stdin=subprocess.DEVNULL, timeout=600)
 
 
 def test_papermill_with_one_argument_prints_the_executed_copy_and_leaves_the_notebook_as_it_was(checkout: Path) -> None:

@@ -84,9 +84,10 @@ class Tracer:
         for key, tensor in quantised.items():
             arrays.update({f"quantised/{key}/{name}": array for name, array in tensor.arrays.items()})
         np.savez(job / "weights.npz", **arrays)
+        is_detector = network.config.Architecture.model_type == "det"
         description = {
             "architecture": network.config.Architecture.model_dump(),
-            "classes": model.head.classifier.weight.shape[1] if model.charset else None,
+            "classes": None if is_detector else model.head.classifier.weight.shape[1],
             "size": network.input_px,
             "format": self.format,
             "codings": {key: [tensor.coding, tensor.settings] for key, tensor in quantised.items()},
