@@ -105,6 +105,7 @@ def test_paths_are_joined_as_paddleocr_joins_them(images: str, name: str, path: 
 @pytest.mark.parametrize("prediction", [
     Prediction("1.png", "a'b\"c\\", 0.25),
     Prediction("1.png", "全角\u3000空", 1.0),
+    Prediction("1.png", "\\n 'it\U0001f600\u200b\xad", 0.5),
     Prediction("1.png", "", 0.0, "no image"),
     Prediction("1.png", "", 0.5),
     Prediction("(1).png", "()", 1e-6),
@@ -113,6 +114,17 @@ def test_a_line_says_what_was_read_and_no_other_picture_takes_it(form, predictio
     row = form.row(prediction)
     assert form.read(prediction.name, row) == (prediction.text, pytest.approx(prediction.confidence, abs=1e-6))
     assert form.read("2.png", row) is None and form.read(prediction.name, row[: len(row) // 2]) is None
+
+
+@pytest.mark.parametrize("pair", [
+    "('a', 0.5), 1", "('a' + 'b', 0.5)", "(f'{1}', 0.5)", "('a', True)", "('a', 1.2.3)", "('a', nan)",
+    "('a\\', 0.5)", "(a, 0.5)",
+])  # fmt: skip
+def test_a_line_of_predict_rec_that_it_would_not_write_is_no_line_of_it(pair: str) -> None:
+    form = FORMS["predict_rec"]("lines")
+    row = form.row(Prediction("1.png", "a", 0.5))
+    assert form.read("1.png", row) == ("a", 0.5)
+    assert form.read("1.png", row.replace("('a', 0.5)", pair)) is None
 
 
 @pytest.mark.parametrize("form", FORM_NAMES)

@@ -11,7 +11,6 @@ Two things differ. A picture that cannot be read ends infer_rec; here it has a l
 
 from __future__ import annotations
 
-import ast
 import os
 import re
 import sys
@@ -119,14 +118,10 @@ class PredictRecForm(_PathForm):
 
     def read(self, name: str, row: str) -> Read | None:
         path = re.escape(self._path(name))
-        found = re.fullmatch(rf"{_LOG_START}(?:error in loading image:{path}|Predicts of {path}:(\(.*\)))", row)
+        found = re.fullmatch(rf"{_LOG_START}(?:error in loading image:{path}|Predicts of {path}:{_PAIR})", row)
         if found is None:
             return None
-        try:
-            text, confidence = ast.literal_eval(found[1]) if found[1] else ("", 0.0)
-        except (SyntaxError, ValueError, TypeError):  # a line that was cut off
-            return None
-        return text, confidence
+        return (_unquoted(found["text"]), float(found["confidence"])) if found["text"] else ("", 0.0)
 
     def log(self, row: str) -> None:
         _print(row)
@@ -139,6 +134,11 @@ FORMS = {"infer_rec": InferRecForm, "predict_rec": PredictRecForm}
 """PaddleOCR's forms, by the names of its tools."""
 
 _LOG_START = r"\[\d{4}/\d\d/\d\d \d\d:\d\d:\d\d\] ppocr INFO: "
+_PAIR = (  # how Python shows a text and a number in brackets
+    r"""\((?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"), (?P<confidence>\d+(?:\.\d+)?(?:e[+-]?\d+)?)\)"""
+)
+_ESCAPE = re.compile(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U(000[0-9a-f]{5}|0010[0-9a-f]{4})|(.))")
+_CONTROLS = {"n": "\n", "r": "\r", "t": "\t"}
 
 
 def log_start() -> str:
@@ -165,6 +165,16 @@ def _read_tabs(name: str, row: str) -> Read | None:
         return fields[1], float(fields[2])
     except ValueError:
         return None
+
+
+def _unquoted(shown: str) -> str:
+    """The text that Python shows in quotes, with backslashes before what it escapes."""
+
+    def character(found: re.Match[str]) -> str:
+        code = found[1] or found[2] or found[3]
+        return chr(int(code, 16)) if code else _CONTROLS.get(found[4], found[4])
+
+    return _ESCAPE.sub(character, shown[1:-1])
 
 
 def _print(*lines: str) -> None:
