@@ -16,12 +16,11 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from scenetext.data.sources.images import ImageSource, open_images
-from scenetext.data.transforms import decode_image
 from scenetext.errors import InputError
 from scenetext.evaluate.box_metrics import BoxCounts, count_boxes
 from scenetext.predict.boxes import Box
 from scenetext.predict.images import warn_of_passed_over
-from scenetext.predict.text_detector import open_detector
+from scenetext.predict.text_detector import find_on, open_detector
 from scenetext.predict.trained_model import load_detector
 from scenetext.system.file_names import shown_path
 from scenetext.system.files import write_json, write_text
@@ -113,18 +112,12 @@ def evaluate_detector(
         progress: show a progress bar.
 
     Raises:
-        InputError: there are no labels, or not one of their photos can be read.
+        InputError: there are no labels, not one of their photos can be read, or the network is no detector.
     """
     source = open_images(images) if isinstance(images, (str, Path)) else images
     photos = []
     for label in tqdm(labels, desc="photos", unit="photo", disable=not progress):
-        boxes: list[Box] = []
-        problem = None
-        try:
-            image = decode_image(source.read(label.name), f"{source.location(label.name)} ({label.location})")
-            boxes = detect(image)
-        except InputError as error:
-            problem = str(error)
+        boxes, problem = find_on(detect, source, label.name, f"{source.location(label.name)} ({label.location})")
         counts = count_boxes(label.outlines, label.ignored, [box.points for box in boxes])
         photos.append(PhotoScore(label.name, boxes, counts, problem))
     evaluation = DetectionEvaluation(photos)

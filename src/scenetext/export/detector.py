@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,6 @@ from scenetext.config import Config
 from scenetext.data.detection.photos import photo_records
 from scenetext.data.detection.resize import standardised_photo
 from scenetext.data.sources.images import ImageSource, open_images
-from scenetext.data.transforms import decode_image
 from scenetext.errors import InputError
 from scenetext.evaluate.box_metrics import BoxCounts, count_boxes
 from scenetext.evaluate.detection import scores_of
@@ -22,6 +22,7 @@ from scenetext.export.model_card import write_card
 from scenetext.export.network import refuse_untrained
 from scenetext.export.options import ExportOptions
 from scenetext.export.report import ExportReport
+from scenetext.export.sample_lines import readable_pictures
 from scenetext.export.verify import Sample, SamplingEngine
 from scenetext.predict.detector_folder import DetectorSettings
 from scenetext.predict.text_detector import EagerMaps, TextDetector, find_on
@@ -65,6 +66,7 @@ class DetectorExport:
         self.model, report = load_detection_model(config, weights, strict=False)
         refuse_untrained(report.missing, weights)
         self.settings = DetectorSettings.of(config)
+        self._is_told = False  # which photos cannot be read
 
     def keep(self, characters: Iterable[str]) -> None:
         """Raises InputError: a detector has no characters."""
@@ -117,7 +119,12 @@ class DetectorExport:
             return []
         detect, images = TextDetector(EagerMaps(self.model), self.settings.detection), open_images(self.options.images)
         shown = tqdm(self.labels, title or "photos", unit="photo", disable=not self.options.progress, leave=not title)
-        return [[box.points for box in find_on(detect, images, label.name)] for label in shown]
+        found = [find_on(detect, images, label.name) for label in shown]
+        if not self._is_told:
+            self._is_told = True
+            for problem in filter(None, (problem for _, problem in found)):
+                print(f"counted as empty: {problem}", file=sys.stderr)
+        return [[box.points for box in boxes] for boxes, _ in found]
 
     def scores(self, found: Sequence[list[np.ndarray]]) -> dict[str, Any]:
         """See `ExportedNetwork`."""
@@ -145,7 +152,7 @@ class DetectorExport:
 
     def _crops(self, labels: Sequence[PhotoLabel], images: ImageSource, rng: np.random.Generator) -> list[np.ndarray]:
         """Parts of photos at the size at which they are searched, each with a text in it where the photo has one."""
-        return [self._crop(image, own, rng) for own in labels for image in readable_photos(images, [own])]
+        return [self._crop(image, own, rng) for own in labels for image in readable_pictures(images, [own])]
 
     def _crop(self, image: np.ndarray, label: PhotoLabel, rng: np.random.Generator) -> np.ndarray:
         resized = self.settings.detection.size.resize(image)
@@ -160,15 +167,6 @@ class DetectorExport:
 
     def _batches(self, crops: Sequence[np.ndarray]) -> list[np.ndarray]:
         return [np.stack(crops[i : i + CROPS_IN_BATCH]) for i in range(0, len(crops), CROPS_IN_BATCH)]
-
-
-def readable_photos(images: ImageSource, labels: Sequence[PhotoLabel]) -> Iterator[np.ndarray]:
-    """The photos that can be read, (H, W, 3) uint8."""
-    for label in labels:
-        try:
-            yield decode_image(images.read(label.name), images.location(label.name))
-        except InputError:
-            continue
 
 
 def drawn_photo(height_px: int, width_px: int, seed: int) -> np.ndarray:

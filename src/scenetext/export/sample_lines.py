@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 
 from scenetext.config import Config
 from scenetext.data.pipeline import training_records
-from scenetext.data.sources.images import open_images
+from scenetext.data.sources.images import ImageSource, open_images
 from scenetext.data.transforms import decode_image, to_canvas
 from scenetext.errors import InputError
 from scenetext.predict.line_reader import LineReader
 from scenetext.synth import draw_part
+from scenetext.text.photo_labels import PhotoLabel
 from scenetext.text.records import Record
 
 REAL_LINES_CHECKED = 16
@@ -39,7 +39,7 @@ def drawn_lines(height_px: int) -> list[np.ndarray]:
 
 def labelled_lines(images: str | Path | None, records: list[Record]) -> list[np.ndarray]:
     """The first few of the labelled lines, for the check."""
-    return list(_readable(open_images(images), records[:REAL_LINES_CHECKED])) if records else []
+    return list(readable_pictures(open_images(images), records[:REAL_LINES_CHECKED])) if records else []
 
 
 def calibration_batches(config: Config, reader: LineReader) -> tuple[list[np.ndarray], str]:
@@ -58,7 +58,7 @@ def calibration_batches(config: Config, reader: LineReader) -> tuple[list[np.nda
         pictures = [image for _, image in draw_part("train", LINES_TAKEN, seed=0)]
         return _batches(pictures, reader), f"drawn lines, because the training set is missing ({problem})"
     chosen = np.random.default_rng(0).permutation(len(records))[:LINES_TAKEN]
-    pictures = list(_readable(images, [records[i] for i in chosen]))
+    pictures = list(readable_pictures(images, [records[i] for i in chosen]))
     return _batches(pictures, reader), f"{len(pictures)} lines of the training set"
 
 
@@ -74,7 +74,7 @@ def endless_batches(config: Config, reader: LineReader) -> Iterator[np.ndarray]:
             pictures = [image for _, image in draw_part("train", LINES_TAKEN, seed=number)]
         else:
             chosen = rng.permutation(len(records))[:LINES_TAKEN]
-            pictures = list(_readable(images, [records[i] for i in chosen]))
+            pictures = list(readable_pictures(images, [records[i] for i in chosen]))
         batches = _batches(pictures, reader)
         yield from (batches[i] for i in rng.permutation(len(batches)))
 
@@ -86,7 +86,8 @@ def _batches(pictures: list[np.ndarray], reader: LineReader) -> list[np.ndarray]
     return [to_canvas([line.image for line in part], part[-1].canvas_px) for part in parts]
 
 
-def _readable(images: Any, records: list[Record]) -> Iterator[np.ndarray]:
+def readable_pictures(images: ImageSource, records: Iterable[Record | PhotoLabel]) -> Iterator[np.ndarray]:
+    """The pictures of records that can be read, (H, W, 3) uint8."""
     for record in records:
         try:
             yield decode_image(images.read(record.name), images.location(record.name))

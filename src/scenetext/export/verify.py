@@ -175,7 +175,8 @@ def _find_boxes(folder: str, engine: str, images: str, names: Sequence[str]) -> 
     """The outlines that a detector's folder finds on each photo."""
     detect, source, found = open_detector(folder, engine), open_images(images), []
     for name in names:
-        found.append([box.points.tolist() for box in find_on(detect, source, name)])
+        boxes, _ = find_on(detect, source, name)  # a photo that cannot be read was named when the network read it
+        found.append([box.points.tolist() for box in boxes])
         _tell(1)
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,9 +96,25 @@ def open_detector(folder: str | Path, engine: str = AUTO, threads: int | None = 
     return TextDetector(open_engine(engine, folder, threads), settings.detection)
 
 
-def find_on(detect: TextDetector, images: ImageSource, name: str) -> list[Box]:
-    """The boxes on a photo; none where it cannot be read."""
+def find_on(
+    detect: Callable[[np.ndarray], list[Box]], images: ImageSource, name: str, location: str | None = None
+) -> tuple[list[Box], str | None]:
+    """Searches one photo of a source.
+
+    Args:
+        detect: finds boxes on a photo, (H, W, 3) uint8, blue first.
+        images: the photos.
+        name: of the photo.
+        location: what messages call it; by default where it is.
+
+    Returns:
+        The boxes, and why the photo could not be read: then there are none. None if it could.
+
+    Raises:
+        InputError: `detect` fails.
+    """
     try:
-        return detect(decode_image(images.read(name), images.location(name)))
-    except InputError:
-        return []
+        image = decode_image(images.read(name), location or images.location(name))
+    except InputError as error:
+        return [], str(error)
+    return detect(image), None
