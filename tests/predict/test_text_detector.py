@@ -13,6 +13,7 @@ from scenetext.errors import InputError
 from scenetext.evaluate.detection import evaluate_detector
 from scenetext.predict.detection_settings import DetectionSettings
 from scenetext.predict.text_detector import TextDetector, find_on
+from scenetext.system.files import read_json, sha256_file
 from scenetext.text.photo_labels import read_photo_labels
 
 
@@ -44,6 +45,15 @@ def test_a_photo_that_cannot_be_read_has_no_boxes_and_a_reason(photos: Path) -> 
     assert boxes == [] and "torn.png" in problem
     evaluation = evaluate_detector(detect, read_photo_labels(photos / "label.txt"), photos, progress=False)
     assert set(evaluation.unreadable) == {"torn.png"} and evaluation.counts.truths == 2
+
+
+def test_scores_hold_the_checksum_of_their_boxes(photos: Path, tmp_path: Path) -> None:
+    detect, labels = TextDetector(Maps(), DetectionSettings()), read_photo_labels(photos / "label.txt")
+    for _ in range(2):  # the second takes the place of the first
+        evaluate_detector(detect, labels, photos, tmp_path / "out", progress=False)
+        assert {path.name for path in (tmp_path / "out").iterdir()} == {"boxes.txt", "scores.json"}
+        scores = read_json(tmp_path / "out" / "scores.json")
+        assert scores["predictions_sha256"] == sha256_file(tmp_path / "out" / "boxes.txt") and scores["hmean"] == 0
 
 
 def test_a_network_that_is_no_detector_is_an_error_and_not_a_photo_without_text(photos: Path) -> None:

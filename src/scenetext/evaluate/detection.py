@@ -18,18 +18,18 @@ from tqdm.auto import tqdm
 from scenetext.data.sources.images import ImageSource, open_images
 from scenetext.errors import InputError
 from scenetext.evaluate.box_metrics import BoxCounts, count_boxes
+from scenetext.evaluate.evaluation_folder import SCORES, check_folder_name, write_with_scores
 from scenetext.predict.boxes import Box
 from scenetext.predict.images import warn_of_passed_over
 from scenetext.predict.text_detector import find_on, open_detector
 from scenetext.predict.trained_model import load_detector
 from scenetext.system.file_names import shown_path
-from scenetext.system.files import write_json, write_text
 from scenetext.text.photo_labels import PhotoLabel, read_photo_labels
 
 if TYPE_CHECKING:
     from scenetext.config import Config
 
-SCORES, BOXES = "scores.json", "boxes.txt"
+BOXES = "boxes.txt"
 
 Detect = Callable[[np.ndarray], list[Box]]
 
@@ -125,8 +125,7 @@ def evaluate_detector(
         first = next(iter(evaluation.unreadable.values()), "there are no labels")
         raise InputError(f"Not one of {len(photos)} photos can be read; the first: {first}")
     if out is not None:
-        write_text(Path(out) / BOXES, "".join(_line(photo) for photo in photos))
-        write_json(Path(out) / SCORES, evaluation.as_dict())
+        write_with_scores(out, BOXES, "".join(map(_line, photos)).encode(), evaluation.as_dict())
     return evaluation
 
 
@@ -139,8 +138,7 @@ def evaluate_detector_command(
     *, config: Config | None, weights: str | None, model: str | None, labels: str, images: str, out: str
 ) -> DetectionEvaluation:
     """`scenetext evaluate` for a detector: trained weights with their config, or an exported folder."""
-    if Path(out).exists() and not Path(out).is_dir():
-        raise InputError(f"{shown_path(out)} is a file; give the name of a folder to write.")
+    check_folder_name(out)
     table = read_photo_labels(labels)
     if not len(table):
         raise InputError(f"{shown_path(labels)} holds no label: give lines of a photo, a tab and its boxes as JSON.")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,21 +45,34 @@ def write_evaluation(evaluation: Evaluation, out: str | Path) -> None:
     Raises:
         RunError: the disk is full or broken.
     """
-    folder = Path(out).resolve()
     rows = io.StringIO(newline="")
     csv.writer(rows, lineterminator="\n").writerows(csv_rows(evaluation.lines))
-    predictions = rows.getvalue().encode()
-    scores = {**evaluation.as_dict(), CHECKSUM: sha256_bytes(predictions)}
+    write_with_scores(out, PREDICTIONS, rows.getvalue().encode(), evaluation.as_dict())
+
+
+def write_with_scores(out: str | Path, name: str, content: bytes, scores: Mapping[str, Any]) -> None:
+    """Writes what was read or found, and its scores, which get the checksum of it; see `write_evaluation`.
+
+    Args:
+        out: the folder.
+        name: of the file of what was read or found.
+        content: of that file.
+        scores: for JSON.
+
+    Raises:
+        RunError: the disk is full or broken.
+    """
+    folder, told = Path(out).resolve(), {**scores, CHECKSUM: sha256_bytes(content)}
     with one_process(folder):  # another one waits: what it has scored took long
-        if may_be_replaced(folder, (SCORES, PREDICTIONS)):
+        if may_be_replaced(folder, (SCORES, name)):
             with replacing_folder(folder) as made:
-                (made / PREDICTIONS).write_bytes(predictions)
-                (made / SCORES).write_bytes(json_text(scores).encode())
+                (made / name).write_bytes(content)
+                (made / SCORES).write_bytes(json_text(told).encode())
             return
-        with replacing(folder / PREDICTIONS) as file:
-            file.write(predictions)
+        with replacing(folder / name) as file:
+            file.write(content)
             file.flush()
-            write_json(folder / SCORES, scores)
+            write_json(folder / SCORES, told)
 
 
 def read_evaluation(folder: str | Path) -> dict[str, Any]:
