@@ -22,6 +22,7 @@ from scenetext.predict.boxes import Box
 from scenetext.predict.detector_folder import DetectorSettings, is_detector, read_detector_yml
 from scenetext.predict.text_detector import open_detector
 from scenetext.text.photo_labels import read_photo_labels
+from scenetext.train.detection import DetectionTask
 from scenetext.train.trainer import train
 from scenetext.weights.pdparams import read_pdparams
 
@@ -112,6 +113,16 @@ def test_a_photo_that_cannot_be_read_counts_and_is_named(folder, tmp_path):
     found = evaluate_detector(lambda image: [], labels, tmp_path / "photos", progress=False)
     assert list(found.unreadable) == ["0.png"] and found.counts.truths == 2 * PHOTOS
     assert "1 photos could not be read" in str(found)
+
+
+def test_a_photo_that_breaks_during_a_training_is_no_photo_without_text(folder, tmp_path):
+    photos = shutil.copytree(folder, tmp_path / "photos")
+    config = load_config(detector_config(photos))
+    task = DetectionTask(config, build_model(config), False)
+    assert task.evaluate().count == PHOTOS
+    (photos / "0.png").write_bytes(b"%PDF-1.7 no photo")
+    with pytest.raises(InputError, match="0.png"):
+        task.evaluate()
 
 
 @pytest.fixture(scope="module")

@@ -88,8 +88,11 @@ class DetectionTask:
         return db_loss(outputs["maps"], targets, self.config.Loss)
 
     def evaluate(self) -> EvaluationResult:
-        """The scores on the Eval section."""
-        counts = evaluate_detector(self.detector, self.evaluation, self.evaluation_images, progress=False).counts
+        """The scores on the Eval section; InputError if a photo of it cannot be read."""
+        evaluation = evaluate_detector(self.detector, self.evaluation, self.evaluation_images, progress=False)
+        for problem in evaluation.unreadable.values():
+            raise InputError(problem)
+        counts = evaluation.counts
         scores = {name: getattr(counts, name) for name in ("precision", "recall", "hmean")}
         text = "precision {precision:.4f} recall {recall:.4f} hmean {hmean:.4f}".format(**scores)
         return EvaluationResult(scores, scores[self.config.Metric.main_indicator], text, len(self.evaluation))
