@@ -8,7 +8,8 @@ union). True boxes are gone through in their order and take the first free box t
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from shapely.geometry import Polygon
@@ -52,6 +53,10 @@ class BoxCounts:
         """The harmonic mean of precision and recall, in [0, 1]."""
         both = self.precision + self.recall
         return 2 * self.precision * self.recall / both if both else 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ratios and counts, for JSON."""
+        return {**{name: getattr(self, name) for name in ("precision", "recall", "hmean")}, **asdict(self)}
 
 
 def count_boxes(truths: Sequence[np.ndarray], ignored: Sequence[bool], found: Sequence[np.ndarray]) -> BoxCounts:

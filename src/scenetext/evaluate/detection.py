@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,16 +82,10 @@ class DetectionEvaluation:
     def as_dict(self) -> dict[str, Any]:
         """Scores of all photos together and of each, for JSON."""
         return {
-            **scores_of(self.counts),
-            "photos": {photo.name: scores_of(photo.counts) for photo in self.photos},
+            **self.counts.as_dict(),
+            "photos": {photo.name: photo.counts.as_dict() for photo in self.photos},
             "unreadable": self.unreadable,
         }
-
-
-def scores_of(counts: BoxCounts) -> dict[str, Any]:
-    """Ratios and counts, for JSON."""
-    ratios = {name: getattr(counts, name) for name in ("precision", "recall", "hmean")}
-    return {**ratios, **asdict(counts)}
 
 
 def evaluate_detector(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -13,12 +13,12 @@ import numpy as np
 from scenetext.errors import InputError
 from scenetext.evaluate.box_metrics import BoxCounts, count_boxes
 from scenetext.evaluate.end_to_end import EndToEndScores, PlacedText, end_to_end_scores
+from scenetext.evaluate.evaluation_folder import SCORES
 from scenetext.predict.photo_files import TEXTS, read_photo_texts
 from scenetext.system.files import write_json
 from scenetext.text.normalise import normalise_for_score
 from scenetext.text.photo_labels import PhotoLabel
 
-SCORES = "scores.json"
 NAMES_SHOWN = 5
 
 
@@ -42,9 +42,8 @@ class PhotoScores:
 
     def as_dict(self) -> dict[str, Any]:
         """Counts and ratios, for JSON."""
-        ratios = {name: getattr(self.boxes, name) for name in ("precision", "recall", "hmean")}
         return {
-            "boxes": {**asdict(self.boxes), **ratios},
+            "boxes": self.boxes.as_dict(),
             "exact": self.exact.as_dict(),
             "normalised": self.normalised.as_dict(),
             "photos_without_label": self.unlabelled,

@@ -17,7 +17,6 @@ from scenetext.data.detection.resize import standardised_photo
 from scenetext.data.sources.images import ImageSource, open_images
 from scenetext.errors import InputError
 from scenetext.evaluate.box_metrics import BoxCounts, count_boxes
-from scenetext.evaluate.detection import scores_of
 from scenetext.export.model_card import write_card
 from scenetext.export.network import refuse_untrained
 from scenetext.export.options import ExportOptions
@@ -130,7 +129,7 @@ class DetectorExport:
         """See `ExportedNetwork`."""
         pairs = zip(self.labels, found, strict=True)
         counts = BoxCounts.total(count_boxes(label.outlines, label.ignored, boxes) for label, boxes in pairs)
-        return {"photos": len(self.labels), **scores_of(counts)}
+        return {"photos": len(self.labels), **counts.as_dict()}
 
     def details(self, found: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
         """See `ExportedNetwork`."""
