@@ -33,7 +33,10 @@ def submitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "images" / "12.png").write_bytes(b"")
     out = folder / "submissions" / "first"
     scores = {"raw": {"value": 0.5}, "normalised": {"value": 0.625}}
-    submit(tiny_export("json", "float32"), folder / "images", out, scores=scores, progress=False)
+    seen: list[str] = []
+    observed = {"observe": lambda prediction: seen.append(Path(prediction.name).name)}
+    submit(tiny_export("json", "float32"), folder / "images", out, scores=scores, **observed, progress=False)
+    assert seen == [f"{number}.png" for number in range(LINES + 1)]
     return out
 
 

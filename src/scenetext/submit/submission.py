@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
@@ -67,6 +67,7 @@ def submit(
     turned: float | None = None,
     decoding: Decoding = GREEDY,
     add_row: bool = True,
+    observe: Callable[[Prediction], None] | None = None,
     progress: bool = True,
 ) -> dict[str, Any]:
     """Reads the test images and writes `predicts.txt` and `manifest.json`.
@@ -85,6 +86,8 @@ def submit(
         engine, batch_size, turned: see Recognizer.
         decoding: see `load_decoding`.
         add_row: write the table's row.
+        observe: called with each prediction, in the order of the rows; they hold what the two files do not: how sure
+            the network is.
         progress: show a bar and print a summary.
 
     Returns:
@@ -103,6 +106,9 @@ def submit(
         reader = Recognizer(model_dir, engine, batch_size, turned=turned, **decoding.reader_options)
         _refuse_too_large(model_dir, _counted_bytes(reader), max_mb)
         rows = _read_rows(reader, images, progress)
+        if observe is not None:
+            for _, prediction in rows:
+                observe(prediction)
         model = {**_model_facts(model_dir, reader, engine), "turned": turned, "decoding": decoding.facts}
         facts = {"images": _image_facts(images, rows), "model": model, **origin}
         former = _former(place)
