@@ -103,7 +103,7 @@ def _add_prepare(verbs: Verbs) -> None:
 
 
 def _add_synth(verbs: Verbs) -> None:
-    synth_arguments(_add_verb(verbs, "synth", _synth, "draw lines of any texts for training -> folder or LMDB"))
+    synth_arguments(_add_verb(verbs, "synth", _synth, "draw lines or photos for training -> folder or LMDB"))
 
 
 def _add_train(verbs: Verbs) -> None:
@@ -230,7 +230,7 @@ def _prepare(chosen: Arguments) -> None:
 
 
 def _synth(chosen: Arguments) -> None:
-    from scenetext.synth.lines import synth_command
+    from scenetext.synth.command import synth_command
 
     synth_command(**_options(chosen))
 

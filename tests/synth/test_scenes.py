@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from scenetext.errors import InputError
+from scenetext.cli import main
 from scenetext.synth import draw_scene, draw_scenes
 from scenetext.text.photo_labels import read_photo_labels
 
@@ -18,7 +18,7 @@ SCENES = 3
 @pytest.fixture(scope="module")
 def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("scenes")
-    draw_scenes(folder, SCENES, seed=1, progress=False)
+    draw_scenes(folder, SCENES, seed=1, workers=1, progress=False)
     return folder
 
 
@@ -47,14 +47,32 @@ def test_the_texts_are_inside_their_outlines() -> None:
 
 
 def test_a_larger_set_begins_with_the_scenes_of_a_smaller_one(scenes: Path, tmp_path: Path) -> None:
-    draw_scenes(tmp_path, 1, seed=1, progress=False)
-    assert (tmp_path / "images/0.jpg").read_bytes() == (scenes / "images/0.jpg").read_bytes()
+    draw_scenes(tmp_path / "one", 1, seed=1, workers=1, progress=False)
+    assert (tmp_path / "one/images/0.jpg").read_bytes() == (scenes / "images/0.jpg").read_bytes()
     first, *_ = (scenes / "train_label.txt").read_text(encoding="utf-8").splitlines()
-    assert (tmp_path / "train_label.txt").read_text(encoding="utf-8") == f"{first}\n"
+    assert (tmp_path / "one/train_label.txt").read_text(encoding="utf-8") == f"{first}\n"
 
 
-@pytest.mark.parametrize("count, seed", [(0, 0), (1, -1)])
-def test_impossible_sets_are_refused(count: int, seed: int, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=f"count={count} and seed={seed}"):
-        draw_scenes(tmp_path / "none", count, seed=seed, progress=False)
-    assert not (tmp_path / "none").exists()
+def test_the_command_draws_the_same_scenes_in_two_processes(scenes: Path, tmp_path: Path) -> None:
+    arguments = ["--scenes", str(SCENES), "--seed", "1", "--workers", "2", "--out", str(tmp_path / "out")]
+    assert main(["synth", *arguments]) == 0
+    for file in scenes.rglob("*.*"):
+        assert (tmp_path / "out" / file.relative_to(scenes)).read_bytes() == file.read_bytes()
+
+
+REFUSED = {
+    "no scene": (["--scenes", "0"], "scenes=0 is too small"),
+    "a seed below 0": (["--scenes", "1", "--seed", "-1"], "seed=-1 is too small"),
+    "texts, which are for lines": (["--scenes", "1", "--texts", "x.txt"], "leave --texts and --fonts out"),
+    "an LMDB": (["--scenes", "1", "--out", "x.lmdb"], "scenes go to a folder"),
+    "lines of nothing": (["--lines", "1"], "--lines needs --texts"),
+    "a folder of other things": (["--scenes", "1", "--out", "."], "holds other things"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "told"), REFUSED.values(), ids=REFUSED)
+def test_what_cannot_be_drawn_is_refused(arguments, told, tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("kept.txt").touch()
+    assert main(["synth", "--out", "new", *arguments]) == 2
+    assert told in capsys.readouterr().err and [path.name for path in tmp_path.iterdir()] == ["kept.txt"]

@@ -54,24 +54,28 @@ def frame_line(
     return cv2.warpPerspective(canvas, transform, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
-def photograph(picture: np.ndarray, hardness: float, rng: np.random.Generator) -> np.ndarray:
+def photograph(
+    picture: np.ndarray, hardness: float, rng: np.random.Generator, line_px: float | None = None
+) -> np.ndarray:
     """Simulates the effects of light, lens, sensor and compression.
 
     Args:
         picture: (H, W, 3) float32 BGR at the resolution of the camera.
         hardness: 0 for a clean image, to 1 for a bad one.
         rng: the source of every choice.
+        line_px: height of the text, which blur grows with; None if the picture is one line.
 
     Returns:
         (H, W, 3) uint8 BGR.
     """
     height, width = picture.shape[:2]
+    line_px = line_px or height
     picture = _light(picture, rng)
     chance = rng.random()
     if chance < 0.6 * hardness:
-        picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.3, 0.5 + 0.9 * hardness) * (height / 30) ** 0.7)
+        picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.3, 0.5 + 0.9 * hardness) * (line_px / 30) ** 0.7)
     elif chance < 0.8 * hardness:
-        picture = _move(picture, rng)
+        picture = _move(picture, line_px, rng)
     if rng.random() < 0.25 + 0.5 * hardness:
         deviation = rng.gamma(1.6, 1.5 + 3.5 * hardness)
         noise = rng.standard_normal((height, width, 1)) + 0.5 * rng.standard_normal((height, width, 3))
@@ -130,9 +134,9 @@ def _light(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return picture
 
 
-def _move(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _move(picture: np.ndarray, line_px: float, rng: np.random.Generator) -> np.ndarray:
     """Adds the blur of a moving camera, mostly sideways."""
-    length = int(np.clip(rng.uniform(0.06, 0.13) * picture.shape[0], 2, 6))
+    length = int(np.clip(rng.uniform(0.06, 0.13) * line_px, 2, 6))
     angle = rng.normal(0, 0.5)
     kernel = np.zeros((2 * length + 1, 2 * length + 1), np.float32)
     end = (round(np.cos(angle) * length / 2), round(np.sin(angle) * length / 2))

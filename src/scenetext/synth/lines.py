@@ -6,18 +6,12 @@ pixels. The geometry is the competition's: 48 pixels high, about as wide as the 
 
 from __future__ import annotations
 
-import multiprocessing
-import sys
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
 
-import cv2
 import numpy as np
 from tqdm.auto import tqdm
 
@@ -25,19 +19,18 @@ from scenetext.errors import InputError, RunError
 from scenetext.synth.camera import HEIGHT_PX, jpeg_bytes
 from scenetext.synth.draw import STRETCH, WIDEST_COVER, WIDEST_PX, draw_line
 from scenetext.synth.fonts import given_fonts, has_ink, lacking
+from scenetext.synth.pool import check_numbers, check_replaceable, in_order
 from scenetext.synth.texts import width_em
 from scenetext.system.file_names import shown_path
-from scenetext.system.files import may_be_replaced, replacing_folder, write_text
+from scenetext.system.files import replacing_folder, write_text
 from scenetext.system.process import usable_cores
 from scenetext.text.label_files import label_lines
 from scenetext.text.records import Record
-from scenetext.text.text_files import read_texts
 
 PICTURES, LABELS, LEFT_OUT = "images", "labels.txt", "left_out.txt"
 LMDB_ENDING, LMDB_FILE = ".lmdb", "data.mdb"
 QUALITY = 92  # of the JPEG files, as in the drawn competition
 LONGEST_EM = WIDEST_PX / HEIGHT_PX / STRETCH[0]  # of a text that fits into the widest picture
-TEXTS_SHOWN = 5
 _CHUNK = 16  # lines that a process draws at a time
 _COMMITTED_LINES = 1000  # of an LMDB at a time
 _LARGEST_LINE_BYTES = 1 << 18
@@ -89,13 +82,10 @@ def draw_lines(
         InputError: a number is too small, no text can be drawn, a font cannot be read, or `out` holds other things.
         RunError: the disk is full or broken.
     """
-    for name, value, least in (("lines", lines, 1), ("seed", seed, 0), ("workers", workers or 1, 1)):
-        if value < least:
-            raise InputError(f"{name}={value} is too small: choose {least} or more.")
+    check_numbers(lines=(lines, 1), seed=(seed, 0), workers=(workers or 1, 1))
     out = Path(out)
     as_lmdb = out.suffix.lower() == LMDB_ENDING
-    if out.exists() and not (out.is_dir() and may_be_replaced(out, (PICTURES, LABELS, LEFT_OUT, LMDB_FILE))):
-        raise InputError(f"{shown_path(out)} holds other things; give the name of a new folder to write.")
+    check_replaceable(out, (PICTURES, LABELS, LEFT_OUT, LMDB_FILE))
     faces = given_fonts(fonts)
     left_out = undrawable(texts, faces)
     drawn = [text for text in texts if text not in left_out]
@@ -110,7 +100,7 @@ def draw_lines(
             bar = tqdm(pictures, total=lines, desc="drawing lines", unit="line", disable=not progress)
             for number, (text, picture) in enumerate(zip(chosen, bar, strict=True)):
                 write(number, text, picture)
-        write_text(made / LEFT_OUT, "".join(f"{_on_one_line(text)}\t{why}\n" for text, why in left_out.items()))
+        write_text(made / LEFT_OUT, "".join(f"{on_one_line(text)}\t{why}\n" for text, why in left_out.items()))
     return DrawnLines(lines, len(set(chosen)), left_out)
 
 
@@ -152,25 +142,9 @@ def _chosen(texts: Sequence[str], lines: int, seed: int) -> list[str]:
 
 def _pictures(texts: Sequence[str], faces: Sequence[str], seed: int, workers: int) -> Iterator[bytes]:
     """The JPEG file of each line, in order."""
-    draw = partial(_draw_chunk, faces=tuple(faces), seed=seed)
     chunks = ((start, texts[start : start + _CHUNK]) for start in range(0, len(texts), _CHUNK))
-    if workers == 1:
-        for chunk in chunks:
-            yield from draw(chunk)
-        return
-    # fresh processes: a font that two processes share after a fork is loaded again all the same
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _one_thread)
-    try:
-        begun: deque[Future[list[bytes]]] = deque(pool.submit(draw, chunk) for chunk in islice(chunks, 3 * workers))
-        while begun:
-            yield from begun.popleft().result()
-            begun.extend(pool.submit(draw, chunk) for chunk in islice(chunks, 1))
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _one_thread() -> None:
-    cv2.setNumThreads(1)
+    for drawn in in_order(partial(_draw_chunk, faces=tuple(faces), seed=seed), chunks, workers):
+        yield from drawn
 
 
 def _draw_chunk(chunk: tuple[int, Sequence[str]], faces: tuple[str, ...], seed: int) -> list[bytes]:
@@ -224,26 +198,6 @@ def _lmdb(made: Path, lines: int) -> Iterator[Write]:
         raise RunError(f"The LMDB in {shown_path(made.parent)} cannot be written: {error}.") from error
 
 
-def _on_one_line(text: str) -> str:
+def on_one_line(text: str) -> str:
+    """A text with its control characters as escapes."""
     return "".join(c if c.isprintable() or c == "\u3000" else repr(c)[1:-1] for c in text)
-
-
-def synth_command(
-    *,
-    texts: Sequence[str],
-    out: str,
-    lines: int,
-    fonts: Sequence[str] = (),
-    seed: int = 0,
-    workers: int | None = None,
-) -> DrawnLines:
-    """`scenetext synth`: see `draw_lines`; texts that cannot be drawn are named on stderr."""
-    drawn = draw_lines(
-        [text for path in texts for text in read_texts(path)], out, lines, fonts=fonts, seed=seed, workers=workers
-    )
-    if drawn.left_out:
-        print(f"{len(drawn.left_out)} texts were left out ({Path(out) / LEFT_OUT} lists all):", file=sys.stderr)
-        for text, why in islice(drawn.left_out.items(), TEXTS_SHOWN):
-            print(f"  {_on_one_line(text)}: {why}", file=sys.stderr)
-    print(f"{out}: {drawn.lines} lines of {drawn.texts} texts")
-    return drawn

@@ -6,21 +6,23 @@ A scene is a background with signs (lines of `draw`, pasted) and letters painted
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from tqdm.auto import tqdm
 
-from scenetext.errors import InputError
 from scenetext.synth.camera import jpeg_bytes, photograph
 from scenetext.synth.draw import draw_line
 from scenetext.synth.letters import choose_lettering, set_text
 from scenetext.synth.paint import Palette, choose_palette, paint_letters
+from scenetext.synth.pool import check_numbers, check_replaceable, in_order
 from scenetext.synth.scenery import paint_scenery
 from scenetext.synth.texts import write_line
-from scenetext.system.files import replacing, write_text
+from scenetext.system.files import replacing_folder
+from scenetext.system.process import usable_cores
 
 SIDES_PX = (480, 961)  # of a scene, the second excluded
 MOST_TEXTS = 14
@@ -31,6 +33,7 @@ SIGNS = 0.5  # ratio of the texts that are pasted with a background of their own
 GAP_PX = 4  # between the extents of two texts
 VISIBLE = 60  # grey levels between letters and the ground that they are painted on
 LABELS, IMAGES = "train_label.txt", "images"
+QUALITY = 92  # of the JPEG files
 
 
 class SceneText(NamedTuple):
@@ -38,6 +41,13 @@ class SceneText(NamedTuple):
 
     text: str
     outline: np.ndarray
+
+
+class DrawnScenes(NamedTuple):
+    """How many scenes were drawn, and how many texts they show together."""
+
+    scenes: int
+    texts: int
 
 
 def draw_scene(rng: np.random.Generator) -> tuple[np.ndarray, list[SceneText]]:
@@ -58,34 +68,51 @@ def draw_scene(rng: np.random.Generator) -> tuple[np.ndarray, list[SceneText]]:
             texts.append(text)
     if not texts:  # the scene is too small for the one that was drawn
         return draw_scene(rng)
-    return photograph(scene, float(rng.uniform(0, 0.5)), rng), texts
+    smallest_px = min(float(np.linalg.norm(text.outline[3] - text.outline[0])) for text in texts)
+    return photograph(scene, float(rng.uniform(0, 0.5)), rng, smallest_px), texts
 
 
-def draw_scenes(out: str | Path, count: int, *, seed: int = 0, progress: bool = True) -> None:
-    """Draws a training set for a detector: `images/` and `train_label.txt` in PaddleOCR's form.
+def draw_scenes(
+    out: str | Path, count: int, *, seed: int = 0, workers: int | None = None, progress: bool = True
+) -> DrawnScenes:
+    """Draws a training set for a detector, which takes its place when it is complete.
 
-    Scene i depends on the seed and i alone, so a larger set begins with the scenes of a smaller one.
+    It holds `images/0.jpg` and so on, and `train_label.txt` in PaddleOCR's form. Scene i depends on the seed and i
+    alone, so a larger set begins with the scenes of a smaller one. Each is written as soon as it is drawn.
 
     Args:
-        out: the folder to write into.
+        out: the folder; one that this function wrote before is replaced.
         count: the number of scenes.
         seed: at least 0.
+        workers: processes; None takes one for each core.
         progress: show a bar.
 
     Raises:
-        InputError: a count below 1 or a negative seed.
+        InputError: a number is too small, or `out` holds other things.
+        RunError: the disk is full or broken.
     """
-    if count < 1 or seed < 0:
-        raise InputError(f"count={count} and seed={seed}: draw at least 1 scene, with a seed of at least 0.")
-    rows = []
-    for index in tqdm(range(count), desc="scenes", unit="scene", disable=not progress):
-        photo, texts = draw_scene(np.random.default_rng((seed, index)))
-        name = f"{IMAGES}/{index}.jpg"
-        with replacing(Path(out) / name) as file:
-            file.write(jpeg_bytes(photo, quality=92).tobytes())
-        boxes = [{"transcription": own.text, "points": own.outline.round(1).tolist()} for own in texts]
-        rows.append(f"{name}\t{json.dumps(boxes, ensure_ascii=False)}\n")
-    write_text(Path(out) / LABELS, "".join(rows))
+    check_numbers(scenes=(count, 1), seed=(seed, 0), workers=(workers or 1, 1))
+    out = Path(out)
+    check_replaceable(out, (IMAGES, LABELS))
+    texts = 0
+    with replacing_folder(out) as made:
+        (made / IMAGES).mkdir()
+        drawn = in_order(partial(_draw_file, seed=seed), range(count), workers or usable_cores())
+        bar = tqdm(drawn, total=count, desc="drawing scenes", unit="scene", disable=not progress)
+        with open(made / LABELS, "w", encoding="utf-8", newline="\n") as labels:
+            for index, (picture, boxes) in enumerate(bar):
+                name = f"{IMAGES}/{index}.jpg"
+                (made / name).write_bytes(picture)
+                labels.write(f"{name}\t{json.dumps(boxes, ensure_ascii=False)}\n")
+                texts += len(boxes)
+    return DrawnScenes(count, texts)
+
+
+def _draw_file(index: int, seed: int) -> tuple[bytes, list[dict[str, Any]]]:
+    """The JPEG file of a scene, and its boxes as PaddleOCR labels them."""
+    photo, texts = draw_scene(np.random.default_rng((seed, index)))
+    boxes = [{"transcription": own.text, "points": own.outline.round(1).tolist()} for own in texts]
+    return jpeg_bytes(photo, QUALITY).tobytes(), boxes
 
 
 def _add_text(scene: np.ndarray, others: list[np.ndarray], rng: np.random.Generator) -> SceneText | None:
