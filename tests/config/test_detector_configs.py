@@ -6,6 +6,8 @@ and pictures are shortened.
 
 from __future__ import annotations
 
+import numpy as np
+import paddle
 import pytest
 import yaml
 from paddleocr_files import config_file
@@ -14,7 +16,9 @@ from scenetext.config import load_config
 from scenetext.data.detection.resize import DetectionSize
 from scenetext.errors import InputError
 from scenetext.models import build_model
+from scenetext.models.targets import MapTargets
 from scenetext.predict.detection_settings import DetectionSettings
+from scenetext.train.losses.db import detector_loss
 
 NORMALISE = "{scale: 1./255., mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225], order: hwc}"
 REPSVTR = f"""
@@ -94,6 +98,20 @@ MOBILE = (
     .replace("Global:\n", "Global:\n  model_name: PP-OCRv4_mobile_det\n  d2s_train_image_shape: [3, 640, 640]\n")
     .replace("pretrained_model:\n", "pretrained_model: https://host/pretrained/PPLCNetV3_x0_75_ocr_det.pdparams\n")
 )
+SMALL = (
+    REPSVTR.replace("{name: RepSVTR_det}", "{name: PPLCNetV4, det: true, model_size: small}")
+    .replace("RSEFPN, out_channels: 96", "RepLKFPN, out_channels: 96, dilated_kernel_size: 7")
+    .replace("k: 50}", "k: 50, fix_nan: true, aux_in_channels: 96}")
+    .replace("balance_loss: true, main_loss_type: DiceLoss", "main_loss_type: DiceFocalLoss")
+    .replace(
+        "ohem_ratio: 3",
+        "focal_alpha: 0.25, focal_gamma: 2.5, aux_weight_p4: 0.2, aux_weight_p3: 0.3, aux_weight_p2: 0.4",
+    )
+    .replace("Global:\n", "Global:\n  use_ema: true\n  ema_decay: 0.9997\n  ema_decay_type: threshold\n")
+    .replace("rotate: [-10, 10]", "p: 0.5, rotate: [-45, 45], fit_output: true")
+    .replace("EastRandomCropData", "RandomCrop")
+)
+"""Of configs/det/PP-OCRv6/PP-OCRv6_small_det.yml what differs from the file above."""
 PARAMETERS = {"RepSVTR_det": (REPSVTR, 3_127_722), "PPLCNetV3": (MOBILE, 3_515_290)}
 
 
@@ -111,6 +129,45 @@ def test_a_detectors_file_loads_unedited_and_builds_its_network(tmp_path, name, 
     assert settings.size == DetectionSize() and (settings.rule.box_thresh, settings.rule.unclip_ratio) == (0.6, 1.5)
     again = load_config(config.model_dump())
     assert again.model_dump() == config.model_dump()
+
+
+def test_ppocrv6s_file_loads_but_for_its_averaged_weights_and_trains_its_auxiliary_heads(tmp_path):
+    path = config_file(tmp_path, SMALL)
+    with pytest.raises(InputError, match=r"Global\.use_ema is true: .*-o Global\.use_ema=false"):
+        load_config(path)
+    config = load_config(path, ["Global.use_ema=false"])
+    model = build_model(config)
+    images = paddle.rand([1, 3, 64, 96])
+    outputs = model(images)
+    text = paddle.zeros([1, 64, 96])
+    text[:, 20:40, 10:80] = 1
+    losses = detector_loss(outputs, MapTargets(0.5 * text, text, text, paddle.ones_like(text)), config.Loss)
+    parts = [float(losses[f"loss_aux_maps_{level}"]) for level in ("p4", "p3", "p2")]
+    alone = sum(float(losses[f"loss_{name}_maps"]) for name in ("shrink", "threshold", "binary"))
+    assert float(losses["loss"]) == pytest.approx(alone + np.dot((0.2, 0.3, 0.4), parts), rel=1e-5)
+    losses["loss"].backward()
+    trained = [key for key, tensor in model.named_parameters() if tensor.grad is not None]
+    assert len([key for key in trained if key.startswith("head.aux_")]) == 6 * 9
+    model.eval()
+    before = model(images).numpy()
+    model.drop_auxiliary_branch()
+    assert not [key for key in model.state_dict() if key.startswith("head.aux_")]
+    np.testing.assert_array_equal(model(images).numpy(), before)
+
+
+AUXILIARY = {
+    "a neck that gives no sums": ({"Neck": {"name": "RSEFPN", "out_channels": 96}}, "has none to give: set it to 0"),
+    "another width": ({"Head": {"name": "DBHead", "aux_in_channels": 64}}, "has 96 channels: set it to 96"),
+}
+
+
+@pytest.mark.parametrize(("parts", "told"), AUXILIARY.values(), ids=AUXILIARY)
+def test_auxiliary_heads_that_do_not_fit_are_refused(tmp_path, parts, told):
+    value = yaml.safe_load(SMALL)
+    value["Global"]["use_ema"] = False
+    value["Architecture"] |= parts
+    with pytest.raises(InputError, match=told):
+        build_model(value)
 
 
 def test_settings_that_are_left_out_have_paddleocrs_defaults(tmp_path):

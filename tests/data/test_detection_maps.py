@@ -10,6 +10,7 @@ import pytest
 from drawn import detector_config, draw_photos
 
 from scenetext.config import load_config
+from scenetext.data.detection.clipping_crop import clipped, clipping_crop
 from scenetext.data.detection.geometry import Crop, Photo, cut, paste, random_crop, random_matrix, transformed
 from scenetext.data.detection.maps import border_map, shrink_map
 from scenetext.data.detection.photos import load_maps_ahead, photo_records, training_photos
@@ -152,6 +153,51 @@ def test_pasted_texts_touch_no_other_and_bring_their_pixels():
         np.testing.assert_allclose(sorted(sides), [12, 12, 30, 30], atol=1.5)
 
 
+CUT = {
+    "inside": (rectangle(10, 10, 50, 30), rectangle(10, 10, 50, 30)),
+    "outside": (rectangle(110, 10, 150, 30), None),
+    "its right half cut off": (rectangle(60, 10, 140, 30), rectangle(60, 10, 100, 30)),
+    "less than 0.35 of its height left": (rectangle(94, 10, 140, 30), None),
+    "half of its height cut off": (rectangle(10, 80, 60, 120), rectangle(10, 80, 60, 100)),
+    "less than 80 square pixels left": (rectangle(93, 10, 140, 20), None),
+    "a corner alone": (np.array([[60.0, 50], [130, -20], [200, 50], [130, 120]]), None),
+    "no polygon": (np.array([[90.0, 10], [140, 40], [140, 10], [90, 40]]), None),
+}
+
+
+@pytest.mark.parametrize(("outline", "left"), CUT.values(), ids=CUT)
+def test_what_a_crop_leaves_of_a_text(outline, left):
+    found = clipped(outline, Crop(0, 0, 100, 100))
+    assert (found is None) == (left is None)
+    if left is not None:
+        assert sorted(map(tuple, found.round(3))) == sorted(map(tuple, left))
+
+
+def test_a_slanted_text_keeps_four_corners_when_it_is_cut():
+    slanted = np.array([[40.0, 80], [80, 40], [120, 80], [80, 120]])
+    found = clipped(slanted, Crop(0, 0, 100, 200))
+    assert len(found) == 4 and found[:, 0].max() <= 100
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_crop_that_may_cut_lies_on_the_canvas_with_its_texts_and_is_not_enlarged(seed):
+    rng = np.random.default_rng(seed)
+    image = np.full((300, 500, 3), 60, np.uint8)
+    outlines = [rectangle(40, 40, 240, 80), rectangle(300, 200, 420, 240), rectangle(400, 20, 480, 60)]
+    for outline in outlines:
+        cv2.fillPoly(image, [outline.astype(np.int32)], (250, 250, 250))
+    photo = Photo(image, outlines, [False, False, True])
+    made = clipping_crop(photo, np.eye(3), (500, 300), (128, 96), 50, 0.1, rng)
+    assert made.image.shape == (96, 128, 3) and not all(made.ignored)
+    for outline, ignored in zip(made.outlines, made.ignored, strict=True):
+        assert (outline > -0.01).all() and (outline < (129, 97)).all()  # a part is cut to whole pixels
+        middle = outline.mean(0).astype(int)
+        assert ignored or made.image[middle[1], middle[0]].min() > 200
+        assert np.ptp(outline, axis=0)[1] <= 40.01
+    again = clipping_crop(photo, np.eye(3), (500, 300), (128, 96), 50, 0.1, np.random.default_rng(seed))
+    assert (again.image == made.image).all()
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return draw_photos(tmp_path_factory.mktemp("photos"), 6)
@@ -191,6 +237,10 @@ BAD_SECTIONS = {
     "a side of 100": (
         {"transforms": [{"DetLabelEncode": None}, {"EastRandomCropData": {"size": [100, 64]}}]},
         "multiples",
+    ),
+    "two crops": (
+        {"transforms": [{"DetLabelEncode": None}, {"EastRandomCropData": None}, {"RandomCrop": None}]},
+        "keep one of them",
     ),
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import paddle
 import pytest
+from paddle.nn import functional as F
 
 from scenetext.config.sections.detection import DBLoss
 from scenetext.models.targets import MapTargets
@@ -41,7 +42,7 @@ def targets_of(text: np.ndarray) -> MapTargets:
     return MapTargets(*map(paddle.to_tensor, (ones * 0.5, text, text, ones)))
 
 
-@pytest.mark.parametrize("kind", ["DiceLoss", "BCELoss"])
+@pytest.mark.parametrize("kind", ["DiceLoss", "BCELoss", "DiceFocalLoss"])
 def test_the_right_maps_cost_nearly_nothing_and_wrong_ones_more(kind):
     text = np.zeros((1, 8, 8), np.float32)
     text[:, 2:5, 1:7] = 1
@@ -51,6 +52,24 @@ def test_the_right_maps_cost_nearly_nothing_and_wrong_ones_more(kind):
         losses = db_loss(paddle.to_tensor(maps.astype(np.float32)), targets_of(text), DBLoss(main_loss_type=kind))
         costs.append(float(losses["loss"]))
     assert costs[0] < 1e-4 < costs[1] < costs[2]
+
+
+def test_the_focal_loss_is_the_papers():
+    """Paddle's own focal loss of the logits, which is what PaddleOCR computes, and the Dice loss beside it."""
+    rng = np.random.default_rng(0)
+    maps = paddle.to_tensor(rng.uniform(0.02, 0.98, (2, 3, 8, 8)).astype(np.float32))
+    targets = targets_of((rng.random((2, 8, 8)) < 0.3).astype(np.float32))
+    mask = paddle.to_tensor((rng.random((2, 8, 8)) < 0.8).astype(np.float32))
+    targets = targets._replace(shrink_mask=mask)
+    settings = {"focal_alpha": 0.3, "focal_gamma": 2.5, "dice_weight": 0.5, "focal_weight": 2.0, "alpha": 5.0}
+    found = db_loss(maps, targets, DBLoss(main_loss_type="DiceFocalLoss", **settings))
+    dice = db_loss(maps, targets, DBLoss(main_loss_type="DiceLoss", balance_loss=False, alpha=5.0))
+    for name, index, factor in (("shrink", 0, 5.0), ("binary", 2, 1.0)):
+        p = maps[:, index]
+        each = F.sigmoid_focal_loss(paddle.log(p / (1 - p)), targets.shrink_map, alpha=0.3, gamma=2.5, reduction="none")
+        focal = float((each * mask).sum() / mask.sum())
+        expected = 0.5 * float(dice[f"loss_{name}_maps"]) + 2.0 * factor * focal
+        assert float(found[f"loss_{name}_maps"]) == pytest.approx(expected, rel=1e-4)
 
 
 def test_a_batch_without_text_costs_1_and_moves_nothing():

@@ -181,6 +181,13 @@ def _detection_model(architecture: settings.Network, location: str) -> Detection
     backbone = _build(parts["Backbone"], architecture.Backbone, f"{location}.Backbone", **channels)
     neck = _build(parts["Neck"], architecture.Neck, f"{location}.Neck", in_channels=backbone.out_channels)
     head = _build(parts["Head"], architecture.Head, f"{location}.Head", in_channels=neck.out_channels)
+    sums = neck.out_channels if isinstance(neck, RepLKFPN) else 0
+    if head.aux_in_channels not in (0, sums):
+        given = f"{sums} channels" if sums else "none to give"
+        raise InputError(
+            f"{location}.Head.aux_in_channels is {head.aux_in_channels}, for auxiliary heads on the sums of the "
+            f"pyramid, and {type(neck).__name__} has {given}: set it to {sums}."
+        )
     return DetectionModel(backbone, neck, head)
 
 

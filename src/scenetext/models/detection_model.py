@@ -43,6 +43,7 @@ class DetectionModel(FusibleModel):
             images: (B, 3, H, W) float32, blue first, each channel standardised; H and W are multiples of STRIDE.
 
         Returns:
-            In evaluation the shrink map, (B, 1, H, W) in [0, 1]; in training {"maps": (B, 3, H, W)}.
+            In evaluation the shrink map, (B, 1, H, W) in [0, 1]; in training {"maps": (B, 3, H, W)}, and
+            those of auxiliary heads.
         """
         return self.head(self.neck(self.backbone(images)))

@@ -140,6 +140,23 @@ class EastRandomCropData(Section):
     keep_ratio: Flag = Field(True, description="pad instead of stretching")
 
 
+class RandomCrop(Section):
+    """Crops a part of a photo that may cut texts, as PP-OCRv6 does; see `data.detection.clipping_crop`."""
+
+    size: Annotated[list[int], SIDES] = Field(
+        [640, 640], description="width and height in pixels of what is trained on"
+    )
+    max_tries: Count = Field(10, description="crops that are tried before the whole photo is taken")
+    min_crop_side_ratio: Share = Field(0.1, description="least share of each side that a crop has")
+    keep_ratio: Flag = Field(True, description="must be true")
+
+    @model_validator(mode="after")
+    def _check_ratio(self) -> RandomCrop:
+        if not self.keep_ratio:
+            raise wrong_below("is false, which would stretch the photo but not its outlines: set true.", "keep_ratio")
+        return self
+
+
 class MakeBorderMap(Section):
     """The threshold map."""
 
@@ -195,13 +212,20 @@ class DBLoss(Named):
 
     name: Literal["DBLoss"] = "DBLoss"
     balance_loss: Flag = Field(True, description="count the most difficult pixels without text only")
-    main_loss_type: Annotated[str, one_of("DiceLoss", "BCELoss")] = Field(
-        "DiceLoss", description="loss of the shrink map"
+    main_loss_type: Annotated[str, one_of("DiceLoss", "BCELoss", "DiceFocalLoss")] = Field(
+        "DiceLoss", description="loss of the shrink map; DiceFocalLoss also that of the binary map"
     )
     alpha: Rate = Field(5.0, description="factor of the shrink map's loss")
     beta: Rate = Field(10.0, description="factor of the threshold map's loss")
     ohem_ratio: Rate = Field(3.0, description="pixels without text that count, for each pixel of text")
     eps: Factor = Field(1e-6, description="added to denominators")
+    dice_weight: Rate = Field(1.0, description="of DiceFocalLoss: factor of the Dice loss")
+    focal_weight: Rate = Field(1.0, description="of DiceFocalLoss: factor of the focal loss")
+    focal_alpha: Share = Field(0.25, description="of the focal loss: weight of text; that of other pixels is the rest")
+    focal_gamma: Rate = Field(2.0, description="of the focal loss: how little a pixel counts that is right already")
+    aux_weight_p4: Rate = Field(0.0, description="factor of the loss of the auxiliary head at 1/16 of the size")
+    aux_weight_p3: Rate = Field(0.0, description="the same at 1/8")
+    aux_weight_p2: Rate = Field(0.0, description="the same at 1/4")
 
     @property
     def networks(self) -> dict[str, list[str]]:
@@ -238,6 +262,7 @@ TRANSFORMS = (
     CopyPaste,
     IaaAugment,
     EastRandomCropData,
+    RandomCrop,
     MakeBorderMap,
     MakeShrinkMap,
     NormalizeImage,

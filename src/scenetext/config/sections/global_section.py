@@ -22,6 +22,7 @@ from scenetext.config.kinds import (
     UnreadFlag,
     UnreadInt,
     UnreadShape,
+    UnreadShare,
     UnreadText,
     between,
     one_of,
@@ -87,6 +88,18 @@ class GlobalSettings(Section):
         False, description="that factor falls when gradients overflow and rises in time"
     )
 
+    use_ema: Flag = Field(False, description="must be false: weights are not averaged over the steps")
+
+    @model_validator(mode="after")
+    def _check_average(self) -> GlobalSettings:
+        if self.use_ema:
+            raise wrong_below(
+                "is true: PP-OCRv6's detectors are scored and saved with weights averaged over the steps, which is not "
+                "done here. Set it to false (-o Global.use_ema=false), and the last weights count.",
+                "use_ema",
+            )
+        return self
+
     @model_validator(mode="after")
     def _check_lists(self) -> GlobalSettings:
         both = sorted({*(self.amp_custom_black_list or ())} & {*(self.amp_custom_white_list or ())})
@@ -95,6 +108,8 @@ class GlobalSettings(Section):
         return self
 
     debug: UnreadFlag = Field(None, description="more logging")
+    ema_decay: UnreadShare = Field(None, description="of use_ema")
+    ema_decay_type: UnreadText = Field(None, description="of use_ema")
     infer_mode: UnreadFlag = Field(None, description="prediction never squeezes long lines here")
     infer_img: UnreadText = Field(None, description="pictures to read: `scenetext predict --images` says which")
     infer_list: UnreadText = Field(None, description="pictures to read, by a list")

@@ -122,7 +122,7 @@ def random_crop(
         if right - left < least_share * width or bottom - top < least_share * height:
             continue
         crop = Crop(left, top, right - left, bottom - top)
-        if any(_touches(outline, crop) for outline in cared):
+        if any(touches(outline, crop) for outline in cared):
             return crop
     return whole
 
@@ -144,7 +144,7 @@ def _two_lines(runs: Sequence[tuple[int, int]], rng: np.random.Generator) -> tup
     return min(lines), max(lines)
 
 
-def _touches(outline: np.ndarray, crop: Crop) -> bool:
+def touches(outline: np.ndarray, crop: Crop) -> bool:
     """Whether an outline's extent is not entirely outside of a crop."""
     (left, top), (right, bottom) = outline.min(0), outline.max(0)
     across = right > crop.left and left < crop.left + crop.width
@@ -167,7 +167,7 @@ def cut(photo: Photo, matrix: np.ndarray, crop: Crop, size: tuple[int, int], kee
     scale = np.array(size) / (crop.width, crop.height)
     scale = np.full(2, scale.min()) if keep_ratio else scale
     onto = np.diag([*scale, 1.0]) @ np.array([[1, 0, -crop.left], [0, 1, -crop.top], [0, 0, 1.0]])
-    kept = [_touches(transformed(outline, matrix), crop) for outline in photo.outlines]
+    kept = [touches(transformed(outline, matrix), crop) for outline in photo.outlines]
     total = onto @ matrix
     outlines = [transformed(o, total) for o, inside in zip(photo.outlines, kept, strict=True) if inside]
     ignored = [skip for skip, inside in zip(photo.ignored, kept, strict=True) if inside]
@@ -176,11 +176,11 @@ def cut(photo: Photo, matrix: np.ndarray, crop: Crop, size: tuple[int, int], kee
         for side, length, s in zip(size, (crop.width, crop.height), scale, strict=True)
     )
     canvas = np.zeros((size[1], size[0], 3), np.uint8)
-    canvas[:high, :wide] = _warped(photo.image, total, wide, high)
+    canvas[:high, :wide] = warped(photo.image, total, wide, high)
     return Photo(canvas, outlines, ignored)
 
 
-def _warped(image: np.ndarray, matrix: np.ndarray, width: int, height: int) -> np.ndarray:
+def warped(image: np.ndarray, matrix: np.ndarray, width: int, height: int) -> np.ndarray:
     """A picture after an affine, interpolated without aliasing, black outside."""
     shrink = np.sqrt(abs(np.linalg.det(matrix[:2, :2])))
     if shrink < 0.5:
@@ -245,6 +245,6 @@ def _free_place(
         return None
     for _ in range(PASTE_TRIES):
         left, top = int(rng.integers(0, shape[1] - width)), int(rng.integers(0, shape[0] - height))
-        if not any(_touches(outline, Crop(left, top, width, height)) for outline in outlines):
+        if not any(touches(outline, Crop(left, top, width, height)) for outline in outlines):
             return left, top
     return None

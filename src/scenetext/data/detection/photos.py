@@ -16,9 +16,11 @@ from scenetext.config.sections.detection import (
     MakeBorderMap,
     MakeShrinkMap,
     NormalizeImage,
+    RandomCrop,
 )
 from scenetext.data.batches import BATCHES_AHEAD, BatchPlan
 from scenetext.data.checking import check_pictures
+from scenetext.data.detection.clipping_crop import clipping_crop
 from scenetext.data.detection.geometry import Photo, cut, paste, random_crop, random_matrix
 from scenetext.data.detection.maps import border_map, shrink_map
 from scenetext.data.detection.resize import standardised_photo
@@ -63,7 +65,7 @@ class Photos:
 
     records: PhotoTable
     images: ImageSource
-    crop: EastRandomCropData
+    crop: EastRandomCropData | RandomCrop
     border: MakeBorderMap
     shrink: MakeShrinkMap
     normalise: NormalizeImage
@@ -118,9 +120,12 @@ class Photos:
         augmenters = [] if self.augment is None else self.augment.augmenter_args
         matrix, width, height = random_matrix(augmenters, width, height, rng)
         cared = [outline @ matrix[:2, :2].T + matrix[:2, 2] for outline in photo.cared]
-        options = self.crop
+        options, size = self.crop, tuple(self.crop.size)
+        if isinstance(options, RandomCrop):
+            tries, share = options.max_tries, options.min_crop_side_ratio
+            return clipping_crop(photo, matrix, (width, height), size, tries, share, rng)
         crop = random_crop(cared, width, height, options.max_tries, options.min_crop_side_ratio, rng)
-        return cut(photo, matrix, crop, tuple(options.size), options.keep_ratio)
+        return cut(photo, matrix, crop, size, options.keep_ratio)
 
     def _decode(self, index: int) -> Photo:
         label = self.records[index]
@@ -150,9 +155,12 @@ def training_photos(config: Config, seed: int, progress: bool = True) -> Photos:
             "size: leave Train.sampler empty."
         )
     dataset = config.Train.dataset
-    crop = dataset.operation("EastRandomCropData") or EastRandomCropData()
+    cuts, spares = dataset.operation("RandomCrop"), dataset.operation("EastRandomCropData")
+    if cuts and spares:
+        raise InputError("Train.dataset.transforms have both RandomCrop and EastRandomCropData: keep one of them.")
+    crop = cuts or spares or EastRandomCropData()
     if any(side % 32 for side in crop.size):
-        raise InputError(f"EastRandomCropData.size is {crop.size}; the network needs multiples of 32.")
+        raise InputError(f"{type(crop).__name__}.size is {crop.size}; the network needs multiples of 32.")
     records, images = photo_records(config, "Train")
     return Photos(
         records,

@@ -8,18 +8,21 @@ Different here: `fuse()` folds the normalisations of both branches; PaddleOCR le
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import paddle
 from paddle import ParamAttr, Tensor, nn
 from paddle.nn import functional as F
 from paddle.nn.initializer import Constant, KaimingUniform, Uniform
 
-from scenetext.config.kinds import Factor
+from scenetext.config.kinds import Factor, Natural
 from scenetext.errors import InputError
 from scenetext.models.blocks.layers import conv2d, fold_batch_norm
 from scenetext.models.heads.class_tensors import ClassTensor
 
 SHIFT = 1e-4  # that the normalisations start with
+LEVELS = ("p4", "p3", "p2")  # sums of a pyramid at 1/16, 1/8 and 1/4 of the size, for the auxiliary heads
 
 
 class Branch(nn.Layer):
@@ -90,41 +93,78 @@ def _folded_transposed(conv: nn.Conv2DTranspose, bn: nn.BatchNorm2D) -> nn.Conv2
     return folded
 
 
+class Pyramid(NamedTuple):
+    """What a pyramid gives while auxiliary heads are trained.
+
+    Attributes:
+        fused: (B, C, H / 4, W / 4), what the head works on.
+        sums: (B, C', ...) each, of LEVELS.
+    """
+
+    fused: Tensor
+    sums: Sequence[Tensor]
+
+
 class DBHead(nn.Layer):
     """Features at a quarter of the size → maps of the full size.
 
-    In evaluation it gives the shrink map (B, 1, H, W), the probability of text, and the threshold branch is not
-    computed. In training it gives {"maps": (B, 3, H, W)}: the shrink map, the threshold map, and the approximate binary
-    map 1 / (1 + exp(-k (shrink - threshold))).
+    In evaluation it gives the shrink map (B, 1, H, W), the probability of text, and nothing else is computed. In
+    training it gives {"maps": (B, 3, H, W)}: the shrink map, the threshold map, and the approximate binary map
+    1 / (1 + exp(-k (shrink - threshold))); and by "aux_maps_p4" and so on the same of the auxiliary heads, which
+    PP-OCRv6 trains on the sums of its pyramid.
 
     Args:
         in_channels: of the features.
         k: steepness of the approximate binarization.
         fix_nan: replace what is not a number after the normalisations by 0 while training.
+        aux_in_channels: of the pyramid's sums; 0 for no auxiliary heads.
     """
 
     DECODING = "db"
 
-    def __init__(self, in_channels: int, k: Factor = 50.0, fix_nan: bool = False):
+    def __init__(self, in_channels: int, k: Factor = 50.0, fix_nan: bool = False, aux_in_channels: Natural = 0):
         super().__init__()
         self.k = k
+        self.aux_in_channels = aux_in_channels
         self.binarize = Branch(in_channels, fix_nan)
         self.thresh = Branch(in_channels, fix_nan)
+        for level in LEVELS if aux_in_channels else ():
+            setattr(self, f"aux_binarize_{level}", Branch(aux_in_channels, fix_nan))
+            setattr(self, f"aux_thresh_{level}", Branch(aux_in_channels, fix_nan))
 
     def class_tensors(self) -> list[ClassTensor]:
         """The tensors with one slice per character: none."""
         return []
 
-    def forward(self, x: Tensor) -> Tensor | dict[str, Tensor]:
-        shrink = self.binarize(x)
+    def forward(self, features: Tensor | Pyramid) -> Tensor | dict[str, Tensor]:
+        """Computes the maps.
+
+        Args:
+            features: (B, C, H / 4, W / 4); a pyramid that trains auxiliary heads gives a `Pyramid` while training.
+        """
+        fused = features.fused if isinstance(features, Pyramid) else features
         if not self.training:
-            return shrink
+            return self.binarize(fused)
         if self.thresh is None:
             raise InputError("The threshold branch was removed for inference, so this network cannot be trained.")
-        threshold = self.thresh(x)
+        maps = {"maps": self._maps(fused, self.binarize, self.thresh)}
+        for level, total in zip(LEVELS, features.sums, strict=True) if self.aux_in_channels else ():
+            scale = fused.shape[2] // total.shape[2]
+            if scale > 1:
+                total = F.interpolate(total, scale_factor=scale, mode="bilinear", align_corners=False)
+            branches = getattr(self, f"aux_binarize_{level}"), getattr(self, f"aux_thresh_{level}")
+            maps[f"aux_maps_{level}"] = self._maps(total, *branches)
+        return maps
+
+    def _maps(self, x: Tensor, binarize: Branch, thresh: Branch) -> Tensor:
+        shrink, threshold = binarize(x), thresh(x)
         binary = F.sigmoid(self.k * (shrink - threshold))
-        return {"maps": paddle.concat([shrink, threshold, binary], axis=1)}  # (B, 3, H, W)
+        return paddle.concat([shrink, threshold, binary], axis=1)  # (B, 3, H, W)
 
     def drop_auxiliary_branch(self) -> None:
-        """Removes the threshold branch, which only training uses."""
+        """Removes the threshold branch and the auxiliary heads, which only training uses."""
         self.thresh = None
+        for level in LEVELS if self.aux_in_channels else ():
+            delattr(self, f"aux_binarize_{level}")
+            delattr(self, f"aux_thresh_{level}")
+        self.aux_in_channels = 0

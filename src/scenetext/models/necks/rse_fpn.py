@@ -3,7 +3,6 @@
 Papers: Lin et al., Feature Pyramid Networks, CVPR 2017, arXiv:1612.03144; Liao et al., Real-time Scene Text Detection
 with Differentiable Binarization, AAAI 2020, arXiv:1911.08947, figure 3; Li et al., PP-OCRv3, arXiv:2206.03001, section
 3.1 (residual squeeze and excite). Reference: ppocr/modeling/necks/db_fpn.py.
-Different here: PP-OCRv6 also trains auxiliary heads on the sums of the pyramid, which are not built.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from paddle.nn import functional as F
 from scenetext.config.kinds import Count
 from scenetext.models.blocks.dilated_rep import DilatedRepDepthwise
 from scenetext.models.blocks.layers import SELayer, conv2d
+from scenetext.models.heads.db_head import Pyramid
 
 GATE_SLOPE = 0.2  # of the pyramid's squeeze and excite
 
@@ -67,12 +67,18 @@ class _Pyramid(nn.Layer):
         self.ins_conv = nn.LayerList([RSELayer(channels, out_channels, 1, shortcut) for channels in in_channels])
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
-        coarser, sums = None, []
+        return self._fused(self._sums(features))
+
+    def _sums(self, features: Sequence[Tensor]) -> list[Tensor]:
+        """Each feature, in `out_channels`, plus all coarser ones; the finest first."""
+        sums: list[Tensor] = []
         for number in reversed(range(len(features))):
             own = self.ins_conv[number](features[number])
-            coarser = own if coarser is None else own + F.interpolate(coarser, scale_factor=2, mode="nearest")
-            sums.append((number, coarser))
-        smoothed = [(number, self._smooth(number, total)) for number, total in sums]
+            sums.insert(0, own + F.interpolate(sums[0], scale_factor=2, mode="nearest") if sums else own)
+        return sums
+
+    def _fused(self, sums: Sequence[Tensor]) -> Tensor:
+        smoothed = [(number, self._smooth(number, sums[number])) for number in reversed(range(len(sums)))]
         enlarged = [
             F.interpolate(feature, scale_factor=2**number, mode="nearest") if number else feature
             for number, feature in smoothed
@@ -104,6 +110,8 @@ class RSEFPN(_Pyramid):
 class RepLKFPN(_Pyramid):
     """The pyramid of PP-OCRv6 tiny and small, smoothed by large depthwise convolutions.
 
+    While training it gives its sums, too, for the auxiliary heads.
+
     Args:
         in_channels: of the four features, the finest first.
         out_channels: a multiple of 4.
@@ -122,6 +130,11 @@ class RepLKFPN(_Pyramid):
         self.inp_conv_dw = nn.LayerList([DilatedRepDepthwise(out_channels, dilated_kernel_size) for _ in levels])
         self.inp_conv_pw = nn.LayerList([conv2d(out_channels, quarter, 1) for _ in levels])
         self.inp_conv_se = nn.LayerList([_Excite(quarter) for _ in levels])
+
+    def forward(self, features: Sequence[Tensor]) -> Tensor | Pyramid:
+        sums = self._sums(features)
+        fused = self._fused(sums)
+        return Pyramid(fused, sums[2::-1]) if self.training else fused
 
     def _smooth(self, number: int, feature: Tensor) -> Tensor:
         x = self.inp_conv_pw[number](self.inp_conv_dw[number](feature))
