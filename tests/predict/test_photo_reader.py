@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 from exported import tiny_export
-from photos import TEXTS, drawn_detector, drawn_photo
+from photos import INK, PAPER, TEXTS, drawn_detector, drawn_photo
 from PIL import Image
 
 from scenetext.data.detection.crops import crop_text
@@ -21,13 +21,13 @@ from scenetext.data.detection.resize import LONGEST_SIDE_PX, DetectionSize
 from scenetext.errors import InputError
 from scenetext.plots.photos import DRAWN_SIDE_PX, draw_photo
 from scenetext.predict.engines import OnnxRuntime
-from scenetext.predict.photo_detector import WHEEL_DETECTORS, WHEEL_SETTINGS, wheel_detector
 from scenetext.predict.photo_files import PICTURES, picture_path, read_photo_texts, read_photos
 from scenetext.predict.photo_files import TEXTS as FILE
 from scenetext.predict.photo_reader import LEAST_CONFIDENCE, PHOTOS_PER_PIECE, PhotoReader
 from scenetext.predict.reading_order import reading_order
 from scenetext.predict.recognizer import Recognizer
 from scenetext.predict.text_detector import TextDetector
+from scenetext.predict.wheel_detectors import WHEEL_DETECTORS, WHEEL_SETTINGS, wheel_detector
 
 
 @pytest.fixture(scope="module")
@@ -181,6 +181,22 @@ def test_a_folder_of_all_kinds_of_photos(tmp_path: Path, model: Path, capsys: py
     drawn = {path.name for path in (out / PICTURES).iterdir()}
     assert drawn == {name if name.endswith(".jpg") else f"{name}.jpg" for name in set(found) - {"cut.png", "paper.jpg"}}
     assert max(cv2.imread(str(out / PICTURES / "large.jpg")).shape) == 2 * DRAWN_SIDE_PX
+
+
+def test_a_photo_of_108_megapixels_is_decoded_at_half_its_size_and_its_boxes_are_its_own(
+    tmp_path: Path, model: Path
+) -> None:
+    photo = np.full((9_000, 12_000), PAPER, np.uint8)
+    cv2.putText(photo, "435", (1500, 4000), cv2.FONT_HERSHEY_SIMPLEX, 60, INK, 150)
+    exif = Image.Exif()
+    exif[0x0112] = 3  # to be shown turned by 180 degrees
+    Image.fromarray(photo[::-1, ::-1]).save(tmp_path / "large.jpg", exif=exif)
+    out = tmp_path / "out"
+    read_photos(tmp_path / "large.jpg", drawn_detector(), model, out, min_confidence=0.0, progress=False)
+    (record,) = read_photo_texts(out / FILE)
+    assert (record["width"], record["height"]) == (12_000, 9_000)
+    ((left, top), (right, bottom)) = np.array(record["lines"][0]["points"])[[0, 2]]
+    assert 1000 < left < 1600 and 4900 < right < 6000 and 2300 < top < 2800 and 4000 < bottom < 4500
 
 
 def test_a_stopped_job_resumes_and_writes_the_same(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import paddle
@@ -21,6 +22,7 @@ from scenetext.models import build_model
 from scenetext.predict.boxes import Box
 from scenetext.predict.detector_folder import DetectorSettings, is_detector, read_detector_yml
 from scenetext.predict.text_detector import open_detector
+from scenetext.synth import draw_scene
 from scenetext.text.photo_labels import read_photo_labels
 from scenetext.train.detection import DetectionTask
 from scenetext.train.trainer import train
@@ -38,6 +40,10 @@ def folder(tmp_path_factory):
 def run(folder, tmp_path_factory):
     path = tmp_path_factory.mktemp("runs") / "run"
     return train(load_config(detector_config(folder)), path, progress=False)
+
+
+def drawn_scene() -> np.ndarray:
+    return draw_scene(np.random.default_rng(0))[0]
 
 
 def rows(run) -> list[dict]:
@@ -172,6 +178,25 @@ def test_the_command_scores_an_exported_detector(exported, folder, tmp_path, cap
     labels = ["--labels", str(folder / "label.txt"), "--images", str(folder)]
     assert main(["evaluate", "--model", str(exported), *labels, "--out", str(tmp_path / "scores")]) == 0
     assert "hmean" in capsys.readouterr().out and (tmp_path / "scores" / "boxes.txt").is_file()
+
+
+def test_paddleocr_finds_what_is_found_here(exported, monkeypatch):
+    """Its package takes the network, pixels and thresholds from the folder, but sizes from its own arguments."""
+    monkeypatch.setenv("PADDLE_PDX_DISABLE_MODEL_SOURCE_CHECK", "True")
+    from paddleocr import TextDetection
+
+    photo = drawn_scene()
+    detector = open_detector(exported, "paddle")
+    rule = replace(detector.settings.rule, box_thresh=0.05)  # weights that learned nothing are sure of nothing
+    found = rule.boxes(detector.map(photo), photo.shape[:2])
+    name = read_detector_yml(exported).model_name
+    size = {"limit_side_len": 96, "limit_type": "min"}
+    (theirs,) = TextDetection(model_name=name, model_dir=str(exported), device="cpu", box_thresh=0.05, **size).predict(
+        photo
+    )
+    assert len(found) > 3
+    np.testing.assert_array_equal(theirs["dt_polys"], [box.points for box in found])
+    np.testing.assert_allclose(theirs["dt_scores"], [box.score for box in found], atol=1e-4)
 
 
 REFUSED = {

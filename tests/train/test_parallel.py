@@ -13,16 +13,22 @@ import numpy as np
 import paddle
 import pytest
 import yaml
-from drawn import DIGITS, draw_digits, tiny_config
+from drawn import DIGITS, detector_config, draw_digits, draw_photos, tiny_config
 
 from scenetext.config import load_config
 from scenetext.data.batches import BatchPlan, WidthBucketSampler
 from scenetext.data.dataset import Lines
 from scenetext.errors import InputError
+from scenetext.evaluate.detection import evaluate_detector
+from scenetext.models import build_model
 from scenetext.models.targets import Targets
+from scenetext.predict.boxes import Box
+from scenetext.predict.trained_model import load_detector
 from scenetext.text.charset import Charset
+from scenetext.text.photo_labels import read_photo_labels
 from scenetext.text.records import RecordTable
 from scenetext.train import parallel
+from scenetext.train.detection import DetectionTask
 from scenetext.train.losses import build_loss, sums_over_lines
 from scenetext.train.trainer import train
 from scenetext.weights.pdparams import read_pdparams
@@ -96,6 +102,48 @@ def test_two_processes_train_like_one(hosts: int, config_path: Path, alone: Path
     together, apart = (read_pdparams(run / "latest") for run in (tmp_path / "two", alone))
     for key in (key for key in apart if key.endswith(("_mean", "_variance"))):
         np.testing.assert_allclose(together[key], apart[key], rtol=1e-3, atol=1e-3, err_msg=key)
+
+
+@pytest.mark.long
+def test_two_processes_train_a_detector_and_share_its_evaluation(tmp_path: Path) -> None:
+    photos = draw_photos(tmp_path / "photos", 7)
+    (tmp_path / "config.yml").write_text(yaml.safe_dump(detector_config(photos)), encoding="utf-8")
+    command = [*LAUNCH, "--nproc_per_node", "2", "--backend", "gloo", "--log_dir", tmp_path / "log"]
+    command += [Path(sys.executable).with_name("scenetext"), "train", "-c", tmp_path / "config.yml"]
+    command += ["-o", f"Global.save_model_dir={tmp_path / 'two'}", "Train.loader.batch_size_per_card=2"]
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=env, timeout=600, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    one = train(load_config(tmp_path / "config.yml"), tmp_path / "one", progress=False)
+    two, alone = steps_of(tmp_path / "two"), steps_of(one.folder)
+    assert [row["step"] for row in two] == [row["step"] for row in alone] == [1, 2, 3, 4]
+    assert two[0]["loss"] == pytest.approx(alone[0]["loss"], rel=0.05)  # each process has a Dice of its own
+    scored = load_config(tmp_path / "two" / "config.yml"), tmp_path / "two" / "latest"
+    whole = evaluate_detector(load_detector(*scored), read_photo_labels(photos / "label.txt"), photos, progress=False)
+    rows = [json.loads(row) for row in (tmp_path / "two" / "history.jsonl").read_text().splitlines()]
+    assert [row["hmean"] for row in rows if row["kind"] == "eval"][-1] == whole.counts.hmean
+
+
+def test_a_detectors_evaluation_adds_up_what_the_processes_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = draw_photos(tmp_path / "photos", 3)
+    config = load_config(detector_config(photos))
+    task = DetectionTask(config, build_model(config), False)
+    monkeypatch.setattr(task, "detector", lambda image: [Box(np.array([[0, 0], [90, 0], [90, 90], [0, 90]]), 1.0)])
+    whole, sent = task.evaluate(), []
+    monkeypatch.setenv("PADDLE_TRAINERS_NUM", "2")
+    for rank in (0, 1):
+        monkeypatch.setenv("PADDLE_TRAINER_ID", str(rank))
+        monkeypatch.setattr(paddle.distributed, "all_reduce", lambda tensor: sent.append(tensor.clone()))
+        task.evaluate()
+    assert [tensor[1] for tensor in sent] == [2, 1]  # boxes, one on each photo
+    monkeypatch.setattr(paddle.distributed, "all_reduce", lambda tensor: paddle.assign(sent[0] + sent[1], tensor))
+    assert task.evaluate() == whole
+    broken = paddle.to_tensor([0, 0, 0, 1])
+    monkeypatch.setattr(paddle.distributed, "all_reduce", lambda tensor: paddle.assign(broken, tensor))
+    with pytest.raises(InputError, match="Another process cannot read a photo"):
+        task.evaluate()
 
 
 @pytest.mark.parametrize("summed", [False, True])

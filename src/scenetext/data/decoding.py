@@ -37,15 +37,16 @@ def decoded(data: bytes) -> np.ndarray | None:
     return _decode_by_pillow(data) if _needs_pillow(data) else _decode_by_opencv(data)
 
 
-def checked_size(data: bytes, location: str) -> tuple[int, int]:
+def checked_size(data: bytes, location: str, most_pixels: int = MOST_PIXELS) -> tuple[int, int]:
     """Width and height in pixels of a picture, after what can be checked without decoding: its header and its end.
 
     Args:
         data: the file's bytes.
         location: the file's name in error messages.
+        most_pixels: a picture of more is refused.
 
     Raises:
-        InputError: no bytes, no picture, a truncated or damaged one, or one of more than MOST_PIXELS pixels.
+        InputError: no bytes, no picture, a truncated or damaged one, or one of too many pixels.
     """
     if not data:
         raise InputError(f"{location} is empty (0 bytes).")
@@ -57,9 +58,9 @@ def checked_size(data: bytes, location: str) -> tuple[int, int]:
         width, height = image_size(data)
     except UnidentifiedImageError:
         raise not_readable(data, location) from None
-    if width * height > MOST_PIXELS:
+    if width * height > most_pixels:
         raise InputError(
-            f"{location} has {width} x {height} pixels; a picture may have {MOST_PIXELS:,} at most: crop or shrink it."
+            f"{location} has {width} x {height} pixels; a picture may have {most_pixels:,} at most: crop or shrink it."
         )
     return width, height
 

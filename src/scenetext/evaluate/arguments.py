@@ -13,7 +13,7 @@ def evaluate_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds what `evaluate` takes beside the configuration and the arguments of reading."""
     model = parser.add_mutually_exclusive_group(required=True)
     model.add_argument("--weights", metavar="PREFIX", help="trained weights, with -c")
-    model.add_argument("--model", metavar="DIR", help="an exported folder")
+    model.add_argument("--model", metavar="DIR", help="an exported folder; of detectors also wheel:NAME, see `read`")
     parser.add_argument("--labels", required=True, metavar="FILE", help="name<TAB>text or CSV; name<TAB>JSON of boxes")
     parser.add_argument("--images", required=True, metavar="DIR", help="folder, zip or LMDB of the pictures")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for scores.json and what was read or found")

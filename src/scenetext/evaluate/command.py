@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from scenetext.errors import InputError
 from scenetext.predict.detector_folder import is_detector
+from scenetext.predict.wheel_detectors import is_in_wheel
 from scenetext.text.photo_labels import read_photo_labels
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def evaluate_any(
     Args:
         config: of `weights`.
         weights: what `load_weights` takes; None for an exported folder.
-        model: the exported folder.
+        model: the exported folder, or "wheel:NAME", a detector in an installed wheel.
         labels: a label file, of text recognition or of text detection.
         images: a folder, zip or LMDB with the pictures.
         out: the folder to write.
@@ -42,7 +43,7 @@ def evaluate_any(
         raise InputError("--weights needs the configuration of the network: give it by -c CONFIG.")
     network = {"config": config, "weights": weights, "model": model}
     pictures = {"labels": labels, "images": images, "out": out}
-    if config.Architecture.model_type == "det" if weights else is_detector(model):
+    if config.Architecture.model_type == "det" if weights else is_in_wheel(model) or is_detector(model):
         from scenetext.evaluate.detection import evaluate_detector_command
 
         if turned is not None or decoding is not None:

@@ -15,7 +15,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "lessons": ["labelled_lines", "network_stages", "rounding", "width_buckets"],
         "lines": ["canvases", "character_counts", "line_sizes"],
         "results": ["accuracy_by_group", "confidence", "confusion_bars", "reliability"],
-        "sheets": ["contact_sheet", "variants_sheet"],
+        "sheets": ["contact_sheet", "photo_texts", "variants_sheet"],
         "sizes": ["accuracy_by_size", "bits_by_layer", "bytes_by_part"],
         "style": ["save"],
         "training": ["accuracy_curve", "learning_rates", "loss_curve", "training_curves"],

@@ -1,4 +1,4 @@
-"""Sheets of line images with a caption beneath each."""
+"""Sheets of line images with a caption beneath each, and a photo with its texts."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from scenetext.plots.photos import draw_photo
 from scenetext.plots.style import DPI, GREY, new_figure, text_fonts
 
 SHEET_PX = 1100
@@ -75,6 +76,15 @@ def variants_sheet(rows: Sequence[Sequence[np.ndarray]], captions: Sequence[str]
     for edge in range(1, len(rows)):
         panel.axhline(edge * height - GAP_PX / 2, color=GREY, linewidth=0.4)
     return figure
+
+
+def photo_texts(image: np.ndarray, outlines: Sequence[np.ndarray], texts: Sequence[str]) -> Figure:
+    """A photo with the outlines of its texts, and beside it the texts in their places.
+
+    Args:
+        image, outlines, texts: see `photos.draw_photo`.
+    """
+    return canvas_figure(draw_photo(image, outlines, texts)[:, :, ::-1])[0]
 
 
 def at_line_height(image: np.ndarray, most_px: int) -> np.ndarray:

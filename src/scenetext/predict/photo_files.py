@@ -14,10 +14,10 @@ import cv2
 import numpy as np
 from tqdm.auto import tqdm
 
+from scenetext.data.detection.decoding import PhotoSize, decode_photo
 from scenetext.data.detection.resize import LONGEST_SIDE_PX
 from scenetext.data.prefetch import ahead
 from scenetext.data.sources.images import ImageSource, open_images
-from scenetext.data.transforms import decode_image
 from scenetext.errors import InputError
 from scenetext.plots.photos import draw_photo
 from scenetext.predict.choices import AUTO
@@ -59,8 +59,7 @@ class _Photo(NamedTuple):
     """A photo without its pixels: its name and size, and why it could not be read."""
 
     name: str
-    height_px: int = 0
-    width_px: int = 0
+    size: PhotoSize = PhotoSize(0, 0)
     problem: str | None = None
 
 
@@ -181,10 +180,10 @@ def _load(source: ImageSource, names: Iterable[str]) -> Iterator[tuple[_Photo, n
 
     def load(name: str) -> tuple[_Photo, np.ndarray | None]:
         try:
-            image = decode_image(source.read(name), source.location(name))
+            image, size = decode_photo(source.read(name), source.location(name))
         except InputError as problem:  # its text alone: the error would keep the file's bytes in memory
             return _Photo(name, problem=str(problem)), None
-        return _Photo(name, *image.shape[:2]), image
+        return _Photo(name, size), image
 
     return ahead(load, names, PHOTOS_AHEAD, PHOTOS_AHEAD)
 
@@ -192,16 +191,17 @@ def _load(source: ImageSource, names: Iterable[str]) -> Iterator[tuple[_Photo, n
 def _record(photo: _Photo, texts: PhotoTexts) -> dict[str, Any]:
     """What a line of the file holds."""
     problem = {} if photo.problem is None else {"problem": photo.problem}
-    size = {"height": photo.height_px, "width": photo.width_px}
-    return {"photo": photo.name, **size, **problem, "lines": _listed(texts.lines), "rejected": _listed(texts.rejected)}
+    size = {"height": photo.size.height_px, "width": photo.size.width_px}
+    listed = {"lines": _listed(texts.lines, photo.size), "rejected": _listed(texts.rejected, photo.size)}
+    return {"photo": photo.name, **size, **problem, **listed}
 
 
-def _listed(lines: Sequence[PhotoLine]) -> list[dict[str, Any]]:
+def _listed(lines: Sequence[PhotoLine], size: PhotoSize) -> list[dict[str, Any]]:
     return [
         {
             "text": line.text,
             "confidence": round(line.confidence, 6),
-            "points": line.points.tolist(),
+            "points": size.in_photo(line.points).tolist(),
             "box_score": round(line.box_score, 6),
         }
         for line in lines
@@ -216,7 +216,7 @@ def picture_path(folder: Path, name: str) -> Path:
 
 def _draw(path: Path, source: ImageSource, name: str, lines: Sequence[PhotoLine]) -> None:
     """Draws a photo with its texts. It is decoded once more: those of a whole piece would take much memory."""
-    image = decode_image(source.read(name), source.location(name))
+    image, _ = decode_photo(source.read(name), source.location(name))
     drawn = draw_photo(image, [line.points for line in lines], [line.text for line in lines])
     _, data = cv2.imencode(".jpg", drawn, (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))
     with replacing(path) as file:

@@ -62,7 +62,7 @@ class PhotoReader:
 
     Args:
         detector: an exported detector's folder, or "wheel:NAME", a detector in an installed wheel.
-        model: an exported recogniser's folder.
+        model: an exported recogniser's folder, or a `Recognizer`, which keeps its own engine and numbers.
         engine: see Recognizer; of both networks.
         batch_size: lines computed at a time, fewer of wide ones.
         threads: CPU threads; by default all cores that the process may use.
@@ -77,7 +77,7 @@ class PhotoReader:
     def __init__(
         self,
         detector: str | Path,
-        model: str | Path,
+        model: str | Path | Recognizer,
         engine: str = AUTO,
         batch_size: int = 16,
         threads: int | None = None,
@@ -88,7 +88,8 @@ class PhotoReader:
             raise InputError(f"The least confidence {min_confidence} must be between 0 and 1.")
         self.min_confidence = min_confidence
         self.detector = PhotoDetector(detector, engine, threads, max_side_px)
-        self.recognizer = Recognizer(model, engine, batch_size, threads)
+        is_open = isinstance(model, Recognizer)
+        self.recognizer = model if is_open else Recognizer(model, engine, batch_size, threads)
 
     def __call__(self, photos: Sequence[np.ndarray]) -> list[PhotoTexts]:
         """Reads photos, in the order given.

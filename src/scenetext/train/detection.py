@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import astuple
 
 import paddle
 from paddle import Tensor
@@ -12,14 +13,17 @@ from scenetext.data.batches import BatchPlan, FixedSampler
 from scenetext.data.checking import check_pictures
 from scenetext.data.detection.photos import MapBatch, load_maps_ahead, photo_records, training_photos
 from scenetext.errors import InputError
+from scenetext.evaluate.box_metrics import BoxCounts
 from scenetext.evaluate.detection import evaluate_detector
 from scenetext.models.detection_model import DetectionModel
 from scenetext.models.targets import MapTargets
 from scenetext.predict.detection_settings import DetectionSettings
 from scenetext.predict.text_detector import EagerMaps, TextDetector
 from scenetext.train import parallel
-from scenetext.train.losses.db import db_loss
+from scenetext.train.losses.db import detector_loss
 from scenetext.train.task import EvaluationResult
+
+AUXILIARY_WEIGHTS = ("aux_weight_p4", "aux_weight_p3", "aux_weight_p2")
 
 Outputs = dict[str, Tensor]
 
@@ -42,6 +46,12 @@ class DetectionTask:
     def __init__(self, config: Config, model: DetectionModel, progress: bool):
         seed, loader = config.Global.seed, config.Train.loader
         self.config = config
+        weights = [name for name in AUXILIARY_WEIGHTS if getattr(config.Loss, name)]
+        if weights and not model.head.aux_in_channels:
+            raise InputError(
+                f"Loss.{weights[0]} is {getattr(config.Loss, weights[0]):g}, and the network has no auxiliary heads: "
+                "set Architecture.Head.aux_in_channels to the channels of the pyramid, or the weight to 0."
+            )
         self.samples = training_photos(config, seed, progress)
         self.samples.check_pictures()
         width, height = self.samples.crop.size
@@ -85,14 +95,26 @@ class DetectionTask:
 
     def losses(self, outputs: Outputs, targets: MapTargets) -> dict[str, Tensor]:
         """See `task.Task`."""
-        return db_loss(outputs["maps"], targets, self.config.Loss)
+        return detector_loss(outputs, targets, self.config.Loss)
 
     def evaluate(self) -> EvaluationResult:
-        """The scores on the Eval section; InputError if a photo of it cannot be read."""
-        evaluation = evaluate_detector(self.detector, self.evaluation, self.evaluation_images, progress=False)
-        for problem in evaluation.unreadable.values():
-            raise InputError(problem)
-        counts = evaluation.counts
+        """The scores on the Eval section, of which each process searches its part.
+
+        Raises:
+            InputError: a photo of it cannot be read; in every process.
+        """
+        own = self.evaluation[parallel.rank() :: parallel.world_size()]
+        problem, counts = None, BoxCounts(0, 0, 0)
+        try:
+            if len(own):
+                evaluation = evaluate_detector(self.detector, own, self.evaluation_images, progress=False)
+                problem, counts = next(iter(evaluation.unreadable.values()), None), evaluation.counts
+        except InputError as error:  # the other processes are told before it is raised: they would wait for ever
+            problem = str(error)
+        *sums, problems = parallel.sums_over_processes([*astuple(counts), problem is not None])
+        if problems:
+            raise InputError(problem or "Another process cannot read a photo of Eval; its message says which.")
+        counts = BoxCounts(*sums)
         scores = {name: getattr(counts, name) for name in ("precision", "recall", "hmean")}
         text = "precision {precision:.4f} recall {recall:.4f} hmean {hmean:.4f}".format(**scores)
         return EvaluationResult(scores, scores[self.config.Metric.main_indicator], text, len(self.evaluation))

@@ -4,15 +4,16 @@ A batch holds `batch_size_per_card` lines for each process (pixels_per_batch and
 plans the same batches and trains on every n-th line of each. Gradients, losses and the statistics of batch
 normalisations are those of the whole batch (gloo on CPU, NCCL on GPU), so that n processes train like one process with
 batches n times as large. The learning rate belongs to the whole batch: choose it anew when you add processes, as for
-any larger batch. Two things differ from one process: every process draws its own dropout masks, and a mean over
-characters (NRTR's, distillation's) weighs each process by its number of lines, not of characters. With one process
-nothing of this is active.
+any larger batch. Three things differ from one process: every process draws its own dropout masks; a mean over
+characters (NRTR's, distillation's) weighs each process by its number of lines, not of characters; and a detector's
+loss, a ratio of sums over a batch, is the mean of the processes' own, as in PaddleOCR. With one process nothing of this
+is active.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any
@@ -82,6 +83,15 @@ def own_part(plan: BatchPlan, summed: bool = False) -> tuple[BatchPlan, float]:
     if not len(own):
         return replace(plan, indices=plan.indices[:1]), 0.0
     return replace(plan, indices=own), float(size) if summed else len(own) * size / len(plan.indices)
+
+
+def sums_over_processes(values: Sequence[int]) -> list[int]:
+    """Each value's sum over all processes."""
+    if world_size() == 1:
+        return list(values)
+    sums = paddle.to_tensor(list(values), "int64")
+    paddle.distributed.all_reduce(sums)
+    return sums.tolist()
 
 
 def mean_over_processes(values: dict[str, float]) -> dict[str, float]:
