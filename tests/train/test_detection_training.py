@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
 
 import numpy as np
 import paddle
@@ -22,7 +21,6 @@ from scenetext.models import build_model
 from scenetext.predict.boxes import Box
 from scenetext.predict.detector_folder import DetectorSettings, is_detector, read_detector_yml
 from scenetext.predict.text_detector import open_detector
-from scenetext.synth import draw_scene
 from scenetext.text.photo_labels import read_photo_labels
 from scenetext.train.detection import DetectionTask
 from scenetext.train.trainer import train
@@ -42,10 +40,6 @@ def run(folder, tmp_path_factory):
     return train(load_config(detector_config(folder)), path, progress=False)
 
 
-def drawn_scene() -> np.ndarray:
-    return draw_scene(np.random.default_rng(0))[0]
-
-
 def rows(run) -> list[dict]:
     return [json.loads(line) for line in (run.folder / "history.jsonl").read_text(encoding="utf-8").splitlines()]
 
@@ -61,7 +55,7 @@ def test_a_training_logs_the_parts_of_the_loss_and_the_scores(run):
     assert run.best_score == max(row["hmean"] for row in scored)
     assert not (run.folder / "charset.txt").exists()
     saved = load_config(run.folder / "config.yml")
-    assert saved.Architecture.Head == {"name": "DBHead", "k": 50.0, "fix_nan": False}
+    assert saved.Architecture.Head == {"name": "DBHead", "k": 50.0, "fix_nan": False, "aux_in_channels": 0}
 
 
 def test_a_resumed_training_ends_with_the_weights_of_one_that_ran_through(run, folder, tmp_path):
@@ -178,25 +172,6 @@ def test_the_command_scores_an_exported_detector(exported, folder, tmp_path, cap
     labels = ["--labels", str(folder / "label.txt"), "--images", str(folder)]
     assert main(["evaluate", "--model", str(exported), *labels, "--out", str(tmp_path / "scores")]) == 0
     assert "hmean" in capsys.readouterr().out and (tmp_path / "scores" / "boxes.txt").is_file()
-
-
-def test_paddleocr_finds_what_is_found_here(exported, monkeypatch):
-    """Its package takes the network, pixels and thresholds from the folder, but sizes from its own arguments."""
-    monkeypatch.setenv("PADDLE_PDX_DISABLE_MODEL_SOURCE_CHECK", "True")
-    from paddleocr import TextDetection
-
-    photo = drawn_scene()
-    detector = open_detector(exported, "paddle")
-    rule = replace(detector.settings.rule, box_thresh=0.05)  # weights that learned nothing are sure of nothing
-    found = rule.boxes(detector.map(photo), photo.shape[:2])
-    name = read_detector_yml(exported).model_name
-    size = {"limit_side_len": 96, "limit_type": "min"}
-    (theirs,) = TextDetection(model_name=name, model_dir=str(exported), device="cpu", box_thresh=0.05, **size).predict(
-        photo
-    )
-    assert len(found) > 3
-    np.testing.assert_array_equal(theirs["dt_polys"], [box.points for box in found])
-    np.testing.assert_allclose(theirs["dt_scores"], [box.score for box in found], atol=1e-4)
 
 
 REFUSED = {
