@@ -32,6 +32,7 @@ from scenetext.predict.arguments import (
 from scenetext.report.arguments import report_arguments, runs_arguments
 from scenetext.synth.arguments import synth_arguments
 from scenetext.system.last_net import LastNet
+from scenetext.system.launched import this_process
 from scenetext.system.process import prepare_process, silence_noise
 from scenetext.text.normalise import CHOICES
 from scenetext.workflow.arguments import course_arguments, given_parameters, parameter_argument
@@ -326,8 +327,9 @@ def _predict(chosen: Arguments) -> None:
     lines = dict(names=chosen.list, form=chosen.form, min_confidence=chosen.min_confidence)
     decoding = chosen_decoding(chosen.decoding, **{name: getattr(chosen, name) for name in BEAM_OPTIONS})
     how = dict(engine=chosen.engine, batch_size=chosen.batch_size, turned=chosen.turned, decoding=decoding)
+    lines["process"] = this_process()
     read = predict_to_file(chosen.model, chosen.images, chosen.out, **how, **lines)
-    if chosen.form is not None:  # stdout holds the log of PaddleOCR's tool and nothing else
+    if read is None or chosen.form is not None:  # another process tells, or stdout is the log of PaddleOCR's tool
         return
     withheld = f", {read.withheld} texts left out below {chosen.min_confidence:g}" if chosen.min_confidence else ""
     counts = f"{read.lines} lines, {read.empty} of them empty, {len(read.unreadable)} pictures unreadable"

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -23,10 +24,11 @@ from scenetext.data.transforms import Canvas, to_canvas
 from scenetext.errors import InputError, RunError
 from scenetext.predict import onnx_conversion
 from scenetext.predict.engines import OnnxRuntime, open_engine
-from scenetext.predict.images import predict_images
+from scenetext.predict.images import PredictionSummary, predict_images
 from scenetext.predict.line_reader import MAX_WIDTH_PX, LineReader, fit_line
 from scenetext.predict.ngram import NGramModel
 from scenetext.predict.recognizer import Recognizer, predict_to_file
+from scenetext.system.launched import Process
 from scenetext.system.resumable import ResumableLines
 from scenetext.text.charset import Charset
 from scenetext.text.natural_order import natural_order
@@ -350,6 +352,27 @@ def test_a_resumed_job_reads_the_same_batches_and_writes_the_same_digits(
             predict_to_file(onnx_folder, images, tmp_path / "read.txt", progress=False)
     predict_to_file(onnx_folder, images, tmp_path / "read.txt", progress=False)
     assert (tmp_path / "read.txt").read_bytes() == (tmp_path / "whole.txt").read_bytes()
+
+
+def test_two_processes_write_the_bytes_of_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    skip_without_converter()
+    onnx_folder, images, out = tiny_export("onnx", "uint8"), tiny_folder() / "images", tmp_path / "read.txt"
+    compute = OnnxRuntime.run
+    # the last digits depend on the batch, as above
+    monkeypatch.setattr(OnnxRuntime, "run", lambda self, batch: compute(self, batch) * (1 - 0.01 * len(batch)))
+    monkeypatch.setattr("scenetext.predict.images.LINES_PER_PIECE", 3)
+    monkeypatch.setattr("scenetext.predict.recognizer.LINES_PER_SHARED_PIECE", 3)
+    monkeypatch.setattr("scenetext.predict.engines.usable_cores", lambda: 2)
+    monkeypatch.setattr("scenetext.system.launched.usable_cores", lambda: 2)
+    alone = predict_to_file(onnx_folder, images, tmp_path / "whole.txt", progress=False)
+
+    def part(rank: int) -> PredictionSummary | None:
+        return predict_to_file(onnx_folder, images, out, progress=False, process=Process(rank, 2, 2))
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(part, range(2))) == [alone, None]
+    assert out.read_bytes() == (tmp_path / "whole.txt").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["read.txt", "whole.txt"]
 
 
 def test_a_second_job_into_one_file_is_refused_and_the_first_ends_well(

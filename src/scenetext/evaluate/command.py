@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from scenetext.errors import InputError
 from scenetext.predict.detector_folder import is_detector
 from scenetext.predict.wheel_detectors import is_in_wheel
+from scenetext.system.launched import this_process
 from scenetext.text.photo_labels import read_photo_labels
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def evaluate_any(
     turned: float | None = None,
     decoding: str | None = None,
 ) -> None:
-    """Scores trained weights with their config, or an exported folder.
+    """Scores trained weights with their config, or an exported folder; the processes of a launcher share the pictures.
 
     Args:
         config: of `weights`.
@@ -42,7 +43,7 @@ def evaluate_any(
     if weights and config is None:
         raise InputError("--weights needs the configuration of the network: give it by -c CONFIG.")
     network = {"config": config, "weights": weights, "model": model}
-    pictures = {"labels": labels, "images": images, "out": out}
+    pictures = {"labels": labels, "images": images, "out": out, "process": this_process()}
     if config.Architecture.model_type == "det" if weights else is_in_wheel(model) or is_detector(model):
         from scenetext.evaluate.detection import evaluate_detector_command
 
@@ -68,7 +69,10 @@ def read_and_score(
     no_pictures: bool,
     labels: str | None,
 ) -> None:
-    """Reads photos into a folder, and with `labels` scores what was read; see `predict.photo_files.read_photos`."""
+    """Reads photos into a folder, and with `labels` scores what was read; see `predict.photo_files.read_photos`.
+
+    The processes of a launcher share the photos; the first one scores.
+    """
     from scenetext.evaluate.photos import score_photo_folder
     from scenetext.predict.photo_files import read_photos
 
@@ -83,7 +87,10 @@ def read_and_score(
         min_confidence=min_confidence,
         max_side_px=max_side,
         pictures=not no_pictures,
+        process=this_process(),
     )
+    if read is None:
+        return
     faults = f"{read.rejected} boxes rejected, {read.empty} photos without text, {len(read.unreadable)} unreadable"
     print(f"{out}: {read.lines} texts on {read.photos} photos; {faults}")
     if table is not None:

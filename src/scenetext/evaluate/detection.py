@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,11 +19,22 @@ from scenetext.data.sources.images import ImageSource, open_images
 from scenetext.errors import InputError
 from scenetext.evaluate.box_metrics import BoxCounts, count_boxes
 from scenetext.evaluate.evaluation_folder import SCORES, check_folder_name, write_with_scores
+from scenetext.evaluate.together import (
+    PHOTOS_PER_PIECE,
+    Found,
+    evaluation_job,
+    find_all,
+    find_together,
+    parameters_hash,
+)
 from scenetext.predict.boxes import Box
 from scenetext.predict.images import warn_of_passed_over
-from scenetext.predict.text_detector import find_on, open_detector
+from scenetext.predict.model_files import file_facts
+from scenetext.predict.text_detector import open_detector
 from scenetext.predict.trained_model import load_detector
 from scenetext.system.file_names import shown_path
+from scenetext.system.launched import ALONE, Process
+from scenetext.system.shared_job import SharedJob
 from scenetext.text.photo_labels import PhotoLabel, read_photo_labels
 
 if TYPE_CHECKING:
@@ -109,9 +120,14 @@ def evaluate_detector(
         InputError: there are no labels, not one of their photos can be read, or the network is no detector.
     """
     source = open_images(images) if isinstance(images, (str, Path)) else images
+    shown = tqdm(labels, desc="photos", unit="photo", disable=not progress)
+    return _scored(labels, find_all(detect, shown, source), out)
+
+
+def _scored(labels: Sequence[PhotoLabel], found: Iterable[Found], out: str | Path | None) -> DetectionEvaluation:
+    """Scores what was found, and writes it; see `evaluate_detector`."""
     photos = []
-    for label in tqdm(labels, desc="photos", unit="photo", disable=not progress):
-        boxes, problem = find_on(detect, source, label.name, f"{source.location(label.name)} ({label.location})")
+    for label, (boxes, problem) in zip(labels, found, strict=True):
         counts = count_boxes(label.outlines, label.ignored, [box.points for box in boxes])
         photos.append(PhotoScore(label.name, boxes, counts, problem))
     evaluation = DetectionEvaluation(photos)
@@ -129,9 +145,19 @@ def _line(photo: PhotoScore) -> str:
 
 
 def evaluate_detector_command(
-    *, config: Config | None, weights: str | None, model: str | None, labels: str, images: str, out: str
-) -> DetectionEvaluation:
-    """`scenetext evaluate` for a detector: trained weights with their config, or an exported folder."""
+    *,
+    config: Config | None,
+    weights: str | None,
+    model: str | None,
+    labels: str,
+    images: str,
+    out: str,
+    process: Process = ALONE,
+) -> DetectionEvaluation | None:
+    """`scenetext evaluate` for a detector: trained weights with their config, or an exported folder.
+
+    `process` is this one of several that search the photos together; those that are not the first one return None.
+    """
     check_folder_name(out)
     table = read_photo_labels(labels)
     if not len(table):
@@ -139,9 +165,25 @@ def evaluate_detector_command(
     source = open_images(images)
     source.names()  # counts what is passed over
     warn_of_passed_over(source)
-    detect = open_detector(model) if model is not None else load_detector(config, weights)
-    evaluation = evaluate_detector(detect, table, source, out)
+    if model is not None:
+        detect = open_detector(model, threads=process.threads)
+        origin = {"model": {name: facts["sha256"] for name, facts in file_facts(model).items()}}
+    else:
+        detect = load_detector(config, weights)
+        origin = {"model": parameters_hash(detect.engine.model), "settings": str(detect.settings)}
+    if SharedJob.is_for(process, out):
+        origin["engine"] = type(detect.engine).__name__
+        with evaluation_job(out, process, table, source, PHOTOS_PER_PIECE, **origin) as job:
+            found = find_together(job, detect, table, source)
+            evaluation = None if found is None else _scored(table, found, out)
+    else:
+        evaluation = evaluate_detector(detect, table, source, out)
+    if evaluation is not None:
+        _tell(evaluation, out)
+    return evaluation
+
+
+def _tell(evaluation: DetectionEvaluation, out: str | Path) -> None:
     for reason in evaluation.unreadable.values():
         print(f"counted as empty: {reason}", file=sys.stderr)
     print(f"{evaluation}\n{Path(out)}: {SCORES} and {BOXES}")
-    return evaluation

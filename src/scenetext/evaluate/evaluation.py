@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scenetext.data.sources.images import ImageSource, open_images
 from scenetext.errors import InputError
@@ -16,15 +16,21 @@ from scenetext.evaluate.evaluation_folder import PREDICTIONS, SCORES, check_fold
 from scenetext.evaluate.results import Evaluation, ReadLines, score_lines
 from scenetext.evaluate.scoring import read_labels
 from scenetext.evaluate.selection import Selection, selection_of
+from scenetext.evaluate.together import evaluation_job, parameters_hash, read_together
 from scenetext.predict.images import (
+    RECORDS_PER_PIECE,
     FunctionReader,
     LineFunction,
+    Prediction,
     Reader,
     read_records,
     warn_of_passed_over,
 )
+from scenetext.predict.prediction_file import WORKERS
 from scenetext.predict.trained_model import load_reader
 from scenetext.predict.turned import checked_margin
+from scenetext.system.launched import ALONE, Process
+from scenetext.system.shared_job import SharedJob
 from scenetext.text.charset import Charset
 from scenetext.text.records import Record
 
@@ -61,6 +67,13 @@ def evaluate(
     source = open_images(images) if isinstance(images, (str, Path)) else images
     reader = read if hasattr(read, "read_pieces") else FunctionReader(read)
     predictions = list(read_records(reader, records, source, progress))
+    return _scored(predictions, records, out, charset=charset, selection=selection, seed=seed)
+
+
+def _scored(
+    predictions: Sequence[Prediction], records: Sequence[Record], out: str | Path | None, **scoring: Any
+) -> Evaluation:
+    """Scores what was read, and writes it; see `evaluate`."""
     unreadable = {prediction.name: prediction.problem for prediction in predictions if prediction.problem is not None}
     if all(prediction.problem is not None for prediction in predictions):
         first = next(iter(unreadable.values()), "there are no labels")
@@ -74,7 +87,7 @@ def evaluate(
         [prediction.height_px for prediction in predictions],
         unreadable,
     )
-    evaluation = score_lines(read_lines, charset, selection=selection, seed=seed)
+    evaluation = score_lines(read_lines, **scoring)
     if out is not None:
         write_evaluation(evaluation, out)
     return evaluation
@@ -90,12 +103,14 @@ def evaluate_command(
     out: str,
     turned: float | None = None,
     decoding: str | None = None,
-) -> Evaluation:
+    process: Process = ALONE,
+) -> Evaluation | None:
     """`scenetext evaluate`: trained weights with their config, or an exported folder, against a label file.
 
     Faulty rows of the label file (an empty label, two labels for one name) cannot be scored; they are named on stderr.
     So are files that were passed over. `turned` is the margin of lines that are read turned, too; see `LineReader`.
-    `decoding` is a folder for `load_decoding`.
+    `decoding` is a folder for `load_decoding`. `process` is this one of several that read the pictures together; those
+    that are not the first one return None.
     """
     checked_margin(turned)
     if decoding is not None and model is None:
@@ -107,21 +122,42 @@ def evaluate_command(
     warn_of_passed_over(source)
     selection = None
     if model is not None:
-        from scenetext.predict.decoding_settings import load_decoding
+        from scenetext.predict.decoding_settings import GREEDY, load_decoding
+        from scenetext.predict.engines import spread_of_one_process
         from scenetext.predict.recognizer import Recognizer
 
-        options = {} if decoding is None else load_decoding(decoding).reader_options
-        reader = Recognizer(model, turned=turned, **options)
+        chosen = GREEDY if decoding is None else load_decoding(decoding)
+        reader = Recognizer(model, threads=process.threads, turned=turned, **chosen.reader_options)
+        reader.spread = spread_of_one_process(reader.engine)
         charset = reader.charset
+        origin = {"model": {name: facts["sha256"] for name, facts in reader.files.items()}, "decoding": chosen.facts}
     else:
         reader = load_reader(config, weights, turned=turned)
         charset = reader.model.charset
         selection = selection_of(config, weights, table.records)
-    evaluation = evaluate(reader, table.records, source, out, charset=charset, selection=selection)
+        origin = {
+            "model": parameters_hash(reader.model),
+            "canvas": str(reader.canvas),
+            "charset": "\n".join(charset.characters),
+        }
+    scoring = dict(charset=charset, selection=selection)
+    if SharedJob.is_for(process, out):
+        origin |= {"engine": type(reader.engine).__name__, WORKERS: reader.spread, "turned": turned}
+        with evaluation_job(out, process, table.records, source, RECORDS_PER_PIECE, **origin) as job:
+            reader.spread = job.origin[WORKERS]
+            predictions = read_together(job, reader, table.records, source)
+            evaluation = None if predictions is None else _scored(predictions, table.records, out, **scoring)
+    else:
+        evaluation = evaluate(reader, table.records, source, out, **scoring)
+    if evaluation is not None:
+        _tell(evaluation, out)
+    return evaluation
+
+
+def _tell(evaluation: Evaluation, out: str | Path) -> None:
     for reason in evaluation.unreadable.values():
         print(f"counted as empty: {reason}", file=sys.stderr)
     print(evaluation)
-    if selection is not None:
-        print(f"note: {selection}")
+    if evaluation.selection is not None:
+        print(f"note: {evaluation.selection}")
     print(f"{Path(out)}: {SCORES} and {PREDICTIONS}")
-    return evaluation

@@ -159,6 +159,11 @@ def _first(names: list[str], path: Path) -> str:
     return names[0]
 
 
+def spread_of_one_process(engine: Engine) -> int:
+    """The `LineReader.spread` of a process that has all cores of this host for itself."""
+    return usable_cores() if isinstance(engine, OnnxRuntime) else engine.workers
+
+
 ENGINES = dict(zip(ENGINE_NAMES, (PaddleInference, OnnxRuntime), strict=True))
 
 

@@ -88,6 +88,10 @@ class LineReader:
         decoding: "ctc" or "attention".
         turned: read lines turned as well, and keep a turned reading that is surer by more than this margin in [0, 1];
             None reads them upright only. See `turned`.
+
+    Attributes:
+        spread: the number of workers that a piece's batches are cut for, on which the last digits of a confidence
+            depend; by default the engine's.
     """
 
     def __init__(
@@ -108,6 +112,7 @@ class LineReader:
         self.decoding = decoding
         self.decode = GREEDY_DECODERS[decoding]
         self.turned = checked_margin(turned)
+        self.spread = engine.workers
 
     def __call__(
         self, images: Sequence[np.ndarray], on_lines: Callable[[int], object] = lambda count: None
@@ -223,7 +228,7 @@ class LineReader:
         groups: dict[int, list[int]] = {}
         for index, line in enumerate(lines):
             groups.setdefault(line.canvas_px, []).append(index)
-        share = math.ceil(len(lines) / self.engine.workers)  # a few lines of one width are spread over the workers, too
+        share = math.ceil(len(lines) / self.spread)  # a few lines of one width are spread over the workers, too
         batches = []
         for canvas_px, members in groups.items():
             # so many pixels per batch that memory stays the same for wide lines

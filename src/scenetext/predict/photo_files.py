@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePosixPath
@@ -21,16 +22,21 @@ from scenetext.data.sources.images import ImageSource, open_images
 from scenetext.errors import InputError
 from scenetext.plots.photos import draw_photo
 from scenetext.predict.choices import AUTO
+from scenetext.predict.engines import spread_of_one_process
 from scenetext.predict.images import image_names, pictures_hash, warn_of_escaped, warn_of_passed_over
 from scenetext.predict.photo_reader import LEAST_CONFIDENCE, PHOTOS_PER_PIECE, PhotoLine, PhotoReader, PhotoTexts
+from scenetext.predict.prediction_file import WORKERS
 from scenetext.system.file_names import shown_path
 from scenetext.system.files import replacing
+from scenetext.system.launched import ALONE, Process
 from scenetext.system.locks import only_writer
 from scenetext.system.process import share_one_heap
 from scenetext.system.resumable import ResumableLines
+from scenetext.system.shared_job import SharedJob
 
 TEXTS = "photos.jsonl"
 PICTURES = "pictures"
+PHOTOS_PER_SHARED_PIECE = 32  # of a job that several processes share; a multiple of PHOTOS_PER_PIECE
 PHOTOS_AHEAD = 2  # decoded meanwhile; a photo takes up to 150 MB
 JPEG_QUALITY = 85
 JPEG_SUFFIXES = (".jpg", ".jpeg")
@@ -75,32 +81,40 @@ def read_photos(
     max_side_px: int = LONGEST_SIDE_PX,
     pictures: bool = True,
     progress: bool = True,
-) -> PhotoSummary:
+    process: Process = ALONE,
+) -> PhotoSummary | None:
     """Reads photos into a folder.
 
     `photos.jsonl` is written whole or not at all. A line of it is an object with the photo's name (`photo`), `height`
     and `width` in pixels, and two lists, `lines` in reading order and `rejected`, of `text`, `confidence`, `points` and
     `box_score`; a photo that cannot be read has a `problem`, and is named on stderr. A job that was stopped resumes
-    after the last photo that it wrote.
+    after the last photo that it wrote, or with the pieces that several processes wrote (`photos.jsonl.parts`).
 
     Args:
         photos: a folder, zip, LMDB or photo.
         detector, model, engine, batch_size, min_confidence, max_side_px: see PhotoReader.
-        out: the folder; other files in it stay.
+        out: the folder, which all processes share; other files in it stay.
         pictures: draw each photo with its texts beside it into the folder `pictures`.
         progress: show a bar.
+        process: this one of several that read the photos together; see `SharedJob`.
+
+    Returns:
+        What became of the photos; None in all processes but the first.
 
     Raises:
         InputError: there are no photos, none of them can be read, a network's folder is not complete, or `out` cannot
             be a folder.
-        RunError: another process writes there now, or the disk is full or broken.
+        RunError: another process writes there now, the first of several processes does not come, or the disk is full or
+            broken.
     """
     out = Path(out)
     _check_out(out, photos)
     share_one_heap()
     source = open_images(photos)
     names = image_names(source)
-    reader = PhotoReader(detector, model, engine, batch_size, min_confidence=min_confidence, max_side_px=max_side_px)
+    least, side = dict(min_confidence=min_confidence), dict(max_side_px=max_side_px)
+    reader = PhotoReader(detector, model, engine, batch_size, process.threads, **least, **side)
+    reader.recognizer.spread = spread_of_one_process(reader.recognizer.engine)
     warn_of_passed_over(source)
     warn_of_escaped(names)
     origin = {
@@ -109,19 +123,29 @@ def read_photos(
         "photos": shown_path(source.path),
         "pictures": pictures_hash(source, names),
         "engines": [reader.detector.engine, type(reader.recognizer.engine).__name__],
+        WORKERS: reader.recognizer.spread,
         "batch_size": batch_size,
-        "min_confidence": min_confidence,
-        "max_side_px": max_side_px,
+        **least,
+        **side,
         "drawn": pictures,
     }
-    folder = out / PICTURES if pictures else None
-    with only_writer(out / TEXTS):
-        summary = _write(ResumableLines(out / TEXTS, origin), reader, source, names, folder, progress)
+    place, folder = out / TEXTS, out / PICTURES if pictures else None
+    with only_writer(place) if process.is_first else nullcontext():
+        if SharedJob.is_for(process, place):
+            with SharedJob(place, origin, process, names, PHOTOS_PER_SHARED_PIECE, adopted=[WORKERS]) as job:
+                summary = _write_together(job, reader, source, names, folder, progress)
+        else:
+            summary = _write(ResumableLines(place, origin), reader, source, names, folder, progress)
+    if summary is not None:
+        _warn_of_unreadable(summary)
+    return summary
+
+
+def _warn_of_unreadable(summary: PhotoSummary) -> None:
     if summary.unreadable:
         print(f"{len(summary.unreadable)} of {summary.photos} photos could not be read:", file=sys.stderr)
         for problem in summary.unreadable.values():
             print(f"  {problem}", file=sys.stderr)
-    return summary
 
 
 def _check_out(out: Path, photos: str | Path) -> None:
@@ -159,20 +183,47 @@ def _write(
         read = reader.read_pieces(_load(source, names[start:])) if kept < len(names) else iter(())
         with tqdm(total=len(names), initial=kept, unit="photo", desc="read", disable=not progress) as bar:
             for photo, texts in islice(read, kept - start, None):
-                if pictures is not None and photo.problem is None:
-                    _draw(picture_path(pictures, photo.name), source, photo.name, texts.lines)
-                record = _record(photo, texts)
+                record = _recorded(photo, texts, source, pictures)
                 lines.write(json.dumps(record, ensure_ascii=False))
                 tally.add(record)
                 bar.update()
         summary = tally.summary()
-        if len(summary.unreadable) == len(names):
-            first = next(iter(summary.unreadable.values()))
-            raise InputError(f"Not one of {len(names)} photos can be read; the first: {first}")
         lines.finish()
     finally:
         lines.close()
     return summary
+
+
+def _write_together(
+    job: SharedJob,
+    reader: PhotoReader,
+    source: ImageSource,
+    names: Sequence[str],
+    pictures: Path | None,
+    progress: bool,
+) -> PhotoSummary | None:
+    """Writes the texts together with other processes, the same bytes as one process; None in all but the first."""
+    reader.recognizer.spread = job.origin[WORKERS]
+
+    def rows(piece: Sequence[str]) -> Iterator[str]:
+        for photo, texts in reader.read_pieces(_load(source, piece)):
+            yield json.dumps(_recorded(photo, texts, source, pictures), ensure_ascii=False)
+
+    with tqdm(total=len(names), unit="photo", desc="read", disable=not (progress and job.process.is_first)) as bar:
+        job.make(rows, bar.update)
+    if not job.process.is_first:
+        return None
+    tally = _Tally(names)
+    summary = job.put_together(tally.keeps, tally.summary)
+    ResumableLines(job.path, job.origin).discard()
+    return summary
+
+
+def _recorded(photo: _Photo, texts: PhotoTexts, source: ImageSource, pictures: Path | None) -> dict[str, Any]:
+    """What a line of the file holds, when the picture of the photo is drawn."""
+    if pictures is not None and photo.problem is None:
+        _draw(picture_path(pictures, photo.name), source, photo.name, texts.lines)
+    return _record(photo, texts)
 
 
 def _load(source: ImageSource, names: Iterable[str]) -> Iterator[tuple[_Photo, np.ndarray | None]]:
@@ -252,5 +303,8 @@ class _Tally:
         return is_wanted
 
     def summary(self) -> PhotoSummary:
-        """The counts of all photos."""
+        """The counts of all photos; InputError if none could be read."""
+        if len(self._unreadable) == len(self._names):
+            first = next(iter(self._unreadable.values()))
+            raise InputError(f"Not one of {len(self._names)} photos can be read; the first: {first}")
         return PhotoSummary(len(self._names), self._lines, self._rejected, self._empty, self._unreadable)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
+
+from tqdm.auto import tqdm
 
 from scenetext.data.sources.images import ImageSource
 from scenetext.errors import InputError
@@ -24,6 +26,10 @@ from scenetext.predict.images import (
 from scenetext.predict.line_reader import LineReader
 from scenetext.system.file_names import shown_name, shown_path
 from scenetext.system.resumable import ResumableLines
+from scenetext.system.shared_job import SharedJob
+
+WORKERS = "workers"  # key of the origin
+LINES_PER_SHARED_PIECE = 512  # of a job that several processes share; a multiple of the lines that are read together
 
 
 def write_predictions(
@@ -60,9 +66,8 @@ def write_predictions(
             print(f"{lines.part} holds the first {kept} of {len(names)} lines: resuming there.", file=sys.stderr)
         if kept < len(names):
             start = piece_start(kept)
-            for prediction in islice(predict_images(reader, source, names[start:], progress), kept - start, None):
-                if prediction.confidence < min_confidence:
-                    prediction = replace(prediction, text="")
+            read = _withheld(predict_images(reader, source, names[start:], progress), min_confidence)
+            for prediction in islice(read, kept - start, None):
                 row = form.row(prediction)
                 lines.write(row)
                 form.log(row)
@@ -72,6 +77,53 @@ def write_predictions(
     finally:
         lines.close()
     return tally.summary()
+
+
+def write_predictions_together(
+    job: SharedJob,
+    reader: LineReader,
+    source: ImageSource,
+    names: Sequence[str],
+    form: Form,
+    *,
+    min_confidence: float = 0.0,
+    progress: bool = True,
+) -> PredictionSummary | None:
+    """Writes a file of predictions together with other processes, the same bytes as one process writes alone.
+
+    Args:
+        job: the file and its origin; see `origin`.
+        reader, source, names, form, min_confidence, progress: see `write_predictions`.
+
+    Returns:
+        What became of the pictures; None in all processes but the first.
+
+    Raises:
+        RunError: see `SharedJob`.
+    """
+    reader.spread = job.origin[WORKERS]
+
+    def rows(piece: Sequence[str]) -> Iterator[str]:
+        return map(form.row, _withheld(predict_images(reader, source, piece, progress=False), min_confidence))
+
+    with tqdm(total=len(names), unit="line", desc="read", disable=not (progress and job.process.is_first)) as bar:
+        job.make(rows, bar.update)
+    if not job.process.is_first:
+        return None
+    tally = _Tally(source, names, form)
+    summary = job.put_together(tally.keeps, tally.summary)
+    ResumableLines(job.path, job.origin).discard()
+    if form.logs:
+        for row in job.lines():
+            form.log(row)
+    form.finish()
+    return summary
+
+
+def _withheld(predictions: Iterable[Prediction], min_confidence: float) -> Iterator[Prediction]:
+    """Predictions with an empty text where the confidence is too small."""
+    for prediction in predictions:
+        yield replace(prediction, text="") if prediction.confidence < min_confidence else prediction
 
 
 def origin(
@@ -90,7 +142,7 @@ def origin(
         "images": shown_path(source.path),
         "pictures": pictures_hash(source, names),
         "engine": type(reader.engine).__name__,
-        "workers": reader.engine.workers,
+        WORKERS: reader.spread,
         "batch_size": reader.batch_size,
         **more,
     }

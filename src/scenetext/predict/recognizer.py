@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from scenetext.data.sources.images import ImageSource, open_images
 from scenetext.errors import InputError, nearest_hint
 from scenetext.predict.choices import LENGTH_BONUS, LM_WEIGHT
 from scenetext.predict.decoding_settings import GREEDY, Decoding, check_dictionary
-from scenetext.predict.engines import AUTO, open_engine
+from scenetext.predict.engines import AUTO, open_engine, spread_of_one_process
 from scenetext.predict.forms import FORMS, TabForm
 from scenetext.predict.images import (
     PredictionSummary,
@@ -27,11 +28,21 @@ from scenetext.predict.model_folder import read_inference_yml
 from scenetext.predict.name_list import read_names
 from scenetext.predict.ngram import NGramModel
 from scenetext.predict.ngram_mixture import NGramMixture
-from scenetext.predict.prediction_file import check_out, origin, warn_of_breaking_characters, write_predictions
+from scenetext.predict.prediction_file import (
+    LINES_PER_SHARED_PIECE,
+    WORKERS,
+    check_out,
+    origin,
+    warn_of_breaking_characters,
+    write_predictions,
+    write_predictions_together,
+)
 from scenetext.predict.turned import checked_margin
+from scenetext.system.launched import ALONE, Process
 from scenetext.system.locks import only_writer
 from scenetext.system.process import share_one_heap
 from scenetext.system.resumable import ResumableLines
+from scenetext.system.shared_job import SharedJob
 
 
 class Recognizer(LineReader):
@@ -92,16 +103,18 @@ def predict_to_file(
     names: str | Path | None = None,
     form: str | None = None,
     min_confidence: float = 0.0,
-) -> PredictionSummary:
+    process: Process = ALONE,
+) -> PredictionSummary | None:
     """Reads pictures into a file, one line a picture, whole or not at all.
 
     Pictures that cannot be read stand in it with an empty text and are named on stderr, as are files that were passed
-    over. A job that was stopped leaves its lines in `OUT.part`; the same call resumes there.
+    over. A job that was stopped leaves its lines in `OUT.part`, or in `OUT.parts` where several processes share it; the
+    same call resumes there.
 
     Args:
         model: the exported folder.
         images: a folder, zip, LMDB or picture.
-        out: the file.
+        out: the file; all processes share its folder.
         engine, batch_size: see Recognizer.
         progress: show a bar.
         decoding: see `beam_decoding` and `load_decoding`.
@@ -110,11 +123,16 @@ def predict_to_file(
         form: "infer_rec" or "predict_rec": the lines and the log of PaddleOCR's tool of that name (see `forms`); by
             default lines `name<TAB>text<TAB>confidence`.
         min_confidence: texts of a smaller confidence are left out; their lines keep the confidence.
+        process: this one of several that read the pictures together; see `SharedJob`.
+
+    Returns:
+        What became of the pictures; None in all processes but the first.
 
     Raises:
         InputError: there are no pictures, the model's folder is not complete, `out` cannot be a file, or an option has
             a value that does not exist.
-        RunError: another process writes `out` now, or the disk is full or broken.
+        RunError: another process writes `out` now, the first of several processes does not come, or the disk is full or
+            broken.
     """
     out = Path(out)
     check_out(out, images)
@@ -124,22 +142,21 @@ def predict_to_file(
     wanted = image_names(source) if names is None else read_names(names, source)
     written = TabForm() if form is None else FORMS[form](images)
     wanted = written.order(wanted)
-    reader = Recognizer(model, engine, batch_size, turned=turned, **decoding.reader_options)
+    reader = Recognizer(model, engine, batch_size, process.threads, turned=turned, **decoding.reader_options)
     warn_of_passed_over(source)
     warn_of_escaped(wanted)
     warn_of_breaking_characters(reader, model)
+    reader.spread = spread_of_one_process(reader.engine)
     made_from = _origin(reader, source, wanted, decoding, form, min_confidence)
-    with only_writer(out):
-        summary = write_predictions(
-            ResumableLines(out, made_from),
-            reader,
-            source,
-            wanted,
-            written,
-            min_confidence=min_confidence,
-            progress=progress and not written.logs,
-        )
-    warn_of_unreadable(summary)
+    how = dict(min_confidence=min_confidence, progress=progress and not written.logs)
+    with only_writer(out) if process.is_first else nullcontext():
+        if SharedJob.is_for(process, out):
+            with SharedJob(out, made_from, process, wanted, LINES_PER_SHARED_PIECE, adopted=[WORKERS]) as job:
+                summary = write_predictions_together(job, reader, source, wanted, written, **how)
+        else:
+            summary = write_predictions(ResumableLines(out, made_from), reader, source, wanted, written, **how)
+    if summary is not None:
+        warn_of_unreadable(summary)
     return summary
 
 

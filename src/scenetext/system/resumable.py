@@ -103,6 +103,11 @@ class ResumableLines:
             os.replace(self.part, self.path)
             self.note.unlink()
 
+    def discard(self) -> None:
+        """Removes the part, which a whole file from elsewhere has replaced."""
+        self.part.unlink(missing_ok=True)
+        self.note.unlink(missing_ok=True)
+
     def close(self) -> None:
         """Keeps the part for a later job, unless it is empty."""
         with suppress(OSError):  # `write` and `finish` have raised it; lines that are lost are made again

@@ -12,7 +12,6 @@ is active.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
@@ -27,6 +26,7 @@ from scenetext.config import Config
 from scenetext.config.yaml_text import dump
 from scenetext.data.batches import BatchPlan, Sampler
 from scenetext.errors import InputError
+from scenetext.system.launched import this_process
 from scenetext.train.identity import HOST_SETTINGS, characters_of, data_hashes
 from scenetext.train.task import Labels, Samples
 
@@ -35,17 +35,17 @@ BATCH_NORMS = (nn.BatchNorm1D, nn.BatchNorm2D)
 
 def world_size() -> int:
     """Number of processes that train together."""
-    return int(os.environ.get("PADDLE_TRAINERS_NUM", "1"))
+    return this_process().count
 
 
 def rank() -> int:
     """This process's number among them, from 0."""
-    return int(os.environ.get("PADDLE_TRAINER_ID", "0"))
+    return this_process().rank
 
 
 def is_first() -> bool:
     """Whether this is the process that shows and writes everything."""
-    return rank() == 0
+    return this_process().is_first
 
 
 def join_processes(model: nn.Layer) -> nn.Layer:
