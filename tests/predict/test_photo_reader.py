@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,13 +22,14 @@ from scenetext.data.detection.resize import LONGEST_SIDE_PX, DetectionSize
 from scenetext.errors import InputError
 from scenetext.plots.photos import DRAWN_SIDE_PX, draw_photo
 from scenetext.predict.engines import OnnxRuntime
-from scenetext.predict.photo_files import PICTURES, picture_path, read_photo_texts, read_photos
+from scenetext.predict.photo_files import PICTURES, PhotoSummary, picture_path, read_photo_texts, read_photos
 from scenetext.predict.photo_files import TEXTS as FILE
 from scenetext.predict.photo_reader import LEAST_CONFIDENCE, PHOTOS_PER_PIECE, PhotoReader
 from scenetext.predict.reading_order import reading_order
 from scenetext.predict.recognizer import Recognizer
 from scenetext.predict.text_detector import TextDetector
 from scenetext.predict.wheel_detectors import WHEEL_DETECTORS, WHEEL_SETTINGS, wheel_detector
+from scenetext.system.launched import Process
 
 
 @pytest.fixture(scope="module")
@@ -198,6 +200,26 @@ def test_a_photo_of_108_megapixels_is_decoded_at_half_its_size_and_its_boxes_are
     left, top, width, height = cv2.boundingRect((photo == INK).astype(np.uint8))
     middle = np.mean(record["lines"][0]["points"], axis=0)
     np.testing.assert_allclose(middle, (left + width / 2, top + height / 2), atol=60)
+
+
+def test_two_processes_read_photos_as_one(tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(5):
+        cv2.imwrite(str(folder / f"{number}.png"), drawn_photo(TEXTS[: number % 3 + 1]))
+    (folder / "cut.png").write_bytes(b"no photo")
+    for module, name in (("photo_reader", "PHOTOS_PER_PIECE"), ("photo_files", "PHOTOS_PER_SHARED_PIECE")):
+        monkeypatch.setattr(f"scenetext.predict.{module}.{name}", 2)
+    how = dict(engine="auto", min_confidence=0.1, pictures=False, progress=False)
+    alone = read_photos(folder, drawn_detector(), model, tmp_path / "one", **how)
+
+    def part(rank: int) -> PhotoSummary | None:
+        return read_photos(folder, drawn_detector(), model, tmp_path / "two", process=Process(rank, 2, 2), **how)
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(part, range(2))) == [alone, None]
+    assert (tmp_path / "two" / FILE).read_bytes() == (tmp_path / "one" / FILE).read_bytes()
+    assert [path.name for path in (tmp_path / "two").iterdir()] == [FILE]
 
 
 def test_a_stopped_job_resumes_and_writes_the_same(

@@ -132,7 +132,7 @@ def test_pieces_of_an_older_job_never_enter_another_one(tmp_path: Path, impatien
     with pytest.raises(KeyboardInterrupt):
         work(out, 0, 2, stop, {"model": "old"})
     with ThreadPoolExecutor(1) as pool:
-        older = pool.submit(work, out, 1, 2, slow, {"model": "old"})
+        pool.submit(work, out, 1, 2, slow, {"model": "old"})
         assert begun.wait(10)
 
         def overtaken(items: Sequence[int]) -> Iterator[str]:

@@ -117,18 +117,7 @@ def read_photos(
     reader.recognizer.spread = spread_of_one_process(reader.recognizer.engine)
     warn_of_passed_over(source)
     warn_of_escaped(names)
-    origin = {
-        "detector": {name: facts["sha256"] for name, facts in reader.detector.files.items()},
-        "model": {name: facts["sha256"] for name, facts in reader.recognizer.files.items()},
-        "photos": shown_path(source.path),
-        "pictures": pictures_hash(source, names),
-        "engines": [reader.detector.engine, type(reader.recognizer.engine).__name__],
-        WORKERS: reader.recognizer.spread,
-        "batch_size": batch_size,
-        **least,
-        **side,
-        "drawn": pictures,
-    }
+    origin = _origin(reader, source, names, batch_size=batch_size, **least, **side, drawn=pictures)
     place, folder = out / TEXTS, out / PICTURES if pictures else None
     with only_writer(place) if process.is_first else nullcontext():
         if SharedJob.is_for(process, place):
@@ -139,6 +128,19 @@ def read_photos(
     if summary is not None:
         _warn_of_unreadable(summary)
     return summary
+
+
+def _origin(reader: PhotoReader, source: ImageSource, names: Sequence[str], **settings: Any) -> dict[str, Any]:
+    """What the lines of `photos.jsonl` depend on."""
+    return {
+        "detector": {name: facts["sha256"] for name, facts in reader.detector.files.items()},
+        "model": {name: facts["sha256"] for name, facts in reader.recognizer.files.items()},
+        "photos": shown_path(source.path),
+        "pictures": pictures_hash(source, names),
+        "engines": [reader.detector.engine, type(reader.recognizer.engine).__name__],
+        WORKERS: reader.recognizer.spread,
+        **settings,
+    }
 
 
 def _warn_of_unreadable(summary: PhotoSummary) -> None:

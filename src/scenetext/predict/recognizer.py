@@ -148,13 +148,14 @@ def predict_to_file(
     warn_of_breaking_characters(reader, model)
     reader.spread = spread_of_one_process(reader.engine)
     made_from = _origin(reader, source, wanted, decoding, form, min_confidence)
+    what = (reader, source, wanted, written)
     how = dict(min_confidence=min_confidence, progress=progress and not written.logs)
     with only_writer(out) if process.is_first else nullcontext():
         if SharedJob.is_for(process, out):
             with SharedJob(out, made_from, process, wanted, LINES_PER_SHARED_PIECE, adopted=[WORKERS]) as job:
-                summary = write_predictions_together(job, reader, source, wanted, written, **how)
+                summary = write_predictions_together(job, *what, **how)
         else:
-            summary = write_predictions(ResumableLines(out, made_from), reader, source, wanted, written, **how)
+            summary = write_predictions(ResumableLines(out, made_from), *what, **how)
     if summary is not None:
         warn_of_unreadable(summary)
     return summary
