@@ -42,7 +42,10 @@ def test_both_readmes_hold_the_same_code_blocks(root: Path) -> None:
 
 
 def test_every_scenetext_command_in_the_readme_is_understood(root: Path) -> None:
-    lines = [re.sub(r".*command -v (scenetext)\)", r"\1", line) for line in commands(root / "README.md")]
+    lines = [
+        re.sub(r"^(?:.*command -v |(?:\w+=\S+ +)+)(scenetext)\b\)?", r"\1", line)
+        for line in commands(root / "README.md")
+    ]
     ours = [shlex.split(line)[1:] for line in lines if line.startswith("scenetext ")]
     assert {arguments[0] for arguments in ours} >= {
         "prepare",

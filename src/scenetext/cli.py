@@ -72,7 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    epilog = f"With the environment variable {SHOW_TRACEBACK}=1 an error shows its traceback, for debugging."
+    epilog = f"{SHOW_TRACEBACK}=1 shows an error's traceback. evaluate, predict and read share their pictures with the "
+    epilog += "processes that have the same PADDLE_TRAINERS_NUM and other PADDLE_TRAINER_IDs (environment variables)."
     parser = _Parser(prog="scenetext", description=__doc__.splitlines()[0], epilog=epilog)
     parser.add_argument("--version", action="version", version=f"scenetext {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)

@@ -86,7 +86,7 @@ class PaddleInference:
         config = inference.Config(str(program), str(parameters))
         config.disable_glog_info()
         if gpu and paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count() > 0:
-            config.enable_use_gpu(GPU_POOL_MB, 0)
+            config.enable_use_gpu(GPU_POOL_MB, paddle.distributed.ParallelEnv().device_id)  # a launcher chooses it
         else:
             config.disable_gpu()
             config.set_cpu_math_library_num_threads(threads)
