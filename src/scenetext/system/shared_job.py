@@ -14,6 +14,7 @@ The first process alone writes the product. It decides what the job is, and the 
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import random
@@ -23,7 +24,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -33,11 +34,13 @@ from scenetext.system.file_names import shown_path
 from scenetext.system.files import read_json, replacing, write_json, writing
 from scenetext.system.launched import Process
 from scenetext.system.locks import only_writer
+from scenetext.system.temporaries import SUFFIX
 
 PATIENCE_S = 600.0  # of the others with the first process: it may wait for a host, or for a slow disk
 GATHERING_S = 60.0  # of the first process with the others, when all is done
 _POLL_S = 0.1
 _JOB = "job.json"
+_ABSENT = (errno.ENOENT, errno.ESTALE)  # the second one is how NFS tells it of a file that was known
 
 Result = TypeVar("Result")
 
@@ -174,17 +177,26 @@ class SharedJob:
     def _write(self, index: int, lines: Iterable[str]) -> None:
         text = "".join(f"{line}\n" for line in lines)
         temporary = self._place / f".{index:08d}.{self._mark}"
-        with writing(self.path), suppress(*self._ended):
-            with open(temporary, "w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, self._file(index))
+        with writing(self.path), self._may_be_removed():
+            try:
+                with open(temporary, "w", encoding="utf-8", newline="\n") as file:
+                    file.write(text)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.replace(temporary, self._file(index))
+            except OSError:
+                with suppress(OSError):  # the failure that is on its way says more
+                    temporary.unlink(missing_ok=True)
+                raise
 
-    @property
-    def _ended(self) -> tuple[type[Exception], ...]:
-        """What the folder's absence raises where it may be absent."""
-        return () if self.process.is_first else (FileNotFoundError,)
+    @contextmanager
+    def _may_be_removed(self) -> Iterator[None]:
+        """Passes over the absence of the pieces' folder, which the first process alone removes."""
+        try:
+            yield
+        except OSError as error:
+            if self.process.is_first or error.errno not in _ABSENT:
+                raise
 
     def _begin(self) -> None:
         """Opens a folder for the pieces, or the same job's; what another job left is removed."""
@@ -198,10 +210,12 @@ class SharedJob:
 
     def _adopt(self) -> str | None:
         """Takes part in the job that is begun; why not, if none is or it has another origin."""
-        try:
+        begun: Any = None
+        with suppress(InputError), self._may_be_removed():
             begun = read_json(self._folder / _JOB)
-            place, origin = self._folder / begun["place"], begun["origin"]
-        except (InputError, KeyError, TypeError):  # missing, or damaged
+        try:
+            place, origin = self._folder / begun["place"], dict(begun["origin"])
+        except (KeyError, TypeError, ValueError):  # missing, or damaged
             return "nothing"
         keys = dict.fromkeys((*self.origin, *origin))
         differ = [key for key in keys if key not in self._adopted and self.origin.get(key) != origin.get(key)]
@@ -251,14 +265,14 @@ class SharedJob:
 
     def _check_in(self) -> bool:
         """Leaves word that this process has come; False where the job's pieces are gone."""
-        with suppress(*self._ended):
+        with self._may_be_removed():
             (self._place / f"process-{self.process.rank}").write_text(f"{socket.gethostname()} {os.getpid()}\n")
             return True
         return False
 
     def _remove(self) -> None:
         """Removes all pieces, in one step for all who look."""
-        removed = self._folder.with_name(f".{self._folder.name}.{self._mark}")
+        removed = self._folder.with_name(f".{self._folder.name}.{self._mark}{SUFFIX}")  # a leftover if this is killed
         with suppress(FileNotFoundError):
             os.replace(self._folder, removed)
             shutil.rmtree(removed, ignore_errors=True)
