@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from tqdm.auto import tqdm
 
 from scenetext.data.sources.images import ImageSource, open_images
@@ -21,6 +20,7 @@ from scenetext.evaluate.box_metrics import BoxCounts, count_boxes
 from scenetext.evaluate.evaluation_folder import SCORES, check_folder_name, write_with_scores
 from scenetext.evaluate.together import (
     PHOTOS_PER_PIECE,
+    Detect,
     Found,
     evaluation_job,
     find_all,
@@ -41,8 +41,6 @@ if TYPE_CHECKING:
     from scenetext.config import Config
 
 BOXES = "boxes.txt"
-
-Detect = Callable[[np.ndarray], list[Box]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +25,9 @@ from scenetext.text.records import Record
 if TYPE_CHECKING:
     from paddle import nn
 
-    from scenetext.evaluate.detection import Detect
-
 PHOTOS_PER_PIECE = 32
+
+Detect = Callable[[np.ndarray], list[Box]]
 
 Found = tuple[list[Box], str | None]
 """The boxes on a photo, and why it could not be read."""
