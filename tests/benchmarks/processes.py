@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 
 from scenetext.data.sources.images import open_images
+from scenetext.predict.prediction_file import LINES_PER_SHARED_PIECE
 
 ROUNDS = 2
 LAUNCH = [sys.executable, "-m", "paddle.distributed.launch", "--nproc_per_node", "2", "--log_dir"]
@@ -51,11 +52,13 @@ def children_of(process: subprocess.Popen) -> list[int]:
     return list(map(int, Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()))
 
 
-def killed(command: list[str], after_s: float, rank: int, log: Path) -> None:
-    """Starts a command and kills one of its processes."""
+def killed(command: list[str], out: Path, pieces: int, rank: int, log: Path) -> int:
+    """Starts a command and kills one of its processes when so many pieces are done; returns how many there are then."""
     with open(log, "ab") as told, subprocess.Popen(command, stdout=told, stderr=told) as launcher:
-        time.sleep(after_s)
+        while len(done := list(out.parent.glob(f"{out.name}.parts/*/*.txt"))) < pieces:
+            time.sleep(0.05)
         os.kill(children_of(launcher)[rank], signal.SIGKILL)
+    return len(done)
 
 
 def main(model: str, images: str, count: str = "20000", kills: str = "3") -> None:
@@ -81,10 +84,9 @@ def main(model: str, images: str, count: str = "20000", kills: str = "3") -> Non
                 told(str(processes), each)
         for _ in range(int(kills)):
             outs[2].unlink()
-            after_s, rank = rng.uniform(0.2, 0.9) * seconds[2], rng.randrange(2)
-            killed(command(2), after_s, rank, log)
-            pieces = len(list(Path(scratch).glob("2.txt.parts/*/*.txt")))
-            what = f"2, process {rank} killed after {after_s:.0f} s with {pieces} pieces done; the repeated command"
+            rank, most = rng.randrange(2), int(count) // LINES_PER_SHARED_PIECE
+            pieces = killed(command(2), outs[2], rng.randint(1, max(1, most * 3 // 4)), rank, log)
+            what = f"2, process {rank} killed when {pieces} pieces were done: the repeated command"
             told(what, timed(command(2), log))
 
 
