@@ -95,7 +95,10 @@ def replacing_folder(path: str | Path) -> Iterator[Path]:
         held, made = new_folder(path)
         try:
             os.chmod(made, 0o777 & ~_umask())
-            yield made
+            try:
+                yield made
+            except RunError as error:  # of a file in it: nobody knows the temporary name
+                raise RunError(str(error).replace(shown_path(made), shown_path(path))) from error
             flush_file_system(made)
             if path.exists():
                 exchange(made, path)
