@@ -100,6 +100,11 @@ def test_a_folder_takes_the_place_of_the_former_one(
     assert (tmp_path / "out" / "a").read_text() == "new" and len(list(tmp_path.iterdir())) == 1
 
 
+def test_a_failure_within_a_new_folder_names_the_folder_and_not_its_temporary(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"/out/a could not be written"), replacing_folder(tmp_path / "out") as made:
+        raise RunError(f"{made / 'a'} could not be written (No space left on device): make room there.")
+
+
 @pytest.mark.parametrize("failing", ["_exchange_in_kernel", "second rename"])
 def test_a_disk_that_refuses_the_exchange_leaves_the_former_folder(
     tmp_path: Path, failing: str, monkeypatch: pytest.MonkeyPatch
