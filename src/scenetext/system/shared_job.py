@@ -265,7 +265,7 @@ class SharedJob:
 
     def _check_in(self) -> bool:
         """Leaves word that this process has come; False where the job's pieces are gone."""
-        with self._may_be_removed():
+        with writing(self.path), self._may_be_removed():
             (self._place / f"process-{self.process.rank}").write_text(f"{socket.gethostname()} {os.getpid()}\n")
             return True
         return False
