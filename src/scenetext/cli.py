@@ -35,6 +35,7 @@ from scenetext.system.last_net import LastNet
 from scenetext.system.launched import this_process
 from scenetext.system.process import prepare_process, silence_noise
 from scenetext.text.normalise import CHOICES
+from scenetext.train.arguments import train_arguments
 from scenetext.workflow.arguments import course_arguments, given_parameters, parameter_argument
 
 if TYPE_CHECKING:
@@ -111,8 +112,7 @@ def _add_synth(verbs: Verbs) -> None:
 def _add_train(verbs: Verbs) -> None:
     parser = _add_verb(verbs, "train", _train, "train a network into a run folder")
     _config_arguments(parser)
-    changed = "resume (Global.checkpoints) although settings, dictionary or data differ from the checkpoint's"
-    parser.add_argument("--allow-changed", action="store_true", help=changed)
+    train_arguments(parser)
 
 
 def _add_evaluate(verbs: Verbs) -> None:
@@ -251,21 +251,10 @@ def _load_config(chosen: Arguments) -> Config:
 
 
 def _train(chosen: Arguments) -> None:
-    from scenetext.runs.folders import configured_run_folder
-
     config = _load_config(chosen)
-    from scenetext.train.parallel import rank  # after the check: importing Paddle takes a second
-    from scenetext.train.trainer import train
+    from scenetext.train.command import train_command  # after the check: importing Paddle takes a second
 
-    folder = configured_run_folder(config, chosen.config)
-    result = train(config, folder, allow_changed=chosen.allow_changed)
-    if result.stopped == "interrupted":
-        raise KeyboardInterrupt(f"resume with -o Global.checkpoints={result.latest}")
-    if rank():
-        return  # the first of several processes wrote the run, perhaps on another host
-    never = f"trained, but never evaluated (see Global.eval_batch_step); the weights are {result.latest}"
-    best = f"best {config.Metric.main_indicator} {result.best_score:.4f}"
-    print(f"{result.folder}: {best if result.best_score >= 0 else never}")
+    train_command(config, chosen.config, chosen.allow_changed, chosen.folds)
 
 
 def _evaluate(chosen: Arguments) -> None:

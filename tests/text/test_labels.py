@@ -9,9 +9,10 @@ import pytest
 
 from scenetext.errors import InputError
 from scenetext.text.encodings import read_text
-from scenetext.text.label_files import read_csv, read_label_file, read_label_table, split, write_label_file
+from scenetext.text.label_files import read_csv, read_label_file, read_label_table, write_label_file
 from scenetext.text.normalise import normalise, normalise_for_score
 from scenetext.text.records import Record
+from scenetext.text.splits import split
 
 
 def written(tmp_path, data, name="labels.csv"):

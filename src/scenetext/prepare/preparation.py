@@ -24,8 +24,9 @@ from scenetext.system.archives import check_room
 from scenetext.system.file_names import shown_path
 from scenetext.system.files import json_text
 from scenetext.text.charset import Charset, named_characters
-from scenetext.text.label_files import LabelTable, Problem, label_lines, read_label_table, split, without_repeats
+from scenetext.text.label_files import LabelTable, Problem, label_lines, read_label_table, without_repeats
 from scenetext.text.normalise import check_choices, normalise
+from scenetext.text.splits import split
 
 _SUMMARY_PROBLEMS = 5
 
@@ -56,7 +57,7 @@ def prepare(
         raw: the folder with zips or folders of pictures and the labels, `train_label.csv` or `train.txt`; where a
             `val.txt` lies beside it, its split is kept and `val` is not used.
         out: the folder to write.
-        val: the validation part as a ratio (below 1) or a number of lines; see `label_files.split`.
+        val: the validation part as a ratio (below 1) or a number of lines; see `splits.split`.
         seed: of the split.
         width: see `normalise.normalise`, as for `case`, `spaces` and `traditional`.
         extra_characters: names or files of characters that the charset gets beside those of the training labels; see

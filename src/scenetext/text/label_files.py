@@ -1,4 +1,4 @@
-"""Reads label files as records that know their location, and splits records into training and validation parts.
+"""Reads label files as records that know their location.
 
 A fault of the file (missing columns, an undecodable byte, mixed encodings) is an `InputError`. A fault of one row (an
 empty label, a tab, one name with two labels) is a `Problem`: the row is reported with its location and left out; no
@@ -8,11 +8,10 @@ other row takes its place.
 from __future__ import annotations
 
 import csv
-import random
 import re
 import unicodedata
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -162,49 +161,6 @@ def write_label_file(path: str | Path, records: Iterable[Record]) -> None:
 def label_lines(records: Iterable[Record]) -> str:
     """Records as PaddleOCR's `name<TAB>text` lines."""
     return "".join(f"{record.name}\t{record.text}\n" for record in records)
-
-
-def split(
-    records: Sequence[Record], val: float | int, seed: int, images: Mapping[str, str] | None = None
-) -> tuple[list[Record], list[Record]]:
-    """Draws a validation part with the same distribution of lengths and texts as the training part.
-
-    The lines are ordered by length, with equal texts side by side and everything else at random, and every n-th line is
-    taken from a random start (systematic sampling). So each range of lengths contributes in proportion, to within one
-    line, and so does each frequent text: it neither stays on one side, which would bias the classes, nor depends on
-    chance. `prepare` reports how many texts of the validation part also occur in the training part, which a network can
-    memorise.
-
-    Args:
-        records: the lines.
-        val: below 1 the fraction that is drawn, from 1 on the number of lines; 0 draws none.
-        seed: of the drawing.
-        images: a key of the image for each name; lines with equal keys stay on one side and count as one.
-
-    Returns:
-        The training and the validation records, each in the order of `records`.
-
-    Raises:
-        InputError: `val` is negative, a fraction above 1, or leaves no line to train on.
-    """
-    if val < 0 or (val >= 1 and val != int(val)):
-        raise InputError(f"val={val} is neither a fraction from 0 to below 1 nor a whole number of lines.")
-    groups: dict[str, list[Record]] = {}
-    for record in records:
-        groups.setdefault(images[record.name] if images else f"{record.name}\n{record.location}", []).append(record)
-    if val >= len(groups) and val > 0:
-        raise InputError(f"val={val} leaves none of the {len(groups)} usable lines to train on; choose fewer.")
-    count = int(val) if val >= 1 else min(max(1, round(val * len(groups))), len(groups) - 1) if val > 0 else 0
-    chance = random.Random(seed)
-    text_keys = {text: chance.random() for text in dict.fromkeys(record.text for record in records)}
-    ordered = sorted(
-        groups, key=lambda key: (len(groups[key][0].text), text_keys[groups[key][0].text], chance.random())
-    )
-    start = chance.random()
-    positions = [min(int((k + start) * len(ordered) / count), len(ordered) - 1) for k in range(count)]
-    drawn = {id(record) for position in positions for record in groups[ordered[position]]}
-    train = [record for record in records if id(record) not in drawn]
-    return train, [record for record in records if id(record) in drawn]
 
 
 def _csv_rows(lines: list[str], file_name: str, problems: list[Problem]) -> Iterable[tuple[str, list[str]]]:
