@@ -99,6 +99,10 @@ class Config(Section):
                 task = "detection (Architecture.model_type det)" if detects else "recognition"
                 remedy = f"give {own.__name__}" if detects else "give one of recognition, or set model_type: det"
                 raise wrong_below(f"is {section.name}, but the network is one for {task}: {remedy}.", name, "name")
+        if detects and self.has("Train"):
+            for key in ("replay", "repeats"):
+                if getattr(self.Train, key):
+                    raise wrong_below("is for recognisers of lines, not for a detector: leave it out.", "Train", key)
         for name in ("Train", "Eval"):
             dataset = getattr(self, name).dataset if self.has(name) else None
             encodes = dataset is not None and dataset.operation("DetLabelEncode") is not None

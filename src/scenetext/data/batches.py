@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from scenetext.data.dataset import Lines
+from scenetext.data.draws import Draw
 from scenetext.data.prefetch import ahead
 from scenetext.data.transforms import canvas_width, resize_line, to_canvas
 from scenetext.text.charset import BLANK
@@ -53,6 +54,11 @@ class Sampler(Protocol):
         """The epoch's batches in order."""
 
 
+def lines_of_epoch(count: int, draw: Draw | None, epoch: int) -> np.ndarray:
+    """(n,) int64: the lines that an epoch sees, each of `count` once unless `draw` chooses them."""
+    return np.arange(count) if draw is None else draw.lines(epoch)
+
+
 @dataclass(frozen=True)
 class FixedSampler:
     """Batches of a fixed number of lines on a fixed canvas: what PaddleOCR's plain loader does."""
@@ -64,12 +70,13 @@ class FixedSampler:
     shuffle: bool
     drop_last: bool
     seed: int
+    draw: Draw | None = None
 
     def plan(self, epoch: int) -> list[BatchPlan]:
-        order = np.arange(self.count)
+        order = lines_of_epoch(self.count, self.draw, epoch)
         if self.shuffle:
             np.random.default_rng((self.seed, epoch)).shuffle(order)
-        end = self.count - self.count % self.batch_size if self.drop_last else self.count
+        end = len(order) - len(order) % self.batch_size if self.drop_last else len(order)
         starts = range(0, end, self.batch_size)
         return [BatchPlan(order[i : min(i + self.batch_size, end)], self.height_px, self.width_px) for i in starts]
 
@@ -90,13 +97,15 @@ class WidthBucketSampler:
     shuffle: bool
     seed: int
     step_px: int = 8
+    draw: Draw | None = None
 
     def plan(self, epoch: int) -> list[BatchPlan]:
         rng = np.random.default_rng((self.seed, epoch))
-        key = self.widths_px.astype(np.float64)
+        lines = lines_of_epoch(len(self.widths_px), self.draw, epoch)
+        key = self.widths_px[lines].astype(np.float64)
         if self.shuffle:
             key = key * np.exp(rng.uniform(-LENGTH_SPREAD, LENGTH_SPREAD, len(key)))
-        order = np.argsort(key, kind="stable")
+        order = lines[np.argsort(key, kind="stable")]
         plans: list[BatchPlan] = []
         members: list[int] = []
         widest = 0
@@ -127,16 +136,18 @@ class MultiScaleSampler:
     multiples: tuple[int, int]  # of width and height
     shuffle: bool
     seed: int
+    draw: Draw | None = None
 
     def plan(self, epoch: int) -> list[BatchPlan]:
         rng = np.random.default_rng((self.seed, epoch))
-        order = rng.permutation(self.count) if self.shuffle else np.arange(self.count)
+        order = lines_of_epoch(self.count, self.draw, epoch)
+        order = rng.permutation(order) if self.shuffle else order
         wide, high = self.multiples
         sizes = [(w // wide * wide, h // high * high) for w, h in self.scales]
         first_pixels = sizes[0][0] * sizes[0][1] * self.first_batch_size
         plans: list[BatchPlan] = []
         start = 0
-        while start < self.count:
+        while start < len(order):
             width, height = sizes[len(plans) % len(sizes)]
             size = self.first_batch_size if self.fixed_batch_size else max(1, first_pixels // (width * height))
             plans.append(BatchPlan(order[start : start + size], height, width))

@@ -12,6 +12,7 @@ import numpy as np
 from scenetext.data.augment import RecAug
 from scenetext.data.cache import LineCache, open_cache
 from scenetext.data.checking import check_pictures
+from scenetext.data.line_aug import LineAug, stacked
 from scenetext.data.sources.images import ImageSource
 from scenetext.data.transforms import decode_image, resize_line, resized_width, resized_widths
 from scenetext.errors import InputError
@@ -69,7 +70,7 @@ class Lines:
             out.
         longest_label: lines with more characters are left out, and no joined label has more; None = no limit.
         too_long: the lines that were left out.
-        augment, join: augmentations in training; None for none.
+        augment, join, line_aug: augmentations in training; None for none.
         seed: with the epoch and the line's number it determines every random draw.
         progress: show a bar while many pictures are checked.
         cache: the source of pictures in place of `images`, after `use_cache`.
@@ -86,6 +87,7 @@ class Lines:
     drops_unknown: bool = False
     augment: RecAug | None = None
     join: JoinLines | None = None
+    line_aug: LineAug | None = None
     seed: int = 0
     progress: bool = False
     unknown: Counter[str] = field(init=False, default_factory=Counter)
@@ -215,6 +217,10 @@ class Lines:
         image, ids = self._decode(index), self.ids[index]
         if self.join is not None and rng.random() < self.join.prob:
             image, ids = self._joined(image, ids, rng)
+        if self.line_aug is not None:
+            if rng.random() < self.line_aug.rows_prob:
+                image, ids = self._with_second_row(image, ids, rng)
+            image = self.line_aug(image, self.charset.decode(ids), rng)
         # computed before rows are cropped: the cropped line would come out wider and widen the canvas of a whole batch
         width_px = self.max_width_px if self.stretched else resized_width(image.shape, height_px, self.max_width_px)
         if self.augment is not None:
@@ -234,6 +240,15 @@ class Lines:
             return self.cache.load(index)
         record = self.records[index]
         return decode_image(self.images.read(record.name), f"{self.images.location(record.name)} ({record.location})")
+
+    def _with_second_row(
+        self, image: np.ndarray, ids: list[int], rng: np.random.Generator
+    ) -> tuple[np.ndarray, list[int]]:
+        other = int(rng.integers(0, len(self)))
+        longer = ids + self.ids[other]
+        if self.longest_label is not None and len(longer) > self.longest_label:
+            return image, ids
+        return stacked(image, self._decode(other)), longer
 
     def _joined(self, image: np.ndarray, ids: list[int], rng: np.random.Generator) -> tuple[np.ndarray, list[int]]:
         height = self.height_px

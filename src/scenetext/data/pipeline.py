@@ -14,6 +14,8 @@ from scenetext.config.sections.transforms import RecConAug, Resize
 from scenetext.data.augment import RecAug
 from scenetext.data.batches import FixedSampler, MultiScaleSampler, Sampler, WidthBucketSampler
 from scenetext.data.dataset import JoinLines, Lines
+from scenetext.data.draws import Draw
+from scenetext.data.line_aug import LineAug
 from scenetext.data.sources.images import open_images
 from scenetext.data.sources.lmdbs import Lmdbs
 from scenetext.data.transforms import Canvas
@@ -93,6 +95,17 @@ def training_lines(config: Config, network: Network, seed: int, progress: bool =
         seed: of every random draw.
         progress: show a bar while a cache is built or pictures' sizes are read.
     """
+    records, images = training_records(config)
+    lines = lines_of(config, network, records, images, seed, progress)
+    if config.Train.dataset.cache_dir:
+        lines.use_cache(config.Train.dataset.cache_dir, progress)
+    return lines
+
+
+def lines_of(
+    config: Config, network: Network, records: RecordTable, images: Any, seed: int, progress: bool = True
+) -> Lines:
+    """Some lines as training sees them, with the augmentations of the Train section; see `training_lines`."""
     dataset, sampler = config.Train.dataset, config.Train.sampler
     canvas = canvas_of(config, network.input_size, "Train")
     if canvas.fixed and sampler is not None:
@@ -102,10 +115,9 @@ def training_lines(config: Config, network: Network, seed: int, progress: bool =
         )
     if dataset.cache_dir and isinstance(sampler, settings.MultiScaleSampler):
         _check_heights(sampler, canvas.height_px)
-    augment, join = dataset.operation("RecAug"), dataset.operation("RecConAug")
+    augment, join, line_aug = (dataset.operation(name) for name in ("RecAug", "RecConAug", "LineAug"))
     longest = min(config.Global.max_text_length, network.longest_label or config.Global.max_text_length)
-    records, images = training_records(config)
-    lines = Lines(
+    return Lines(
         records,
         images,
         network.charset,
@@ -116,12 +128,10 @@ def training_lines(config: Config, network: Network, seed: int, progress: bool =
         drops_unknown=config.Global.unknown_characters == "drop",
         augment=None if augment is None else RecAug(**augment.shares),
         join=None if join is None else _join(join, canvas.width_px / canvas.height_px),
+        line_aug=None if line_aug is None else LineAug(**line_aug.model_dump()),
         seed=seed,
         progress=progress,
     )
-    if dataset.cache_dir:
-        lines.use_cache(dataset.cache_dir, progress)
-    return lines
 
 
 def training_records(config: Config) -> tuple[RecordTable, Any]:
@@ -134,7 +144,7 @@ def evaluation_lines(config: Config) -> tuple[RecordTable, Any]:
     return _records_and_images(config.Eval.dataset, "Eval", config.Global.seed)
 
 
-def training_sampler(config: Config, lines: Lines, seed: int, processes: int = 1) -> Sampler:
+def training_sampler(config: Config, lines: Lines, seed: int, processes: int = 1, draw: Draw | None = None) -> Sampler:
     """The sampler of the Train section; PaddleOCR's fixed canvas and batch size if it has none.
 
     Args:
@@ -142,13 +152,14 @@ def training_sampler(config: Config, lines: Lines, seed: int, processes: int = 1
         lines: the training set.
         seed: of the order.
         processes: the number of processes that share every batch; batches are that many times larger.
+        draw: which lines an epoch sees; by default each of them once.
     """
     sampler, loader = config.Train.sampler, config.Train.loader
     _, height, width = image_shape(config, "Train")
     batch_size = loader.batch_size_per_card * processes
     if isinstance(sampler, settings.WidthBucketSampler):
         pixels = (sampler.pixels_per_batch or 0) * processes or batch_size * height * width
-        return WidthBucketSampler(lines.widths_px(), height, pixels, loader.shuffle, seed)
+        return WidthBucketSampler(lines.widths_px(), height, pixels, loader.shuffle, seed, draw=draw)
     if isinstance(sampler, settings.MultiScaleSampler):
         return MultiScaleSampler(
             len(lines),
@@ -158,13 +169,14 @@ def training_sampler(config: Config, lines: Lines, seed: int, processes: int = 1
             tuple(sampler.divided_factor),
             loader.shuffle,
             seed,
+            draw,
         )
     if loader.drop_last and len(lines) < batch_size:
         raise InputError(
             f"{len(lines)} lines do not fill a batch of {batch_size} and Train.loader.drop_last leaves a short one "
             "out: nothing would be trained. Set it to false or lower Train.loader.batch_size_per_card."
         )
-    return FixedSampler(len(lines), batch_size, height, width, loader.shuffle, loader.drop_last, seed)
+    return FixedSampler(len(lines), batch_size, height, width, loader.shuffle, loader.drop_last, seed, draw)
 
 
 def _check_heights(sampler: settings.MultiScaleSampler, cached_px: int) -> None:

@@ -36,8 +36,9 @@ from scenetext.train.checkpoint_files import (
 from scenetext.train.class_order import reordering
 from scenetext.train.identity import IDENTITY, Identity
 from scenetext.train.optimiser import build_optimiser
-from scenetext.train.optimiser_state import restore_optimiser
+from scenetext.train.optimiser_state import read_average, restore_optimiser
 from scenetext.train.state import TrainingState, state_from
+from scenetext.train.weight_average import WeightAverage
 from scenetext.weights.loading import has_statistics
 from scenetext.weights.pdparams import read_parameter_names, read_pdparams
 
@@ -77,6 +78,7 @@ def save_checkpoint(
     state: TrainingState,
     prefix: str | Path,
     identity: Identity | None = None,
+    average: WeightAverage | None = None,
 ) -> Hashes:
     """Writes the three files of a checkpoint, all of them or none.
 
@@ -85,6 +87,7 @@ def save_checkpoint(
         state: how far training has come.
         prefix: the path of the files without their suffixes.
         identity: what it is a training of.
+        average: of the weights; `.pdopt` holds it, too.
 
     Returns:
         The hashes of weights and optimiser, for `save_state`.
@@ -92,9 +95,10 @@ def save_checkpoint(
     Raises:
         RunError: the disk is full or refuses.
     """
+    averaged = average.as_state() if average else {}
     parts = {
         WEIGHTS: lambda path: paddle.save(model.state_dict(), path),
-        OPTIMISER: lambda path: paddle.save(optimiser.state_dict(), path),
+        OPTIMISER: lambda path: paddle.save({**optimiser.state_dict(), **averaged}, path),
     }
     return replace_checkpoint(prefix, parts, _states(state, identity))
 
@@ -157,6 +161,24 @@ def start_or_resume(
     optimiser = build_optimiser(config, model, epochs, steps_per_epoch)
     _restore(model, optimiser, resumed)
     return optimiser
+
+
+def start_average(model: RecognitionModel | DistillationModel, decay: float, resumed: Resumed | None) -> WeightAverage:
+    """The average of the weights (Global.ema_decay): of the present ones, or that of the checkpoint that is resumed.
+
+    Args:
+        model: the network, after `start_or_resume`.
+        decay: see `WeightAverage`.
+        resumed: the checkpoint, if there is one.
+
+    Raises:
+        InputError: the checkpoint's average is of another network.
+    """
+    if not decay or resumed is None:
+        return WeightAverage(model, decay)
+    former = read_average(committed_files(resumed.prefix)[OPTIMISER])
+    reorder = reordering(model, resumed.identity.characters if resumed.identity else ())
+    return WeightAverage(model, decay, former and {key: reorder(key, array) for key, array in former.items()})
 
 
 def load_checkpoint(model: nn.Layer, optimiser: Optimizer, prefix: str | Path) -> TrainingState:

@@ -19,6 +19,7 @@ from paddle.optimizer import Optimizer
 from scenetext.errors import InputError
 from scenetext.train.class_order import Reorder
 from scenetext.train.state import MOST_STEPS
+from scenetext.train.weight_average import AVERAGE
 from scenetext.weights.pdparams import NAME_TABLE, unpickle_arrays
 
 SCHEDULE = "LR_Scheduler"
@@ -32,6 +33,16 @@ ACCUMULATORS["AdamW"] = ACCUMULATORS["Adam"]
 # a parameter's name, whatever is between, what is kept of it, a number
 _ENTRY = re.compile(r"(.+?)(?:_fp32_master_\d+)?_(moment1|moment2|beta1_pow_acc|beta2_pow_acc|velocity)_\d+")
 FROM_WEIGHTS = "start a new training from the weights by Global.pretrained_model instead"
+
+
+def read_average(path: Path) -> dict[str, np.ndarray] | None:
+    """The average of weights that a `.pdopt` file holds, by the keys of the state_dict; None if it holds none."""
+    average = unpickle_arrays(path).get(AVERAGE)
+    if average is None:
+        return None
+    if not isinstance(average, dict) or not all(isinstance(array, np.ndarray) for array in average.values()):
+        raise InputError(f"{path}: {AVERAGE} is no table of arrays; {FROM_WEIGHTS}.")
+    return average
 
 
 def restore_optimiser(
@@ -68,7 +79,7 @@ def restore_optimiser(
     state: dict[str, Any] = {SCHEDULE: _schedule(content.get(SCHEDULE), path)}
     found = set()
     for name, value in content.items():
-        if name in (SCHEDULE, NAME_TABLE, MASTER_WEIGHTS):
+        if name in (SCHEDULE, NAME_TABLE, MASTER_WEIGHTS, AVERAGE):
             continue
         parts = _ENTRY.fullmatch(name) if isinstance(name, str) else None
         entry = parts and parts.groups()

@@ -22,6 +22,7 @@ from scenetext.predict.model_reader import ModelReader
 from scenetext.train import parallel
 from scenetext.train.checks import notes_on_lines, pixels_per_step
 from scenetext.train.losses import build_loss, sums_over_lines
+from scenetext.train.replay import mixed
 from scenetext.train.task import EvaluationResult
 
 
@@ -42,11 +43,12 @@ class RecognitionTask:
     def __init__(self, config: Config, model: RecognitionModel | DistillationModel, progress: bool):
         seed = config.Global.seed
         self.config = config
-        self.samples = training_lines(config, model, seed, progress)
+        labelled = training_lines(config, model, seed, progress)
+        self.samples, draw, notes = mixed(config, model, labelled, progress)
         self.samples.check_pictures()
-        self.sampler = training_sampler(config, self.samples, seed, parallel.world_size())
+        self.sampler = training_sampler(config, self.samples, seed, parallel.world_size(), draw)
         self.step_px = pixels_per_step(config, model)
-        self.notes = notes_on_lines(model, self.samples, self.sampler, self.step_px)
+        self.notes = [*notes, *notes_on_lines(model, self.samples, self.sampler, self.step_px)]
         self._loss = build_loss(config)
         self.sums_over_samples = sums_over_lines(config)
         self.evaluation, self.evaluation_images = evaluation_lines(config)

@@ -37,6 +37,7 @@ from scenetext.train.divergence import check_weights
 from scenetext.train.identity import Identity
 from scenetext.train.precision import Precision
 from scenetext.train.state import TrainingState, state_from
+from scenetext.train.weight_average import WeightAverage
 from scenetext.weights.sources import DICTIONARY_BESIDE_WEIGHTS
 
 MANIFEST, CURVES = "manifest.json", "vdl"
@@ -113,7 +114,7 @@ class RunFolder:
         """Whether the latest checkpoint is of the step that has been reached."""
         return self._latest_of is not None and self._latest_of[0] == self.state.global_step
 
-    def save_latest(self, model: nn.Layer, optimiser: Optimizer, precision: Precision) -> None:
+    def save_latest(self, model: nn.Layer, optimiser: Optimizer, precision: Precision, average: WeightAverage) -> None:
         """Writes the latest checkpoint.
 
         Raises:
@@ -129,10 +130,12 @@ class RunFolder:
         if self.writes:
             self._begin()
             state.loss_scaling = precision.state()
-            hashes = save_checkpoint(model, optimiser, state, prefix, self.identity)
+            hashes = save_checkpoint(model, optimiser, state, prefix, self.identity, average)
         self._latest_of = (state.global_step, hashes)
 
-    def save_numbered(self, model: nn.Layer, optimiser: Optimizer, precision: Precision) -> None:
+    def save_numbered(
+        self, model: nn.Layer, optimiser: Optimizer, precision: Precision, average: WeightAverage
+    ) -> None:
         """Writes the checkpoint of the epoch that has just ended, which is kept.
 
         Raises:
@@ -143,7 +146,7 @@ class RunFolder:
         if self.writes:
             self._begin()
             state.loss_scaling = precision.state()
-            save_checkpoint(model, optimiser, state, prefix, self.identity)
+            save_checkpoint(model, optimiser, state, prefix, self.identity, average)
 
     def save_best(self, model: nn.Layer) -> None:
         """Writes the weights with the best score, after the latest checkpoint of their step."""

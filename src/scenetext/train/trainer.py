@@ -24,7 +24,7 @@ from scenetext.models.device import choose_device, seed_everything
 from scenetext.runs.folders import BEST, LATEST
 from scenetext.runs.history import FAILED
 from scenetext.train import parallel
-from scenetext.train.checkpoint import find_checkpoint, start_or_resume
+from scenetext.train.checkpoint import find_checkpoint, start_average, start_or_resume
 from scenetext.train.checks import notes_on_resumption, notes_on_settings, problem_of_step
 from scenetext.train.detection import DetectionTask
 from scenetext.train.divergence import last_checkpoint, save_batch
@@ -112,12 +112,13 @@ class _Training:
 
         resumed = find_checkpoint(config)
         self.state = resumed.state if resumed else TrainingState()
-        self.validation = Validation(config, self.model, self.task, interpolation, self.state)
         data = (self.task.samples, self.sampler, self.task.evaluation)
         identity = Identity.of(config, *data)
         changes = notes_on_resumption(resumed, identity, allow_changed)
         self.epochs, self.steps_per_epoch = config.Global.epoch_num, len(self.sampler.plan(0))
         self.optimiser = start_or_resume(config, self.model, self.epochs, self.steps_per_epoch, resumed)
+        self.average = start_average(self.model, config.Global.ema_decay, resumed)
+        self.validation = Validation(config, self.model, self.task, self.average, interpolation, self.state)
         self.precision.restore(self.state.loss_scaling)
         self.network = parallel.join_processes(self.model)
         parallel.check_agreement(config, *data, self.state.global_step)
@@ -172,7 +173,7 @@ class _Training:
                     break
             state.end_epoch(len(plans))
             if state.step_in_epoch == 0 and state.epoch % self.config.Global.save_epoch_step == 0:
-                self.files.save_numbered(self.model, self.optimiser, self.precision)
+                self.files.save_numbered(self.model, self.optimiser, self.precision, self.average)
             self._save_latest()
         return stopped
 
@@ -189,6 +190,7 @@ class _Training:
         if problem:
             raise self._failure(problem, own)
         state.count_step()
+        self.average.update(state.global_step)
         state.evaluation_pending = self.validation.is_due(steps_in_epoch)
         rate = optimiser.get_lr()
         optimiser._learning_rate.step()
@@ -207,7 +209,7 @@ class _Training:
         return EARLY_STOP if is_over else FINISHED
 
     def _save_latest(self) -> None:
-        self.files.save_latest(self.model, self.optimiser, self.precision)
+        self.files.save_latest(self.model, self.optimiser, self.precision, self.average)
 
     def _save_for_resumption(self, log: TrainingLog) -> None:
         """Saves the latest checkpoint before an error ends training; the error is raised in any case."""

@@ -12,6 +12,7 @@ from scenetext.train.log import TrainingLog
 from scenetext.train.run_folder import RunFolder
 from scenetext.train.state import TrainingState
 from scenetext.train.task import Task
+from scenetext.train.weight_average import WeightAverage
 from scenetext.train.weight_interpolation import WeightInterpolation
 
 
@@ -22,7 +23,7 @@ class Validation:
         config: the configuration.
         model: the network.
         task: what it is trained for; it does the scoring.
-        interpolation: decides which weights are scored and saved as the best.
+        average, interpolation: decide which weights are scored and saved as the best.
         state: how far training has come; the best score and early stopping's count are kept there.
     """
 
@@ -31,12 +32,14 @@ class Validation:
         config: Config,
         model: nn.Layer,
         task: Task,
+        average: WeightAverage,
         interpolation: WeightInterpolation,
         state: TrainingState,
     ):
         self.config = config
         self.model = model
         self.task = task
+        self.average = average
         self.interpolation = interpolation
         self.state = state
 
@@ -68,7 +71,7 @@ class Validation:
         """
         started = time.perf_counter()
         state = self.state
-        with self.interpolation.applied():
+        with self.average.applied(), self.interpolation.applied():
             result = self.task.evaluate()
             better = result.indicator > state.best
             if better:

@@ -29,6 +29,7 @@ from scenetext.config.kinds import (
     optional,
 )
 from scenetext.config.section import ByName, Named, Section, wrong_below
+from scenetext.config.sections.replay import Repeats, Replay
 from scenetext.config.sections.transforms import LabelEncode, Resize, Transforms
 
 LinesInBatch = Annotated[int, between(INT, 1, MOST_LINES)]
@@ -208,6 +209,8 @@ class TrainSettings(Section):
         None, description="which lines make a batch; none = as many as the loader says on one canvas"
     )
     loader: TrainLoader = Field({}, validate_default=True)
+    replay: Replay = Field([], description="(ours) other lines that are mixed with the labelled ones")
+    repeats: Repeats | None = Field(None, description="(ours) how often lines with rare characters are repeated")
 
 
 class EvalSettings(Section):

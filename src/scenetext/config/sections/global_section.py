@@ -13,6 +13,7 @@ from scenetext.config.kinds import (
     MOST_CHARACTERS,
     SEED,
     Count,
+    Decay,
     Factor,
     Flag,
     Natural,
@@ -54,6 +55,9 @@ class GlobalSettings(Section):
     )
     weight_interpolation: Share = Field(
         1.0, description="(ours) the best weights are this far from the pretrained to the trained ones; 1 = all the way"
+    )
+    ema_decay: Decay = Field(
+        0.0, description="(ours) the best weights are a moving average of this decay over the steps; 0 = none"
     )
     checkpoints: OptionalText = Field(None, description="prefix of the checkpoint from which training resumes")
     character_dict_path: OptionalText = Field(

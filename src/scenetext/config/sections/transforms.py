@@ -67,6 +67,16 @@ class RecConAug(Section):
     max_text_length: UnreadInt = Field(None, description="Global.max_text_length counts")
 
 
+class LineAug(Section):
+    """(ours) What crops of web pictures show and RecAug does not make; see `data.line_aug`."""
+
+    low_resolution_prob: Share = Field(0.0, description="share of the pictures shrunk to 10 to 23 pixels of height")
+    blur_prob: Share = Field(0.0, description="share of the pictures out of focus or moved")
+    crop_prob: Share = Field(0.0, description="share of the pictures cropped more tightly or loosely on each side")
+    sideways_prob: Share = Field(0.0, description="share of the lines of full-width letters with letters on their side")
+    rows_prob: Share = Field(0.0, description="share of the lines with another line beneath, whose label follows")
+
+
 class SVTRRecAug(Section):
     """Further changes of PaddleOCR's."""
 
@@ -136,6 +146,7 @@ Transforms = Annotated[
         DecodeImage,
         RecAug,
         RecConAug,
+        LineAug,
         SVTRRecAug,
         CTCLabelEncode,
         AttnLabelEncode,

@@ -1,0 +1,100 @@
+"""Replay: other lines mixed with the labelled ones, so that finetuning does not forget what the network could read.
+
+Robins, Catastrophic forgetting, rehearsal and pseudorehearsal, Connection Science 7 (1995): a network keeps what it
+knows if it also trains on its own former answers (`PretrainedAnswers`), or on old lines (`LabelledLines`, for which
+drawn lines stand in).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from scenetext.config import Config
+from scenetext.config.sections.data import SimpleDataSet
+from scenetext.config.sections.replay import LabelledLines, PretrainedAnswers
+from scenetext.data.dataset import Lines
+from scenetext.data.draws import MixedDraw, repeat_factors
+from scenetext.data.mixture import MixedLines
+from scenetext.data.pipeline import Network, lines_of, read_label_files
+from scenetext.data.sources.images import ImageSource, open_images
+from scenetext.data.sources.lmdbs import Lmdbs
+from scenetext.errors import InputError
+from scenetext.predict.images import predict_images
+from scenetext.predict.trained_model import load_pretrained_reader
+from scenetext.system.file_names import shown_path
+from scenetext.text.charset import Charset
+from scenetext.text.label_files import read_label_file
+from scenetext.text.records import RecordTable
+
+
+class Mixture(NamedTuple):
+    """What training sees.
+
+    Attributes:
+        lines: the labelled lines, or these and the replayed ones.
+        draw: which of them an epoch sees; None for each of them once.
+        notes: sentences for the user.
+    """
+
+    lines: Lines
+    draw: MixedDraw | None
+    notes: list[str]
+
+
+def mixed(config: Config, network: Network, labelled: Lines, progress: bool) -> Mixture:
+    """Adds what Train.replay names to the labelled lines, and repeats lines as Train.repeats says.
+
+    Raises:
+        InputError: a part of Train.replay has no picture, no label, or no pretrained network to answer.
+    """
+    replay, repeats = config.Train.replay, config.Train.repeats
+    if not replay and repeats is None:
+        return Mixture(labelled, None, [])
+    seed, parts, notes = config.Global.seed, [labelled], []
+    for number, part in enumerate(replay):
+        records, images, told = _records(config, part, network.charset, number, progress)
+        notes.append(told)
+        parts.append(lines_of(config, network, records, images, seed + number + 1, progress))
+    factors = np.ones(len(labelled))
+    if repeats is not None:
+        factors = repeat_factors(list(labelled.ids), repeats.below, repeats.most)
+        notes.append(f"{(factors > 1).sum()} lines with rare characters are seen {factors.max():.1f} times at most")
+    taken = [max(1, round(part.ratio * len(labelled))) for part in replay]
+    draw = MixedDraw(factors, [len(part) for part in parts[1:]], taken, seed)
+    return Mixture(MixedLines(parts) if replay else labelled, draw, notes)
+
+
+def _records(
+    config: Config, part: LabelledLines | PretrainedAnswers, charset: Charset, number: int, progress: bool
+) -> tuple[RecordTable, ImageSource, str]:
+    """The lines of a part of Train.replay that the dictionary can write, and a sentence on them."""
+    where = f"Train.replay.{number}.{type(part).__name__}"
+    images = open_images(part.data_dir)
+    if not len(images.names()):
+        raise InputError(f"{where}.data_dir: {shown_path(part.data_dir)} holds no picture to replay.")
+    if isinstance(part, PretrainedAnswers):
+        found = _answers(config, part, images, where, progress)
+    elif part.label_files:
+        files = SimpleDataSet(data_dir=part.data_dir, label_file_list=part.label_files)
+        found = RecordTable.joined(read_label_files(files, where, config.Global.seed, read_label_file))
+    elif isinstance(images, Lmdbs):
+        found = RecordTable.joined([own.table() for own in images.parts])
+    else:
+        raise InputError(f"{where}: {shown_path(part.data_dir)} is no LMDB, so its labels need a label_file_list.")
+    kept = [i for i, text in enumerate(found.texts()) if text and not charset.unknown(text)]
+    if not kept:
+        raise InputError(f"{where}: the dictionary can write none of its {len(found)} labels: replay other lines.")
+    told = f"{where}: {len(kept)} lines"
+    left_out = len(images.names() if isinstance(part, PretrainedAnswers) else found) - len(kept)
+    return found.take(kept), images, told + (f", {left_out} left out" if left_out else "")
+
+
+def _answers(config: Config, part: PretrainedAnswers, images: ImageSource, where: str, progress: bool) -> RecordTable:
+    """What the pretrained network reads, surely enough, on pictures without labels."""
+    if not config.Global.pretrained_model:
+        raise InputError(f"{where} needs a pretrained network that answers: name it in Global.pretrained_model.")
+    read = predict_images(load_pretrained_reader(config), images, progress=progress)
+    sure = [(p.name, p.text) for p in read if p.text and p.confidence >= part.min_confidence]
+    return RecordTable.of_pairs(sure, lambda name, _: f"{where}: {name}")

@@ -1,0 +1,108 @@
+"""Replayed lines, repeated lines and averaged weights: what an epoch sees, what is refused, and exact resumption."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from drawn import draw_digits, tiny_config
+
+from scenetext.config import load_config
+from scenetext.data.draws import MixedDraw, repeat_factors
+from scenetext.errors import InputError
+from scenetext.models import build_model
+from scenetext.predict.images import Prediction
+from scenetext.train.recognition import RecognitionTask
+from scenetext.train.trainer import train
+from scenetext.weights.pdparams import read_pdparams
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = draw_digits(tmp_path_factory.mktemp("digits"), 6)
+    draw_digits(folder / "others", 5, seed=1)
+    return folder
+
+
+def with_replay(digits: Path, *replay: dict, **settings: object) -> dict:
+    config = tiny_config(digits, **settings)
+    return {**config, "Train": {**config["Train"], "replay": list(replay)}}
+
+
+def others(digits: Path, **options: object) -> dict:
+    folder = digits / "others"
+    return {"data_dir": str(folder / "images"), "label_file_list": str(folder / "train.txt"), **options}
+
+
+def test_every_epoch_takes_the_next_lines_of_a_replayed_part() -> None:
+    draw = MixedDraw(np.array([1.0, 2.5, 1.0]), [5], [2], seed=3)
+    epochs = [draw.lines(epoch) for epoch in range(5)]
+    assert Counter(np.concatenate([lines[lines >= 3] for lines in epochs])) == dict.fromkeys(range(3, 8), 2)
+    often = [Counter(lines.tolist()) for lines in epochs]
+    assert {count[1] for count in often} == {2, 3} and all(count[0] == count[2] == 1 for count in often)
+    assert np.array_equal(draw.lines(2), epochs[2])
+
+
+def test_lines_with_rare_characters_have_larger_factors() -> None:
+    labels = [[1]] * 96 + [[1, 2]] * 3 + [[1, 3]]
+    factors = repeat_factors(labels, below=0.12, most=3.0)
+    assert factors[0] == 1.0 and factors[97] == pytest.approx(2.0) and factors[99] == 3.0
+
+
+def test_replayed_lines_join_the_labelled_ones(digits: Path) -> None:
+    config = load_config(with_replay(digits, {"LabelledLines": others(digits, ratio=0.5)}))
+    task = RecognitionTask(config, build_model(config), progress=False)
+    assert len(task.samples) == 11 and sum(len(plan.indices) for plan in task.sampler.plan(0)) == 6 + 3
+    assert any("5 lines" in note for note in task.notes)
+    drawn = task.samples.parts[1]
+    assert np.array_equal(task.samples.load(7, 1)[0], drawn.load(1, 1)[0])
+    assert task.samples.load(7, 1)[1] == drawn.ids[1]
+
+
+def test_the_pretrained_network_answers_on_pictures_without_labels(digits: Path, tmp_path: Path, monkeypatch) -> None:
+    weights = train(load_config(tiny_config(digits, epoch_num=1)), tmp_path, progress=False).best
+    pictures = {"data_dir": str(digits / "others" / "images")}
+    config = load_config(with_replay(digits, {"PretrainedAnswers": pictures}, pretrained_model=str(weights)))
+    read = [("12", 0.9), ("", 0.0), ("3x", 0.9), ("4", 0.2), ("5", 0.6)]
+    monkeypatch.setattr(
+        "scenetext.train.replay.predict_images",
+        lambda reader, source, progress: [Prediction(f"{n}.png", *answer) for n, answer in enumerate(read)],
+    )
+    task = RecognitionTask(config, build_model(config), progress=False)
+    assert [record.text for record in task.samples.records][6:] == ["12", "4", "5"]
+
+
+@pytest.mark.parametrize(
+    ("replay", "message"),
+    [
+        ({"PretrainedAnswers": {}}, "needs a pretrained network that answers"),
+        ({"LabelledLines": {"label_file_list": None}}, "is no LMDB, so its labels need a label_file_list"),
+        ({"LabelledLines": {"data_dir": "empty"}}, "holds no picture to replay"),
+    ],
+)
+def test_replay_without_what_it_needs_is_refused(digits: Path, tmp_path: Path, replay: dict, message: str) -> None:
+    ((name, options),) = replay.items()
+    given = others(digits, **options)
+    if name == "PretrainedAnswers":
+        del given["label_file_list"]
+    if options.get("data_dir"):
+        (tmp_path / "empty").mkdir()
+        given["data_dir"] = str(tmp_path / "empty")
+    config = load_config(with_replay(digits, {name: given}))
+    with pytest.raises(InputError, match=message):
+        RecognitionTask(config, build_model(config), progress=False)
+
+
+def test_averaged_weights_are_scored_and_resumed_exactly(digits: Path, tmp_path: Path) -> None:
+    config = load_config(tiny_config(digits, epoch_num=2, ema_decay=0.9), ["Optimizer.lr.name=Const"])
+    through = train(config, tmp_path / "through", progress=False)
+    first = train(load_config(config, ["Global.epoch_num=1"]), tmp_path / "first", progress=False)
+    resumed = load_config(config, [f"Global.checkpoints={first.latest}"])
+    again = train(resumed, tmp_path / "again", progress=False)
+    best, latest = (read_pdparams(f"{through.folder}/{name}.pdparams") for name in ("best_accuracy", "latest"))
+    assert any(not np.array_equal(best[key], latest[key]) for key in best)
+    for name in ("best_accuracy", "latest"):
+        one, other = (read_pdparams(f"{result.folder}/{name}.pdparams") for result in (through, again))
+        assert all(np.array_equal(one[key], other[key]) for key in one)
