@@ -42,7 +42,7 @@ def test_every_setting_said_to_be_read_is_named_where_it_could_be_read(root: Pat
 
 
 def test_every_config_of_ours_loads_and_has_nothing_to_ignore(root: Path) -> None:
-    files = sorted((root / "configs").glob("*.yml"))
+    files = sorted((root / "configs").rglob("*.yml"))
     assert len(files) >= 4
     for file in files:
         assert load_config(file).ignored == [], file

@@ -12,7 +12,7 @@ from scenetext.text.encodings import read_text
 from scenetext.text.label_files import read_csv, read_label_file, read_label_table, write_label_file
 from scenetext.text.normalise import normalise, normalise_for_score
 from scenetext.text.records import Record
-from scenetext.text.splits import split
+from scenetext.text.splits import fold_numbers, split
 
 
 def written(tmp_path, data, name="labels.csv"):
@@ -268,3 +268,16 @@ def test_equal_pictures_stay_on_one_side():
 def test_an_impossible_fraction_or_number_is_an_error(val):
     with pytest.raises(InputError, match="val="):
         split(drawn_records(), val, 0)
+
+
+def test_folds_resemble_each_other_and_keep_equal_pictures_together():
+    records = drawn_records(400)
+    folds = fold_numbers(records, 5, seed=0)
+    for key in (lambda r: len(r.text), lambda r: r.text):
+        whole = Counter(map(key, records))
+        for fold in range(5):
+            part = Counter(key(r) for r, number in zip(records, folds, strict=True) if number == fold)
+            assert all(abs(part[value] - count / 5) < 2 for value, count in whole.items())
+    pictures = {record.name: str(i // 3) for i, record in enumerate(records)}
+    together = fold_numbers(records, 5, 0, pictures)
+    assert set(together) == set(range(5)) and all(len(set(together[i : i + 3])) == 1 for i in range(0, 396, 3))

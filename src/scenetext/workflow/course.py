@@ -25,10 +25,10 @@ def copy_notebooks(out: str | Path) -> list[Path]:
         InputError: a file is there with another content; nothing is written then.
     """
     texts = {
-        Path(out) / folder / file.name: _text(file)
+        Path(out) / folder / file.relative_to(shipped(folder)): _text(file)
         for folder in FOLDERS
-        for file in sorted(shipped(folder).iterdir())
-        if file.suffix in {".ipynb", ".yml", ".md"}
+        for file in sorted(shipped(folder).rglob("*"))
+        if file.suffix in {".ipynb", ".yml", ".md"} and ".ipynb_checkpoints" not in file.parts
     }
     changed = [path for path, text in texts.items() if path.exists() and path.read_bytes() != text.encode()]
     if changed:
