@@ -110,6 +110,15 @@ def _list_of(convert: Callable[[Any], Any], length: int | None = None, least: in
     return listed
 
 
+def _by_name(convert: Callable[[Any], Any]) -> Callable[[Any], dict[str, Any]]:
+    def mapped(value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise ValueError
+        return {_filled(key): convert(item) for key, item in value.items()}
+
+    return mapped
+
+
 def _either(*converts: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def first_that_fits(value: Any) -> Any:
         for convert in converts:
@@ -183,6 +192,7 @@ FILES = Kind("the name of a file or a list of at least one", _either(_filled, _l
 FLOAT_OR_FLOATS = Kind("a number or a list of numbers", _either(FLOAT.convert, _list_of(FLOAT.convert)))
 RATIO_OR_RATIOS = Kind(f"{RATIO.name}, or a list of them", _either(RATIO.convert, _list_of(RATIO.convert)))
 RATES = Kind("a list of numbers of at least 0", _list_of(NOT_NEGATIVE.convert))
+FACTORS = Kind("a mapping of names to numbers of at least 0", _by_name(NOT_NEGATIVE.convert))
 EPOCHS = Kind("a list of whole numbers of at least 0", _list_of(FROM_0.convert))
 SHAPE = Kind("a list of 3 whole numbers", _list_of(_counted, 3))
 SIDE = between(INT, 1, LARGEST_SIDE)

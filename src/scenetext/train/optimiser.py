@@ -8,7 +8,7 @@ rate lr * i / W below W, then lr / 2 * (1 + cos(pi * (i - W) / (E * S))).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import paddle
@@ -28,6 +28,7 @@ from scenetext.config.sections.optimizer import (
     Piecewise,
     Schedule,
 )
+from scenetext.errors import InputError, nearest_hint
 
 REGULARISERS = {"L1": L1Decay, "L2": L2Decay}
 
@@ -42,8 +43,12 @@ def build_optimiser(config: Config, model: nn.Layer, epochs: int, steps_per_epoc
         model: the network.
         epochs: of the whole training.
         steps_per_epoch: batches in one epoch.
+
+    Raises:
+        InputError: Optimizer.lr_mult names no parameter, or freezes all of them.
     """
     section = config.Optimizer
+    scale_learning_rates(model, section.lr_mult)
     schedule = LambdaDecay(section.lr.learning_rate, learning_rate_factor(section.lr, epochs, steps_per_epoch))
     arguments: dict[str, Any] = {
         "learning_rate": schedule,
@@ -62,6 +67,36 @@ def build_optimiser(config: Config, model: nn.Layer, epochs: int, steps_per_epoc
     if isinstance(section, Momentum):
         return paddle.optimizer.Momentum(momentum=section.momentum, **arguments)
     return paddle.optimizer.Adam(**arguments)
+
+
+def scale_learning_rates(model: nn.Layer, factors: Mapping[str, float]) -> None:
+    """Multiplies the learning rates of parameters by factors of their own; a factor of 0 freezes.
+
+    Args:
+        model: the network.
+        factors: by the begin of a parameter's name; of several that fit, the longest counts.
+
+    Raises:
+        InputError: a name fits no parameter, or nothing is left to train.
+    """
+    names = [name for name, _ in model.named_parameters()]
+    for begin in factors:
+        if not any(_begins(name, begin) for name in names):
+            parts = list(dict.fromkeys(name.rpartition(".")[0] for name in names))
+            raise InputError(
+                f"Optimizer.lr_mult names {begin!r}, which no parameter begins with: {nearest_hint(begin, parts)}."
+            )
+    for name, parameter in model.named_parameters():
+        begin = max((begin for begin in factors if _begins(name, begin)), key=len, default=None)
+        if begin is not None:
+            parameter.optimize_attr["learning_rate"] *= factors[begin]
+            parameter.stop_gradient = parameter.stop_gradient or not factors[begin]
+    if all(parameter.stop_gradient for parameter in model.parameters()):
+        raise InputError("Optimizer.lr_mult freezes every parameter: give at least one a factor above 0.")
+
+
+def _begins(name: str, begin: str) -> bool:
+    return name == begin or name.startswith(f"{begin}.")
 
 
 def learning_rate_factor(section: Schedule, epochs: int, steps_per_epoch: int) -> Callable[[int], float]:

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from scenetext.config.kinds import (
     ABOVE_0,
     EPOCHS,
+    FACTORS,
     RATES,
     SMALL,
     UNREAD,
@@ -95,6 +96,12 @@ class OptimizerSettings(Named):
     clip_norm: Annotated[float | None, optional(ABOVE_0)] = Field(None, description="longest gradient of one parameter")
     clip_norm_global: Annotated[float | None, optional(ABOVE_0)] = Field(
         None, description="longest gradient of all parameters together"
+    )
+
+    lr_mult: Annotated[dict[str, float], FACTORS] = Field(
+        {},
+        description="(ours) factors on the learning rate by the begin of the parameters' names, such as backbone: 0.1; "
+        "0 freezes, the longest begin counts",
     )
 
     @model_validator(mode="after")
