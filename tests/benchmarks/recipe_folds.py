@@ -9,7 +9,6 @@ lines drawn for replay are of the texts given, those that are labels of RAW's cr
 from __future__ import annotations
 
 import argparse
-import signal
 import subprocess
 import sys
 import time
@@ -66,7 +65,7 @@ def scenetext(*arguments: object, end: float | None = None) -> bool:
     try:
         code = process.wait(None if end is None else max(1.0, end - time.monotonic()))
     except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGINT)
+        process.terminate()  # the checkpoint of the last epoch is resumed
         process.wait()
         return True
     if code:

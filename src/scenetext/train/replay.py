@@ -13,7 +13,7 @@ import numpy as np
 
 from scenetext.config import Config
 from scenetext.config.sections.data import SimpleDataSet
-from scenetext.config.sections.replay import LabelledLines, PretrainedAnswers
+from scenetext.config.sections.replay import PretrainedAnswers, PseudoLabels, Replayed
 from scenetext.data.dataset import Lines
 from scenetext.data.draws import MixedDraw, repeat_factors
 from scenetext.data.mixture import MixedLines
@@ -21,12 +21,11 @@ from scenetext.data.pipeline import Network, lines_of, read_label_files
 from scenetext.data.sources.images import ImageSource, open_images
 from scenetext.data.sources.lmdbs import Lmdbs
 from scenetext.errors import InputError
-from scenetext.predict.images import predict_images
-from scenetext.predict.trained_model import load_pretrained_reader
 from scenetext.system.file_names import shown_path
 from scenetext.text.charset import Charset
 from scenetext.text.label_files import read_label_file
 from scenetext.text.records import RecordTable
+from scenetext.train.answers import answers
 
 
 class Mixture(NamedTuple):
@@ -67,15 +66,15 @@ def mixed(config: Config, network: Network, labelled: Lines, progress: bool) -> 
 
 
 def _records(
-    config: Config, part: LabelledLines | PretrainedAnswers, charset: Charset, number: int, progress: bool
+    config: Config, part: Replayed, charset: Charset, number: int, progress: bool
 ) -> tuple[RecordTable, ImageSource, str]:
     """The lines of a part of Train.replay that the dictionary can write, and a sentence on them."""
     where = f"Train.replay.{number}.{type(part).__name__}"
-    images = open_images(part.data_dir)
+    images, told = open_images(part.data_dir), ""
     if not len(images.names()):
         raise InputError(f"{where}.data_dir: {shown_path(part.data_dir)} holds no picture to replay.")
-    if isinstance(part, PretrainedAnswers):
-        found = _answers(config, part, images, where, progress)
+    if isinstance(part, (PretrainedAnswers, PseudoLabels)):
+        found, told = answers(config, part, images, where, progress)
     elif part.label_files:
         files = SimpleDataSet(data_dir=part.data_dir, label_file_list=part.label_files)
         found = RecordTable.joined(read_label_files(files, where, config.Global.seed, read_label_file))
@@ -86,15 +85,8 @@ def _records(
     kept = [i for i, text in enumerate(found.texts()) if text and not charset.unknown(text)]
     if not kept:
         raise InputError(f"{where}: the dictionary can write none of its {len(found)} labels: replay other lines.")
-    told = f"{where}: {len(kept)} lines"
-    left_out = len(images.names() if isinstance(part, PretrainedAnswers) else found) - len(kept)
-    return found.take(kept), images, told + (f", {left_out} left out" if left_out else "")
-
-
-def _answers(config: Config, part: PretrainedAnswers, images: ImageSource, where: str, progress: bool) -> RecordTable:
-    """What the pretrained network reads, surely enough, on pictures without labels."""
-    if not config.Global.pretrained_model:
-        raise InputError(f"{where} needs a pretrained network that answers: name it in Global.pretrained_model.")
-    read = predict_images(load_pretrained_reader(config), images, progress=progress)
-    sure = [(p.name, p.text) for p in read if p.text and p.confidence >= part.min_confidence]
-    return RecordTable.of_pairs(sure, lambda name, _: f"{where}: {name}")
+    left_out = len(found) - len(kept)
+    told = f"{where}: {len(kept)} lines{told}" + (
+        f", {left_out} more that the dictionary cannot write" if left_out else ""
+    )
+    return found.take(kept), images, told

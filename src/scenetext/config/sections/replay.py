@@ -41,7 +41,16 @@ class PretrainedAnswers(Replayed):
     min_confidence: Share = Field(0.0, description="pictures that it reads with less are left out")
 
 
-Replay = Annotated[list[Section], Operations(LabelledLines, PretrainedAnswers)]
+class PseudoLabels(Replayed):
+    """Pictures without labels that the pretrained network reads surely, and alike when they are cropped more loosely.
+
+    These readings are taken for labels, which is self-training: off unless it is asked for.
+    """
+
+    min_confidence: Share = Field(0.95, description="pictures of which either reading has less are left out")
+
+
+Replay = Annotated[list[Section], Operations(LabelledLines, PretrainedAnswers, PseudoLabels)]
 
 
 class Repeats(Section):
