@@ -1,9 +1,8 @@
 """Is a recipe better than the pretrained network? Folds of real crops, each read by a network that has not seen them.
 
-    nice -n 15 python tests/benchmarks/recipe_folds.py RAW WORK --texts texts.txt [--recipe FILE] [-o KEY=VALUE ...]
+    nice -n 15 python tests/benchmarks/recipe_folds.py RAW WORK [--recipe FILE] [--name NAME] [-o KEY=VALUE ...]
 
-RAW holds the competition's files; WORK keeps everything, so that the same command resumes after --minutes are over. The
-lines drawn for replay are of the texts given, those that are labels of RAW's crops left out.
+RAW holds the competition's files; WORK keeps everything, so that the same command resumes after --minutes are over.
 """
 
 from __future__ import annotations
@@ -14,18 +13,13 @@ import sys
 import time
 from pathlib import Path
 
-from scenetext.text.label_files import read_label_table
-from scenetext.text.text_files import read_texts
-
 RECIPE = "configs/recipes/ppocrv6_small_few.yml"
-DRAWN_LINES = 5000
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("raw", type=Path)
     parser.add_argument("work", type=Path)
-    parser.add_argument("--texts", nargs="+", required=True)
     parser.add_argument("--recipe", default=RECIPE)
     parser.add_argument("--name", default="recipe", help="of the folds' folder, another one for each variant")
     parser.add_argument("--folds", default="5")
@@ -34,15 +28,9 @@ def main() -> None:
     parser.add_argument("-o", "--override", nargs="+", action="extend", default=[])
     chosen = parser.parse_args()
     end = time.monotonic() + 60 * chosen.minutes
-    prepared, drawn = chosen.work / "prepared", chosen.work / "drawn.lmdb"
+    prepared = chosen.work / "prepared"
     if not (prepared / "train.txt").is_file():
         scenetext("prepare", "--raw", chosen.raw, "--out", prepared, "--val", "0", "--extra-characters", "ppocrv6")
-    if not drawn.is_dir():
-        texts = chosen.work / "texts.txt"
-        known = {record.text for record in read_label_table(prepared / "train.txt").records}
-        others = [text for file in chosen.texts for text in read_texts(file) if text not in known]
-        texts.write_text("".join(f"{text}\n" for text in dict.fromkeys(others)), encoding="utf-8")
-        scenetext("synth", "--texts", texts, "--out", drawn, "--lines", DRAWN_LINES)
     settings = {
         "Global.seed": chosen.seed,
         "Global.save_model_dir": chosen.work / chosen.name,
@@ -50,8 +38,6 @@ def main() -> None:
         "Global.use_visualdl": "false",
         "Train.dataset.data_dir": prepared / "images",
         "Train.dataset.label_file_list": f"[{prepared / 'train.txt'}]",
-        "Train.replay.LabelledLines.data_dir": drawn,
-        "Train.replay.PretrainedAnswers.data_dir": prepared / "images" / "test",
     }
     overrides = [f"{key}={value}" for key, value in settings.items()]
     command = ["train", "-c", chosen.recipe, "--folds", chosen.folds, "-o", *overrides, *chosen.override]

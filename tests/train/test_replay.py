@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import paddle
 import pytest
 from drawn import draw_digits, tiny_config
 
@@ -16,9 +17,11 @@ from scenetext.errors import InputError
 from scenetext.models import build_model
 from scenetext.predict.images import Prediction
 from scenetext.predict.model_reader import ModelReader
+from scenetext.text.label_files import read_label_file
 from scenetext.train.answers import LooseReader
 from scenetext.train.optimiser import build_optimiser
 from scenetext.train.recognition import RecognitionTask
+from scenetext.train.replay import line_factors
 from scenetext.train.trainer import train
 from scenetext.weights.pdparams import read_pdparams
 
@@ -155,3 +158,53 @@ def test_learning_rates_follow_the_names_of_a_networks_parts(digits: Path) -> No
     ):
         with pytest.raises(InputError, match=message):
             build_optimiser(load_config(config, [f"Optimizer.lr_mult={factors}"]), build_model(config), 1, 1)
+
+
+def test_only_the_characters_that_the_pretrained_network_misreads_are_trained(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = train(load_config(tiny_config(digits, epoch_num=1)), tmp_path / "pretrained", progress=False).best
+    labels = [record.text for record in read_label_file(digits / "train.txt")]
+    read = [(label.replace("7", "1"), 1.0) for label in labels]
+    doubted = next(number for number, label in enumerate(labels) if "7" not in label)
+    read[doubted] = (f"{labels[doubted]}0", 0.95)
+
+    def answers(*_: object) -> list[Prediction]:
+        return [Prediction("", *answer) for answer in read]
+
+    monkeypatch.setattr("scenetext.train.misread.read_records", answers)
+    train_section = {"misread_characters": {"least": 1, "times": 3}, "repeats": {"misread": 2, "doubted_from": 0.9}}
+    config = load_config(tiny_config(digits, epoch_num=1, pretrained_model=str(weights)))
+    config = load_config({**config.model_dump(), "Train": {**config.Train.model_dump(), **train_section}})
+    model = build_model(config)
+    factors, classes, notes = line_factors(config, model, RecognitionTask(config, model, False).samples, False)
+    assert factors.tolist() == [0 if n == doubted else 3 if "7" in label else 1 for n, label in enumerate(labels)]
+    assert model.charset.decode(classes) == "7" and "only 1 characters are trained: 7" in notes
+
+    last = read_pdparams(f"{train(config, tmp_path / 'run', progress=False).latest}.pdparams")
+    for key, before in read_pdparams(f"{weights}.pdparams").items():
+        others = np.delete(last[key], 8, -1) if key.startswith("head.fc") else last[key]
+        assert np.array_equal(others, np.delete(before, 8, -1) if key.startswith("head.fc") else before), key
+        if key.startswith("head.fc"):
+            assert not np.array_equal(last[key][..., 8], before[..., 8])
+
+
+def test_the_loss_holds_the_network_to_its_pretrained_answers(digits: Path, tmp_path: Path) -> None:
+    weights = train(load_config(tiny_config(digits, epoch_num=1)), tmp_path, progress=False).best
+    config = load_config(tiny_config(digits, pretrained_model=str(weights)), ["Loss.answers_weight=2"])
+    model = build_model(config)
+    task = RecognitionTask(config, model, progress=False)
+    plain = RecognitionTask(load_config(config, ["Loss.answers_weight=0"]), model, progress=False)
+    inputs, targets = task.to_tensors(next(iter(task.load_ahead(task.sampler.plan(0)[:1], 0, 1))))
+    model.eval()
+
+    def losses() -> list[float]:
+        outputs = model(*inputs)
+        return [float(each.losses(outputs, targets)["loss"]) for each in (task, plain)]
+
+    assert losses()[0] == pytest.approx(losses()[1], abs=1e-4)  # no divergence from itself
+    model.head.fc.bias.set_value(model.head.fc.bias + paddle.arange(11, dtype="float32"))
+    kept, free = losses()
+    assert kept > free + 1
+    with pytest.raises(InputError, match=r"Loss.answers_weight needs a pretrained network"):
+        train(load_config(config, ["Global.pretrained_model=null"]), tmp_path / "other", progress=False)

@@ -28,7 +28,7 @@ class MixedDraw:
     """Labelled lines, repeated by their factors, and a share of each replayed part.
 
     Attributes:
-        factors: (N,) how often each labelled line is seen in an epoch on average, 1 or more.
+        factors: (N,) how often each labelled line is seen in an epoch on average; 0 leaves it out.
         parts: lines of each replayed part, in their order after the labelled lines.
         taken: lines of each part that an epoch sees.
         seed: of the drawing.

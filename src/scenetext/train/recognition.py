@@ -21,7 +21,9 @@ from scenetext.predict.images import Prediction, read_records
 from scenetext.predict.model_reader import ModelReader
 from scenetext.train import parallel
 from scenetext.train.checks import notes_on_lines, pixels_per_step
-from scenetext.train.losses import build_loss, sums_over_lines
+from scenetext.train.losses import build_loss, keeps_answers, sums_over_lines
+from scenetext.train.misread import train_only
+from scenetext.train.pretrained import frozen_copy
 from scenetext.train.replay import mixed
 from scenetext.train.task import EvaluationResult
 
@@ -44,12 +46,15 @@ class RecognitionTask:
         seed = config.Global.seed
         self.config = config
         labelled = training_lines(config, model, seed, progress)
-        self.samples, draw, notes = mixed(config, model, labelled, progress)
+        self.samples, draw, classes, notes = mixed(config, model, labelled, progress)
         self.samples.check_pictures()
         self.sampler = training_sampler(config, self.samples, seed, parallel.world_size(), draw)
         self.step_px = pixels_per_step(config, model)
         self.notes = [*notes, *notes_on_lines(model, self.samples, self.sampler, self.step_px)]
         self._loss = build_loss(config)
+        self._pretrained = frozen_copy(model) if keeps_answers(config) else None
+        if classes is not None:
+            train_only(model, classes)
         self.sums_over_samples = sums_over_lines(config)
         self.evaluation, self.evaluation_images = evaluation_lines(config)
         check_pictures(self.evaluation_images, self.evaluation, "the validation set", progress)
@@ -61,8 +66,13 @@ class RecognitionTask:
 
     def to_tensors(self, batch: Batch) -> tuple[tuple[Any, ...], Targets]:
         """The images, (B, 3, H, W) float32, with the targets; and the targets."""
-        targets = Targets(paddle.to_tensor(batch.ids), paddle.to_tensor(batch.lengths))
-        return (paddle.to_tensor(batch.images), targets), targets
+        images = paddle.to_tensor(batch.images)
+        answers = None
+        if self._pretrained is not None:
+            with paddle.no_grad():
+                answers = self._pretrained(images)
+        targets = Targets(paddle.to_tensor(batch.ids), paddle.to_tensor(batch.lengths), answers)
+        return (images, targets), targets
 
     def losses(self, outputs: Any, targets: Targets) -> dict[str, Tensor]:
         """See `task.Task`."""

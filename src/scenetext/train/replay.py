@@ -13,19 +13,21 @@ import numpy as np
 
 from scenetext.config import Config
 from scenetext.config.sections.data import SimpleDataSet
-from scenetext.config.sections.replay import PretrainedAnswers, PseudoLabels, Replayed
+from scenetext.config.sections.replay import PretrainedAnswers, PseudoLabels, Repeats, Replayed
 from scenetext.data.dataset import Lines
 from scenetext.data.draws import MixedDraw, repeat_factors
 from scenetext.data.mixture import MixedLines
-from scenetext.data.pipeline import Network, lines_of, read_label_files
+from scenetext.data.pipeline import Network, canvas_of, lines_of, read_label_files
 from scenetext.data.sources.images import ImageSource, open_images
 from scenetext.data.sources.lmdbs import Lmdbs
 from scenetext.errors import InputError
+from scenetext.predict.model_reader import ModelReader
 from scenetext.system.file_names import shown_path
 from scenetext.text.charset import Charset
 from scenetext.text.label_files import read_label_file
 from scenetext.text.records import RecordTable
 from scenetext.train.answers import answers
+from scenetext.train.misread import Readings, misread_classes
 
 
 class Mixture(NamedTuple):
@@ -34,35 +36,76 @@ class Mixture(NamedTuple):
     Attributes:
         lines: the labelled lines, or these and the replayed ones.
         draw: which of them an epoch sees; None for each of them once.
+        classes: the only ones that are trained; None for the whole network.
         notes: sentences for the user.
     """
 
     lines: Lines
     draw: MixedDraw | None
+    classes: list[int] | None
     notes: list[str]
 
 
 def mixed(config: Config, network: Network, labelled: Lines, progress: bool) -> Mixture:
-    """Adds what Train.replay names to the labelled lines, and repeats lines as Train.repeats says.
+    """Adds what Train.replay names to the labelled lines, and repeats lines as Train says.
+
+    Args:
+        config: the configuration.
+        network: with its pretrained weights.
+        labelled: the labelled lines.
+        progress: show bars.
 
     Raises:
-        InputError: a part of Train.replay has no picture, no label, or no pretrained network to answer.
+        InputError: a part of Train.replay has no picture, no label, or no pretrained network to answer; or nothing
+            is left to train.
     """
-    replay, repeats = config.Train.replay, config.Train.repeats
-    if not replay and repeats is None:
-        return Mixture(labelled, None, [])
-    seed, parts, notes = config.Global.seed, [labelled], []
+    replay, seed = config.Train.replay, config.Global.seed
+    if not replay and config.Train.repeats is None and config.Train.misread_characters is None:
+        return Mixture(labelled, None, None, [])
+    factors, classes, notes = line_factors(config, network, labelled, progress)
+    parts = [labelled]
     for number, part in enumerate(replay):
         records, images, told = _records(config, part, network.charset, number, progress)
         notes.append(told)
         parts.append(lines_of(config, network, records, images, seed + number + 1, progress))
-    factors = np.ones(len(labelled))
-    if repeats is not None:
-        factors = repeat_factors(list(labelled.ids), repeats.below, repeats.most)
-        notes.append(f"{(factors > 1).sum()} lines with rare characters are seen {factors.max():.1f} times at most")
     taken = [max(1, round(part.ratio * len(labelled))) for part in replay]
     draw = MixedDraw(factors, [len(part) for part in parts[1:]], taken, seed)
-    return Mixture(MixedLines(parts) if replay else labelled, draw, notes)
+    return Mixture(MixedLines(parts) if replay else labelled, draw, classes, notes)
+
+
+def line_factors(
+    config: Config, network: Network, labelled: Lines, progress: bool
+) -> tuple[np.ndarray, list[int] | None, list[str]]:
+    """How often each labelled line is seen in an epoch on average; the only classes to train; sentences for the user.
+
+    Raises:
+        InputError: every line is left out, or no character is misread.
+    """
+    repeats, misread = config.Train.repeats or Repeats(), config.Train.misread_characters
+    factors, classes, notes = np.ones(len(labelled)), None, []
+    if repeats.below:
+        factors = repeat_factors(list(labelled.ids), repeats.below, repeats.most)
+        notes.append(f"{(factors > 1).sum()} lines with rare characters are seen {factors.max():.1f} times at most")
+    if not config.Train.reads_lines:
+        return factors, classes, notes
+    reader = ModelReader(network, canvas_of(config, network.input_size))
+    readings = Readings.of(labelled, reader, progress)
+    notes.append(f"the pretrained network misreads {readings.wrong.sum()} of {len(labelled)} lines")
+    factors = np.where(readings.wrong, np.maximum(factors, repeats.misread), factors)
+    doubted = readings.doubted(repeats.doubted_from)
+    if misread is not None:
+        options = (network.charset, misread.least, misread.recall)
+        classes = misread_classes(readings, labelled.ids, ~doubted, *options)
+        if not classes:
+            raise InputError("Train.misread_characters finds none to train: lower least, or raise recall.")
+        holds = np.array([not set(classes).isdisjoint(ids) for ids in labelled.ids])
+        factors = np.where(holds, np.maximum(factors, misread.times), factors)
+        notes.append(f"only {len(classes)} characters are trained: {network.charset.decode(classes)}")
+    if doubted.all():
+        raise InputError("Train.repeats.doubted_from leaves out every line: raise it.")
+    if doubted.any():
+        notes.append(f"{doubted.sum()} lines are left out: their labels seem wrong")
+    return np.where(doubted, 0.0, factors), classes, notes
 
 
 def _records(

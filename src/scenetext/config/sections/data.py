@@ -29,7 +29,7 @@ from scenetext.config.kinds import (
     optional,
 )
 from scenetext.config.section import ByName, Named, Section, wrong_below
-from scenetext.config.sections.replay import Repeats, Replay
+from scenetext.config.sections.replay import MisreadCharacters, Repeats, Replay
 from scenetext.config.sections.transforms import LabelEncode, Resize, Transforms
 
 LinesInBatch = Annotated[int, between(INT, 1, MOST_LINES)]
@@ -210,7 +210,15 @@ class TrainSettings(Section):
     )
     loader: TrainLoader = Field({}, validate_default=True)
     replay: Replay = Field([], description="(ours) other lines that are mixed with the labelled ones")
-    repeats: Repeats | None = Field(None, description="(ours) how often lines with rare characters are repeated")
+    repeats: Repeats | None = Field(None, description="(ours) how often lines are repeated in an epoch")
+    misread_characters: MisreadCharacters | None = Field(
+        None, description="(ours) train the characters that the pretrained network misreads, and nothing else"
+    )
+
+    @property
+    def reads_lines(self) -> bool:
+        """Whether the pretrained network has to read the labelled lines first."""
+        return self.misread_characters is not None or (self.repeats is not None and self.repeats.reads_lines)
 
 
 class EvalSettings(Section):

@@ -18,6 +18,9 @@ class CTCLoss(Section):
     """CTC."""
 
     use_focal_loss: Flag = Field(False, description="weight difficult lines more")
+    answers_weight: Rate = Field(
+        0.0, description="(ours) factor of the divergence from what the pretrained network answers at each time step"
+    )
 
 
 class NRTRLoss(Section):

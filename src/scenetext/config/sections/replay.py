@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from scenetext.config.kinds import FILES, FLOAT, Share, Text, between, optional
+from scenetext.config.kinds import FILES, FLOAT, SHARE, Count, Share, Text, between, optional
 from scenetext.config.section import Operations, Section
 
 MOST_REPEATS = 100
@@ -54,11 +54,34 @@ Replay = Annotated[list[Section], Operations(LabelledLines, PretrainedAnswers, P
 
 
 class Repeats(Section):
-    """Lines with rare characters are repeated in an epoch (repeat factor sampling)."""
+    """Lines are repeated in an epoch: those with rare characters, and those that the pretrained network misreads."""
 
-    below: Annotated[float, between(FLOAT, 1e-6, 1)] = Field(
-        0.005, description="share of the lines; a character that fewer of them hold is rare"
+    below: Annotated[float, between(FLOAT, 0, 1)] = Field(
+        0.0, description="share of the lines; a character that fewer of them hold is rare (repeat factor sampling)"
     )
     most: Annotated[float, between(FLOAT, 1, MOST_REPEATS)] = Field(
-        3.0, description="times that a line is seen in an epoch at most, on average"
+        3.0, description="times that rare characters let a line be seen in an epoch, at most"
+    )
+    misread: Annotated[float, between(FLOAT, 1, MOST_REPEATS)] = Field(
+        1.0, description="times that a line is seen in an epoch that the pretrained network misreads"
+    )
+    doubted_from: Annotated[float | None, optional(SHARE)] = Field(
+        None,
+        description="lines are left out that the pretrained network reads with another number of characters and at "
+        "least this confidence: their labels seem wrong",
+    )
+
+    @property
+    def reads_lines(self) -> bool:
+        """Whether the pretrained network has to read the labelled lines."""
+        return self.misread > 1 or self.doubted_from is not None
+
+
+class MisreadCharacters(Section):
+    """Only the classes of characters that the pretrained network misreads are trained, and nothing else."""
+
+    least: Count = Field(2, description="labelled lines that hold such a character, at least")
+    recall: Share = Field(0.6, description="share of them in whose reading it is found, at most")
+    times: Annotated[float, between(FLOAT, 1, MOST_REPEATS)] = Field(
+        8.0, description="times that a line with such a character is seen in an epoch"
     )

@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "attention": ["attention_loss"],
-        "build": ["build_loss", "sums_over_lines"],
+        "build": ["build_loss", "keeps_answers", "sums_over_lines"],
         "ctc": ["ctc_loss"],
         "distillation": ["ctc_logits_loss", "dkd_loss"],
         "nrtr": ["nrtr_loss"],

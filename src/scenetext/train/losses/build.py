@@ -18,6 +18,7 @@ from scenetext.errors import InputError
 from scenetext.models.build import reading_config
 from scenetext.models.heads.attention_head import TEACHER_FORCING
 from scenetext.models.targets import Targets, attention_targets, nrtr_targets
+from scenetext.train.losses.answers import answers_loss
 from scenetext.train.losses.attention import attention_loss
 from scenetext.train.losses.ctc import ctc_loss
 from scenetext.train.losses.distillation import ctc_logits_loss, dkd_loss
@@ -54,6 +55,12 @@ def sums_over_lines(config: Config) -> bool:
     return isinstance(config.Loss, settings.OnlyAttentionLoss)
 
 
+def keeps_answers(config: Config) -> bool:
+    """Whether the config's loss compares the network with what the pretrained network answers."""
+    parts = getattr(config.Loss, "loss_config_list", None) or [config.Loss]
+    return any(getattr(part, "answers_weight", 0.0) > 0 for part in parts)
+
+
 def _starts_with_token(config: Config) -> bool:
     """Whether the attention decoder has to output the start token first: PaddleOCR trains it so without forcing."""
     head = reading_config(config).Architecture.Head if config.has("Architecture") else None
@@ -67,7 +74,9 @@ def _attention_loss(start: bool, outputs: Outputs, targets: Targets) -> dict[str
 
 
 def _ctc_loss(section: settings.CTCLoss, outputs: Outputs, targets: Targets) -> Tensor:
-    return ctc_loss(_output(outputs, "ctc"), targets.ids, targets.lengths, section.use_focal_loss)
+    logits = _output(outputs, "ctc")
+    loss = ctc_loss(logits, targets.ids, targets.lengths, section.use_focal_loss)
+    return loss + section.answers_weight * answers_loss(logits, targets.answers) if section.answers_weight else loss
 
 
 def _nrtr_loss(section: settings.NRTRLoss, outputs: Outputs, targets: Targets) -> Tensor:
