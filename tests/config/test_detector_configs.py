@@ -131,11 +131,9 @@ def test_a_detectors_file_loads_unedited_and_builds_its_network(tmp_path, name, 
     assert again.model_dump() == config.model_dump()
 
 
-def test_ppocrv6s_file_loads_but_for_its_averaged_weights_and_trains_its_auxiliary_heads(tmp_path):
-    path = config_file(tmp_path, SMALL)
-    with pytest.raises(InputError, match=r"Global\.use_ema is true: .*-o Global\.use_ema=false"):
-        load_config(path)
-    config = load_config(path, ["Global.use_ema=false"])
+def test_ppocrv6s_file_loads_unedited_and_trains_its_auxiliary_heads(tmp_path):
+    config = load_config(config_file(tmp_path, SMALL))
+    assert config.Global.use_ema and config.Global.ema_decay == 0.9997
     model = build_model(config)
     images = paddle.rand([1, 3, 64, 96])
     outputs = model(images)
@@ -164,7 +162,6 @@ AUXILIARY = {
 @pytest.mark.parametrize(("parts", "told"), AUXILIARY.values(), ids=AUXILIARY)
 def test_auxiliary_heads_that_do_not_fit_are_refused(tmp_path, parts, told):
     value = yaml.safe_load(SMALL)
-    value["Global"]["use_ema"] = False
     value["Architecture"] |= parts
     with pytest.raises(InputError, match=told):
         build_model(value)

@@ -133,7 +133,7 @@ def test_replay_without_what_it_needs_is_refused(digits: Path, tmp_path: Path, r
 
 
 def test_averaged_weights_are_scored_and_resumed_exactly(digits: Path, tmp_path: Path) -> None:
-    config = load_config(tiny_config(digits, epoch_num=2, ema_decay=0.9), ["Optimizer.lr.name=Const"])
+    config = load_config(tiny_config(digits, epoch_num=2, use_ema=True, ema_decay=0.9), ["Optimizer.lr.name=Const"])
     through = train(config, tmp_path / "through", progress=False)
     first = train(load_config(config, ["Global.epoch_num=1"]), tmp_path / "first", progress=False)
     resumed = load_config(config, [f"Global.checkpoints={first.latest}"])

@@ -17,6 +17,7 @@ from paddle import Tensor, nn
 from paddle.optimizer import Optimizer
 
 from scenetext.config import Config
+from scenetext.config.sections.global_section import GlobalSettings
 from scenetext.errors import InputError
 from scenetext.models.distillation import DistillationModel
 from scenetext.models.recognition_model import RecognitionModel
@@ -163,17 +164,18 @@ def start_or_resume(
     return optimiser
 
 
-def start_average(model: RecognitionModel | DistillationModel, decay: float, resumed: Resumed | None) -> WeightAverage:
-    """The average of the weights (Global.ema_decay): of the present ones, or that of the checkpoint that is resumed.
+def start_average(model: nn.Layer, settings: GlobalSettings, resumed: Resumed | None) -> WeightAverage:
+    """The average of the weights (Global.use_ema): of the present ones, or that of the checkpoint that is resumed.
 
     Args:
         model: the network, after `start_or_resume`.
-        decay: see `WeightAverage`.
+        settings: the configuration's section Global.
         resumed: the checkpoint, if there is one.
 
     Raises:
         InputError: the checkpoint's average is of another network.
     """
+    decay = settings.ema_decay if settings.use_ema else 0.0
     if not decay or resumed is None:
         return WeightAverage(model, decay)
     former = read_average(committed_files(resumed.prefix)[OPTIMISER])

@@ -117,7 +117,7 @@ class _Training:
         changes = notes_on_resumption(resumed, identity, allow_changed)
         self.epochs, self.steps_per_epoch = config.Global.epoch_num, len(self.sampler.plan(0))
         self.optimiser = start_or_resume(config, self.model, self.epochs, self.steps_per_epoch, resumed)
-        self.average = start_average(self.model, config.Global.ema_decay, resumed)
+        self.average = start_average(self.model, config.Global, resumed)
         self.validation = Validation(config, self.model, self.task, self.average, interpolation, self.state)
         self.precision.restore(self.state.loss_scaling)
         self.network = parallel.join_processes(self.model)

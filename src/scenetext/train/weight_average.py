@@ -37,7 +37,7 @@ class WeightAverage:
         for key, value in self.values.items() if former is not None else ():
             if key not in former or tuple(former[key].shape) != tuple(value.shape):
                 raise InputError(
-                    f"The checkpoint's average of weights (Global.ema_decay) lacks {key} of this network: start a new "
+                    f"The checkpoint's average of weights (Global.use_ema) lacks {key} of this network: start a new "
                     "training from its weights by Global.pretrained_model."
                 )
             value.set_value(former[key])

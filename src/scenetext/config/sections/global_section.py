@@ -23,7 +23,6 @@ from scenetext.config.kinds import (
     UnreadFlag,
     UnreadInt,
     UnreadShape,
-    UnreadShare,
     UnreadText,
     between,
     one_of,
@@ -56,8 +55,10 @@ class GlobalSettings(Section):
     weight_interpolation: Share = Field(
         1.0, description="(ours) the best weights are this far from the pretrained to the trained ones; 1 = all the way"
     )
-    ema_decay: Decay = Field(
-        0.0, description="(ours) the best weights are a moving average of this decay over the steps; 0 = none"
+    use_ema: Flag = Field(False, description="the best weights are a moving average over the steps")
+    ema_decay: Decay = Field(0.9998, description="decay of that average; it rises to this over the first steps")
+    ema_decay_type: Annotated[str, one_of("threshold")] = Field(
+        "threshold", description="how the decay rises: min(ema_decay, (1 + step) / (10 + step))"
     )
     checkpoints: OptionalText = Field(None, description="prefix of the checkpoint from which training resumes")
     character_dict_path: OptionalText = Field(
@@ -92,18 +93,6 @@ class GlobalSettings(Section):
         False, description="that factor falls when gradients overflow and rises in time"
     )
 
-    use_ema: Flag = Field(False, description="must be false: weights are not averaged over the steps")
-
-    @model_validator(mode="after")
-    def _check_average(self) -> GlobalSettings:
-        if self.use_ema:
-            raise wrong_below(
-                "is true: PP-OCRv6's detectors are scored and saved with weights averaged over the steps, which is not "
-                "done here. Set it to false (-o Global.use_ema=false), and the last weights count.",
-                "use_ema",
-            )
-        return self
-
     @model_validator(mode="after")
     def _check_lists(self) -> GlobalSettings:
         both = sorted({*(self.amp_custom_black_list or ())} & {*(self.amp_custom_white_list or ())})
@@ -112,8 +101,6 @@ class GlobalSettings(Section):
         return self
 
     debug: UnreadFlag = Field(None, description="more logging")
-    ema_decay: UnreadShare = Field(None, description="of use_ema")
-    ema_decay_type: UnreadText = Field(None, description="of use_ema")
     infer_mode: UnreadFlag = Field(None, description="prediction never squeezes long lines here")
     infer_img: UnreadText = Field(None, description="pictures to read: `scenetext predict --images` says which")
     infer_list: UnreadText = Field(None, description="pictures to read, by a list")
