@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 
-from crash_jobs import PredictAgain, Scenario, another_dictionary, cli, draw_blocks, make_onnx_model
+from crash_jobs import PredictAgain, Scenario, another_dictionary, cli, make_onnx_model
 
 TEXTS = {"texts_old": "上海 北京 天津", "texts_new": "烤鱼 停车场 入口"}
 
@@ -95,37 +95,3 @@ class SynthLmdb(Synth):
 
     name = "synth-lmdb"
     product_path = "out/drawn.lmdb"
-
-
-class Benchmark(Scenario):
-    """`scenetext benchmark` over the scores of another model."""
-
-    name, verb = "benchmark", "benchmark"
-    product_path = "out/benchmark"
-    late = ("benchmark/benchmark.csv",)
-
-    def warm(self) -> None:
-        import onnxruntime  # noqa: F401
-
-        import scenetext.evaluate.benchmarking  # noqa: F401
-
-    def make(self) -> None:
-        from lmdbs import write_lmdb
-
-        make_onnx_model(self.inputs / "model_new")
-        another_dictionary(self.inputs / "model_new", self.inputs / "model_old")
-        for name in ("SVT", "CUTE80"):
-            pictures = [self.inputs / f"{name}-{number}.png" for number in range(30)]
-            for number, picture in enumerate(pictures):
-                draw_blocks(picture, number, 4 + number % 7)
-            write_lmdb(self.inputs / "data" / name, [(picture.read_bytes(), "ab") for picture in pictures])
-
-    def _benchmark(self, model: str) -> int:
-        out = self.world / self.product_path
-        return cli("benchmark", "--model", self.inputs / model, "--data", self.inputs / "data", "--out", out)
-
-    def old(self) -> int:
-        return self._benchmark("model_old")
-
-    def command(self) -> int:
-        return self._benchmark("model_new")

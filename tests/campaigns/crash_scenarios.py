@@ -7,13 +7,13 @@ import sys
 from crash_download import Download
 from crash_jobs import Cache, Predict, PredictAgain, PredictPaddle, Prepare, Scenario, Submit
 from crash_learning import Checkpoint, CheckpointAgain, Export, Training
-from crash_reading import Benchmark, PredictShared, Read, Synth, SynthLmdb
+from crash_reading import PredictShared, Read, Synth, SynthLmdb
 
 SCENARIOS: dict[str, type[Scenario]] = {
     kind.name: kind
     for kind in (
         *(Checkpoint, CheckpointAgain, Prepare, Cache, Export, Predict, PredictAgain, PredictPaddle),
-        *(Submit, Download, Training, PredictShared, Read, Synth, SynthLmdb, Benchmark),
+        *(Submit, Download, Training, PredictShared, Read, Synth, SynthLmdb),
     )
 }
 

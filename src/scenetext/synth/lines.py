@@ -195,7 +195,7 @@ def _lmdb(made: Path, lines: int) -> Iterator[Write]:
             yield write
             commit()
     except lmdb.Error as error:
-        raise RunError(f"The LMDB in {shown_path(made.parent)} cannot be written: {error}.") from error
+        raise RunError(f"The LMDB in {shown_path(made)} cannot be written: {error}.") from error
 
 
 def on_one_line(text: str) -> str:
