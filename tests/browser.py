@@ -42,14 +42,14 @@ class Browser:
         for domain in ("Page", "Network", "Log", "Runtime"):
             self._call(f"{domain}.enable")
 
-    def open(self, page: Path, size: tuple[int, int]) -> None:
-        """Opens a file in a window of a size in CSS pixels; narrow ones are phones."""
+    def open(self, page: Path | str, size: tuple[int, int]) -> None:
+        """Opens a file or an address in a window of a size in CSS pixels; narrow ones are phones."""
         width, height = size
         metrics = {"width": width, "height": height, "deviceScaleFactor": 2 if width < 600 else 1}
         self._call("Emulation.setDeviceMetricsOverride", mobile=width < 600, **metrics)
         self.requests.clear()
         self._loaded = False
-        self._call("Page.navigate", url=page.resolve().as_uri())
+        self._call("Page.navigate", url=page if isinstance(page, str) else page.resolve().as_uri())
         until = time.monotonic() + WAIT_S
         while not self._loaded:
             assert time.monotonic() < until, "the page was not loaded in time"
@@ -60,6 +60,19 @@ class Browser:
         answer = self._call("Runtime.evaluate", expression=expression, returnByValue=True)
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
+
+    def choose(self, selector: str, file: Path) -> None:
+        """Chooses a file in an element `input type=file`, as a user does."""
+        document = self._call("DOM.getDocument")["root"]["nodeId"]
+        node = self._call("DOM.querySelector", nodeId=document, selector=selector)["nodeId"]
+        self._call("DOM.setFileInputFiles", nodeId=node, files=[str(file.resolve())])
+
+    def wait_for(self, expression: str) -> None:
+        """Waits until a JavaScript expression is true."""
+        until = time.monotonic() + WAIT_S
+        while not self.ask(expression):
+            assert time.monotonic() < until, f"{expression} did not become true in time"
+            time.sleep(0.05)
 
     def screenshot(self, file: Path, whole: bool = True) -> None:
         """Writes a PNG of the page, or of its first screen."""

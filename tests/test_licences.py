@@ -11,6 +11,7 @@ import pytest
 # licence in NOTICE.md -> how packages state it in License-Expression, License or the classifiers
 STATED = {
     "Apache-2.0": r"Apache",
+    "Apache-2.0 AND BSD-2-Clause": r"Apache-2.0 AND BSD-2-Clause",
     "BSD-2-Clause": r"BSD|Redistribution and use in source and binary forms",
     "BSD-3-Clause": r"BSD",
     "MIT": r"\bMIT\b",

@@ -29,7 +29,9 @@ from scenetext.predict.arguments import (
     read_arguments,
     reading_arguments,
 )
+from scenetext.prepare.arguments import prepare_arguments
 from scenetext.report.arguments import report_arguments, runs_arguments
+from scenetext.serve.arguments import serve_arguments
 from scenetext.synth.arguments import synth_arguments
 from scenetext.system.last_net import LastNet
 from scenetext.system.launched import this_process
@@ -43,12 +45,6 @@ if TYPE_CHECKING:
 
 Arguments = argparse.Namespace
 Verbs = Any  # what ArgumentParser.add_subparsers returns; argparse does not export the class
-LABEL_CHOICES = {
-    "width": "full-width letters, digits and punctuation in labels",
-    "case": "letters in labels",
-    "spaces": "white space in labels",
-    "traditional": "traditional characters in labels",
-}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -80,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for add in (
         *(_add_prepare, _add_synth, _add_train, _add_evaluate, _add_score, _add_compare, _add_benchmark, _add_export),
-        *(_add_predict, _add_tune_decoding, _add_read, _add_submit, _add_report, _add_runs),
+        *(_add_predict, _add_tune_decoding, _add_read, _add_serve, _add_submit, _add_report, _add_runs),
         *(_add_run, _add_demo, _add_notebooks, _add_course, _add_bench),
     ):
         add(verbs)
@@ -94,15 +90,8 @@ def _add_verb(verbs: Verbs, name: str, action: Callable[[Arguments], None], summ
 
 
 def _add_prepare(verbs: Verbs) -> None:
-    parser = _add_verb(verbs, "prepare", _prepare, "zips and CSV, or folders -> label files, charset and a report")
-    parser.add_argument("--raw", required=True, metavar="DIR", help="folder with the competition's files")
-    parser.add_argument("--out", required=True, metavar="DIR", help="folder to write")
-    parser.add_argument("--val", default="0.1", help="lines for validation: a fraction (0.1) or a count (500)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the split")
-    for name, choices in CHOICES.items():
-        parser.add_argument(f"--{name}", default=choices[0], choices=choices, help=LABEL_CHOICES[name])
-    extra = "added to the labels' characters in the charset (default: gb2312-1, 3,755 hanzi; nothing after it: none)"
-    parser.add_argument("--extra-characters", nargs="*", default=["gb2312-1"], metavar="NAME|FILE", help=extra)
+    summary = "zips and CSV, or folders -> label files, charset and a report"
+    prepare_arguments(_add_verb(verbs, "prepare", _prepare, summary))
 
 
 def _add_synth(verbs: Verbs) -> None:
@@ -160,6 +149,10 @@ def _add_read(verbs: Verbs) -> None:
     parser = _add_verb(verbs, "read", _read, "find and read the texts of whole photos")
     read_arguments(parser)
     engine_arguments(parser)
+
+
+def _add_serve(verbs: Verbs) -> None:
+    serve_arguments(_add_verb(verbs, "serve", _serve, "answer over HTTP with an exported folder"))
 
 
 def _add_submit(verbs: Verbs) -> None:
@@ -330,6 +323,12 @@ def _read(chosen: Arguments) -> None:
     from scenetext.evaluate.command import read_and_score
 
     read_and_score(**_options(chosen))
+
+
+def _serve(chosen: Arguments) -> None:
+    from scenetext.serve.server import serve_command
+
+    serve_command(**_options(chosen))
 
 
 def _tune_decoding(chosen: Arguments) -> None:

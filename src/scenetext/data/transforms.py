@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from scenetext.data.decoding import checked_size, decoded, not_readable
+from scenetext.data.image_size import MOST_PIXELS
 from scenetext.system.untrusted import reading
 
 
@@ -29,7 +30,7 @@ class Canvas:
     stretched: bool = False
 
 
-def decode_image(data: bytes, location: str) -> np.ndarray:
+def decode_image(data: bytes, location: str, most_pixels: int = MOST_PIXELS) -> np.ndarray:
     """Decodes an image file to 8 bits and BGR, as OpenCV's colour mode does, with its EXIF orientation applied.
 
     Grey, palette, 16-bit and CMYK files are converted. Transparent pixels of any format are laid on white; OpenCV would
@@ -39,15 +40,16 @@ def decode_image(data: bytes, location: str) -> np.ndarray:
     Args:
         data: the file's bytes.
         location: the file's name in error messages.
+        most_pixels: that the image may have.
 
     Returns:
         (H, W, 3) uint8, blue first.
 
     Raises:
-        InputError: no bytes, no image, a truncated one, or one of more than 50 million pixels.
+        InputError: no bytes, no image, a truncated one, or one of more pixels.
     """
     with reading(location, "a picture", "put a whole one there"):
-        checked_size(data, location)
+        checked_size(data, location, most_pixels)
         image = decoded(data)
     if image is None:
         raise not_readable(data, location)

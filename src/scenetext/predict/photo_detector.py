@@ -37,6 +37,11 @@ class PhotoDetector:
         self.files = self._detector.files
 
     @property
+    def settings(self) -> DetectionSettings:
+        """What happens before and after its network."""
+        return self._detector.settings
+
+    @property
     def engine(self) -> str:
         """The name of the class that computes the network."""
         return type(self._detector.engine).__name__

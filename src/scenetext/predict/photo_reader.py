@@ -16,7 +16,7 @@ from scenetext.data.detection.resize import LONGEST_SIDE_PX
 from scenetext.errors import InputError
 from scenetext.predict.boxes import Box
 from scenetext.predict.choices import AUTO
-from scenetext.predict.line_reader import FittedLine
+from scenetext.predict.line_reader import FittedLine, LineReader
 from scenetext.predict.photo_detector import PhotoDetector
 from scenetext.predict.reading_order import reading_order
 from scenetext.predict.recognizer import Recognizer
@@ -128,20 +128,41 @@ class PhotoReader:
         for texts in self.recognizer.read_pieces(pieces()):
             read = iter(texts)
             for key, boxes in begun.popleft():
-                yield key, self._sorted([PhotoLine(*next(read), *box) for box in boxes])
+                yield key, photo_texts(boxes, list(islice(read, len(boxes))), self.min_confidence)
 
     def _found(
         self, photos: Iterable[tuple[Key, np.ndarray | None]]
     ) -> Iterator[tuple[Key, list[Box], list[FittedLine]]]:
         """Key, boxes in reading order and their crops of each photo; the photo itself is let go."""
         for key, photo in photos:
-            boxes = [] if photo is None else self.detector(photo)
-            boxes = [boxes[index] for index in reading_order([box.points for box in boxes])]
-            crops = [(box, crop_text(photo, box.points)) for box in boxes]
-            found = [(box, self.recognizer.fit(crop)) for box, crop in crops if crop is not None]
-            yield key, [box for box, _ in found], [line for _, line in found]
+            boxes, lines = ([], []) if photo is None else find_lines(photo, self.detector, self.recognizer)
+            yield key, boxes, lines
 
-    def _sorted(self, lines: list[PhotoLine]) -> PhotoTexts:
-        certain = [bool(line.text) and line.confidence >= self.min_confidence for line in lines]
-        kept = [line for line, is_certain in zip(lines, certain, strict=True) if is_certain]
-        return PhotoTexts(kept, [line for line, is_certain in zip(lines, certain, strict=True) if not is_certain])
+
+def find_lines(photo: np.ndarray, detector: PhotoDetector, reader: LineReader) -> tuple[list[Box], list[FittedLine]]:
+    """The texts of a photo, not read yet: boxes in reading order and their crops, fitted for a reader of lines.
+
+    Args:
+        photo: (H, W, 3) uint8, blue first.
+        detector: finds the boxes.
+        reader: fits the crops.
+    """
+    boxes = detector(photo)
+    boxes = [boxes[index] for index in reading_order([box.points for box in boxes])]
+    crops = [(box, crop_text(photo, box.points)) for box in boxes]
+    found = [(box, reader.fit(crop)) for box, crop in crops if crop is not None]
+    return [box for box, _ in found], [line for _, line in found]
+
+
+def photo_texts(boxes: Sequence[Box], readings: Sequence[tuple[str, float]], min_confidence: float) -> PhotoTexts:
+    """What was read on a photo.
+
+    Args:
+        boxes: as `find_lines` gives them.
+        readings: text and confidence of each.
+        min_confidence: in [0, 1]; texts below are rejected.
+    """
+    lines = [PhotoLine(*reading, *box) for reading, box in zip(readings, boxes, strict=True)]
+    certain = [bool(line.text) and line.confidence >= min_confidence for line in lines]
+    kept = [line for line, is_certain in zip(lines, certain, strict=True) if is_certain]
+    return PhotoTexts(kept, [line for line, is_certain in zip(lines, certain, strict=True) if not is_certain])
