@@ -18,6 +18,6 @@ def _hashes(tag: str) -> str:
 
 
 PAGE_POLICY = (
-    f"default-src 'none'; connect-src 'self'; img-src blob:; script-src {_hashes('script')}; "
+    f"default-src 'none'; connect-src 'self'; img-src blob: data:; script-src {_hashes('script')}; "
     f"style-src {_hashes('style')}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
