@@ -23,7 +23,7 @@ import time
 import numpy as np
 
 from tests.campaigns.serving_clients import Crop, Server, Tally, good_client, labelled_crops, server
-from tests.campaigns.serving_hostile import KINDS, one
+from tests.campaigns.serving_hostile import KINDS, bombs, one
 
 WARM_UP_S = 3
 GOOD_CLIENTS = 8  # beside the hostile ones
@@ -47,6 +47,7 @@ def main() -> int:
     crops = labelled_crops(chosen.model, chosen.crops)
     options = ["--model", chosen.model, "--batch-size", str(chosen.batch_size)]
     if chosen.hostile:
+        bombs()
         options += ["--read-timeout", str(HOSTILE_READ_S)]
     with server(options) as running:
         asyncio.run(load(running.port, crops, chosen.clients, WARM_UP_S))
@@ -86,11 +87,10 @@ async def hostile_load(
             if sum(outcomes.values()) % 1000 == 0:
                 print(f"{sum(outcomes.values())} hostile requests", flush=True)
 
-    good = [asyncio.ensure_future(load(port, crops, 1, float("inf"), tally)) for _ in range(GOOD_CLIENTS)]
+    good = asyncio.ensure_future(load(port, crops, GOOD_CLIENTS, float("inf"), tally))
     await asyncio.gather(*(hostile_client() for _ in range(HOSTILE_AT_ONCE)))
-    for task in good:
-        task.cancel()
-    await asyncio.gather(*good, return_exceptions=True)
+    good.cancel()
+    await asyncio.gather(good, return_exceptions=True)
     return tally, outcomes
 
 

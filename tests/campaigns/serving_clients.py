@@ -46,7 +46,7 @@ def labelled_crops(model: str, count: int) -> list[Crop]:
     real = Path(os.environ.get("SCENETEXT_SHARED", ROOT.parent / "shared")) / "competition" / "test_images.zip"
     with tempfile.TemporaryDirectory() as folder:
         source = open_images(real if real.is_file() else _drawn(Path(folder), count))
-        names = source.names[:count]
+        names = source.names()[:count]
         files = [source.read(name) for name in names]
     readings = Recognizer(model)([decode_image(data, name) for name, data in zip(names, files, strict=True)])
     print(f"{len(names)} {'real crops' if real.is_file() else 'drawn lines'} were read offline", flush=True)

@@ -107,7 +107,9 @@ async def huge_chunks(port: int, draw: random.Random, good: bytes) -> str:
 
 
 @functools.cache
-def _bombs() -> list[bytes]:
+def bombs() -> list[bytes]:
+    """Small files of many pixels; the first call takes some seconds, in which the good clients would stand still."""
+
     def png(width: int, height: int, rows: int) -> bytes:
         def part(kind: bytes, data: bytes) -> bytes:
             return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -123,7 +125,7 @@ def _bombs() -> list[bytes]:
 
 async def bomb(port: int, draw: random.Random, good: bytes) -> str:
     """A small file of many pixels."""
-    body = draw.choice(_bombs())
+    body = draw.choice(bombs())
     return await _outcome(port, _head(len(body), draw.choice(["/line", "/photo"])), body)
 
 
