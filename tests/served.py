@@ -58,7 +58,9 @@ def serving(choice: ModelChoice, limits: Limits | None = None) -> Iterator[Serve
     app.state.service.open()
     thread.start()
     try:
-        yield Served(listener.getsockname()[1], app.state.service)
+        running = Served(listener.getsockname()[1], app.state.service)
+        assert running.ask("/ready")[0] == 200  # connections wait until it has started
+        yield running
     finally:
         server.should_exit = True
         thread.join(WAIT_S)

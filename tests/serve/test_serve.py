@@ -5,8 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import re
+import signal
 import socket
 import struct
+import subprocess
+import sys
 import threading
 import zlib
 from collections.abc import Callable, Iterator
@@ -309,3 +312,25 @@ def command_options() -> dict:
     parser = argparse.ArgumentParser()
     serve_arguments(parser)
     return vars(parser.parse_args(["--model", "", "--port", "0"]))
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="this system has no SIGHUP")
+def test_the_command_serves_reloads_on_sighup_and_ends_on_sigterm(model: Path, pictures: list[bytes]) -> None:
+    command = [sys.executable, "-m", "scenetext", "serve", "--model", str(model), "--port", "0"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        started = process.stdout.readline()
+        assert f"{model} is served at http://127.0.0.1:" in started
+        port = int(re.search(r":(\d+):", started)[1])
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
+            client.sendall(HEAD.replace(b"50", str(len(pictures[0])).encode()) + pictures[0])
+            assert client.recv(100).startswith(b"HTTP/1.1 200 OK")
+        process.send_signal(signal.SIGHUP)
+        assert re.fullmatch(r"The model \w{12} is in use\.\n", process.stderr.readline())
+        process.terminate()
+        assert process.wait(60) == -signal.SIGTERM and process.stderr.read() == ""
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        process.stderr.close()

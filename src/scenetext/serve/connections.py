@@ -32,7 +32,7 @@ def patient_for(read_s: float) -> type[H11Protocol]:
                 transport.write(TOO_MANY)
                 transport.close()
             else:
-                self._late = self.loop.call_later(read_s, self._close)
+                self._wait()
 
         def connection_lost(self, error: Exception | None) -> None:
             self._stop_waiting()
@@ -42,7 +42,16 @@ def patient_for(read_s: float) -> type[H11Protocol]:
             super().data_received(data)
             if self.conn.their_state is not h11.IDLE:
                 self._stop_waiting()
-            elif self._late is None:
+            else:
+                self._wait()
+
+        def on_response_complete(self) -> None:
+            super().on_response_complete()
+            if self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]:  # the next head has begun
+                self._wait()
+
+        def _wait(self) -> None:
+            if self._late is None:
                 self._late = self.loop.call_later(read_s, self._close)
 
         def _stop_waiting(self) -> None:

@@ -30,8 +30,7 @@ class Limits:
         pictures: of one request.
         lines_waiting: lines that are received and not answered, of all requests.
         photos_waiting: the same of whole photos, each of which takes as long as some dozen lines.
-        read_s: seconds within which a client sends the head of a request, and then its body; an idle connection is kept
-            as long.
+        read_s: seconds within which a client sends the head of a request, and then its body.
         answer_s: seconds within which a request is answered after its body has come.
 
     Raises:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from scenetext.serve.served_model import ModelChoice
 
 NEEDED = ("fastapi", "uvicorn", "fastapi_offline", "prometheus_client")
+KEEP_ALIVE_S = 75  # longer than nginx keeps its idle connections, so that it never uses one that is being closed
 HEAD_BYTES = 32_768  # of a request, before its body
 BACKLOG = 512
 LAST_PORT = 65_535
@@ -48,7 +49,7 @@ def serve_command(
     """
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
-        raise InputError(f"Serving needs {', '.join(missing)}: install it by `pip install 'scenetext[serve]'`.")
+        raise InputError(f"Serving needs {', '.join(missing)}: `make install` brings it, and so does scenetext's extra `serve`.")
     from scenetext.serve.limits import BYTES_PER_MB, Limits
     from scenetext.serve.served_model import ModelChoice
 
@@ -101,7 +102,7 @@ def uvicorn_server(app: ASGIApp, limits: Limits) -> uvicorn.Server:
         log_level="error",
         access_log=False,
         server_header=False,
-        timeout_keep_alive=limits.read_s,
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=int(limits.answer_s) + 1,
         h11_max_incomplete_event_size=HEAD_BYTES,
         backlog=BACKLOG,
