@@ -49,7 +49,9 @@ def serve_command(
     """
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
-        raise InputError(f"Serving needs {', '.join(missing)}: `make install` brings it, and so does scenetext's extra `serve`.")
+        raise InputError(
+            f"Serving needs {', '.join(missing)}: `make install` brings it, and so does scenetext's extra `serve`."
+        )
     from scenetext.serve.limits import BYTES_PER_MB, Limits
     from scenetext.serve.served_model import ModelChoice
 
