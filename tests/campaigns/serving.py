@@ -2,7 +2,7 @@
 
     python -m tests.campaigns.serving --model DIR --clients 32 --minutes 10
     python -m tests.campaigns.serving --model DIR --clients 32 --minutes 2 --batch-size 1
-    python -m tests.campaigns.serving --model DIR --clients 600 --minutes 1
+    python -m tests.campaigns.serving --model DIR --clients 400 --minutes 1
     python -m tests.campaigns.serving --model DIR --hostile 10000
 
 The first one prints requests a second, p50, p95 and p99 of 32 clients that ask one line after the other, the refusals,
