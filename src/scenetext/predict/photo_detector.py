@@ -10,6 +10,7 @@ from scenetext.data.detection.polygons import order_corners
 from scenetext.data.detection.resize import LONGEST_SIDE_PX
 from scenetext.predict.boxes import Box
 from scenetext.predict.choices import AUTO
+from scenetext.predict.detection_settings import DetectionSettings
 from scenetext.predict.text_detector import open_detector
 
 LEAST_SIDE_PX = 4  # of a box; smaller ones are no text (predict_det.py)
