@@ -105,8 +105,9 @@ def test_three_adam_steps_equal_the_reference(shared):
         assert gradients[name.removeprefix("grad0_abs_mean.")] == pytest.approx(float(z[name]), rel=2e-3), name
     np.testing.assert_allclose(losses, z["losses"], rtol=1e-5)
     for name in (n for n in z.files if n.startswith("after3_mean_std.")):
-        value = state[name.removeprefix("after3_mean_std.")]
-        np.testing.assert_allclose([value.mean(), value.std()], z[name], rtol=2e-3, atol=1e-4, err_msg=name)
+        value, (mean, std) = state[name.removeprefix("after3_mean_std.")], z[name]
+        near = {"rtol": 2e-3, "atol": 1e-4 + 2e-3 * float(std)}  # a mean near 0 is exact to a part of the spread
+        np.testing.assert_allclose([value.mean(), value.std()], [mean, std], **near, err_msg=name)
 
 
 def three_adam_steps(shared: Path) -> tuple[list[float], dict[str, float], dict[str, np.ndarray]]:

@@ -251,7 +251,9 @@ def test_a_few_drawn_lines_are_overfitted_to_the_last_character():
     for step in range(1, 241):  # usually 100
         model.train()
         outputs = model(batch, labels)
-        loss = 0.1 * ctc_loss(outputs["ctc"], *labels, focal=False) + guidance_loss(outputs["sgm"], labels.ids)
+        loss = 0.1 * ctc_loss(outputs["ctc"], labels.ids, labels.lengths, focal=False) + guidance_loss(
+            outputs["sgm"], labels.ids
+        )
         loss.backward()
         optimiser.step()
         optimiser.clear_grad()

@@ -61,7 +61,7 @@ def needs_pretrained(config: Config) -> bool:
         InputError: it does, and Global.pretrained_model names none.
     """
     keeps = config.has("Loss") and keeps_answers(config)
-    reads = config.Train.reads_lines
+    reads = config.has("Train") and config.Train.reads_lines
     if not config.Global.pretrained_model and (keeps or reads):
         setting = "Loss.answers_weight" if keeps else "Train.repeats.misread, doubted_from or Train.misread_characters"
         raise InputError(f"{setting} needs a pretrained network that reads: name it in Global.pretrained_model.")
