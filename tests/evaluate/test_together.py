@@ -23,7 +23,6 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """Labels and pictures of lines, read three at a time, one of them missing."""
     monkeypatch.setattr("scenetext.predict.images.RECORDS_PER_PIECE", 3)
     monkeypatch.setattr("scenetext.evaluate.evaluation.RECORDS_PER_PIECE", 3)
-    monkeypatch.setattr("scenetext.system.shared_job.GATHERING_S", 0.0)
     labels = tiny_folder() / "with_missing.txt"
     labels.write_text((tiny_folder() / "train.txt").read_text() + "missing.png\t5\n")
     return {"labels": str(labels), "images": str(tiny_folder() / "images")}
@@ -50,7 +49,10 @@ def test_an_exported_folder(lines: dict[str, str], tmp_path: Path, capsys: pytes
     assert capsys.readouterr().out == alone.replace(str(tmp_path / "one"), str(tmp_path / "two"))
 
 
-def test_trained_weights_while_the_other_process_never_comes(lines: dict[str, str], tmp_path: Path) -> None:
+def test_trained_weights_while_the_other_process_never_comes(
+    lines: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scenetext.system.shared_job.GATHERING_S", 0.0)
     config = load_config(tiny_config(tiny_folder()))
     given = dict(config=config, weights=str(tiny_folder() / "tiny"), model=None, **lines)
     evaluate_command(**given, out=str(tmp_path / "one"))
