@@ -30,7 +30,7 @@ from paddle.nn.initializer import TruncatedNormal
 from scenetext.config.kinds import Count, Factor, Share
 from scenetext.config.options import Odd, OptionError, check_heads
 from scenetext.errors import InputError
-from scenetext.models.blocks.layers import GELU, FoldableConv, conv2d
+from scenetext.models.blocks.layers import GELU, FoldableConv, LayerNorm, conv2d
 from scenetext.models.blocks.svtr_block import Attention, Block, ConvMixer, LocalAttention, linear, to_sequence
 
 STAGES = 3
@@ -90,7 +90,7 @@ class SubSample(nn.Layer):
             self.proj = linear(in_channels, out_channels)
         else:
             self.conv = conv2d(in_channels, out_channels, 3, (2, 1), 1, bias=True)
-        self.norm = nn.LayerNorm(out_channels, epsilon=1e-5)
+        self.norm = LayerNorm(out_channels, epsilon=1e-5)
 
     def forward(self, x: Tensor) -> Tensor:
         x = x.transpose([0, 2, 1]).reshape(self.map_shape)  # (B, D, H, W)
@@ -192,7 +192,7 @@ class SVTRNet(nn.Layer):
         self.last_stage = last_stage
         if last_stage:
             self._add_last_stage(embed_dim[-1], out_char_num, last_drop)
-        self.norm = None if prenorm else nn.LayerNorm(embed_dim[-1], epsilon=epsilon)
+        self.norm = None if prenorm else LayerNorm(embed_dim[-1], epsilon=epsilon)
 
     def _add_last_stage(self, dim: int, steps: int, drop: float) -> None:
         self.avg_pool = nn.AdaptiveAvgPool2D((1, steps))

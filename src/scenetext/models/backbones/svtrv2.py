@@ -13,20 +13,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import paddle
 from paddle import Tensor, nn
 from paddle.nn import functional as F
 
 from scenetext.config.kinds import Count, Factor, Share
 from scenetext.config.options import Odd, OptionError, check_heads
 from scenetext.models.backbones.svtr import ConvBNLayer
-from scenetext.models.blocks.layers import GELU, conv2d
+from scenetext.models.blocks.layers import GELU, LayerNorm, conv2d
 from scenetext.models.blocks.svtr_block import Attention, Block, to_sequence
 
 EPSILON = 1e-6
 
 
 def to_map(x: Tensor, height: int) -> Tensor:
-    """(B, T = H * W, D) → (B, D, H, W)."""
+    """(B, T = H * W, D) → (B, D, H, W), in eager mode a view whose channels are last in memory."""
+    if paddle.in_dynamic_mode():
+        return x.reshape([0, height, -1, x.shape[2]]).transpose([0, 3, 1, 2])
     return x.transpose([0, 2, 1]).reshape([0, x.shape[2], height, -1])
 
 
@@ -53,7 +56,11 @@ class ConvBlock(Block):
 
     def forward(self, x: Tensor) -> Tensor:
         height = x.shape[2]
-        x = self.norm1(to_sequence(x + self.drop_path(self.mixer(x))))
+        if paddle.in_dynamic_mode():  # sequences are views of these maps; the sum of two maps would copy both
+            total = to_sequence(x) + self.drop_path(to_sequence(self.mixer(x)))
+        else:
+            total = to_sequence(x + self.drop_path(self.mixer(x)))
+        x = self.norm1(total)
         return to_map(self.norm2(x + self.drop_path(self.mlp(x))), height)
 
 
@@ -75,7 +82,7 @@ class SubSample(nn.Layer):
     def __init__(self, in_channels: int, out_channels: int, stride: Sequence[int]):
         super().__init__()
         self.conv = conv2d(in_channels, out_channels, 3, tuple(stride), 1, bias=True)
-        self.norm = nn.LayerNorm(out_channels, epsilon=1e-5)
+        self.norm = LayerNorm(out_channels, epsilon=1e-5)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.conv(x)

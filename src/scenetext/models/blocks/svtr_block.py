@@ -16,7 +16,8 @@ from paddle import ParamAttr, Tensor, nn
 from paddle.nn import functional as F
 from paddle.nn.initializer import TruncatedNormal
 
-from scenetext.models.blocks.layers import Linear, conv2d
+from scenetext.models.blocks.layers import LayerNorm, Linear, conv2d
+from scenetext.models.kernels import attention, onednn
 
 FAR = -1e9  # added to the logits of hidden positions, whose weight becomes 0; unlike -inf, all file formats hold it
 
@@ -32,7 +33,9 @@ def linear(in_features: int, out_features: int, bias: bool = True) -> Linear:
 
 
 def to_sequence(x: Tensor) -> Tensor:
-    """(B, D, H, W) → (B, T = H * W, D)."""
+    """(B, D, H, W) → (B, T = H * W, D), a view of a map whose channels are last in memory."""
+    if paddle.in_dynamic_mode():
+        return x.transpose([0, 2, 3, 1]).flatten(1, 2)
     return x.flatten(2).transpose([0, 2, 1])
 
 
@@ -86,11 +89,18 @@ class Attention(nn.Layer):
         self.proj_drop = nn.Dropout(proj_drop)
 
     def forward(self, x: Tensor) -> Tensor:
+        if self._is_plain() and onednn.is_usable(x):
+            return self.proj_drop(self.proj(attention.attention(self.qkv(x), self.heads, self.scale)))
         qkv = self.qkv(x).reshape([0, -1, 3 * self.heads, self.dim // self.heads]).transpose([0, 2, 1, 3])
         q, k, v = qkv.chunk(3, 1)  # (B, heads, T, head_dim); indexing has a slow gradient
         weights = F.softmax(self.mask(paddle.matmul(q * self.scale, k, transpose_y=True)), axis=-1)  # (B, heads, T, T)
         x = paddle.matmul(self.attn_drop(weights), v).transpose([0, 2, 1, 3]).reshape([0, -1, self.dim])
         return self.proj_drop(self.proj(x))  # (B, T, D)
+
+    def _is_plain(self) -> bool:
+        """Whether nothing is masked or dropped between the two products, so that one operation computes all of it."""
+        drops = self.training and self.attn_drop.p > 0
+        return not drops and type(self).mask is Attention.mask
 
     def mask(self, logits: Tensor) -> Tensor:
         """The attention logits with those of hidden positions lowered; here no position is hidden.
@@ -214,9 +224,9 @@ class Block(nn.Layer):
         post_norm: bool = False,
     ):
         super().__init__()
-        self.norm1 = nn.LayerNorm(dim, epsilon=epsilon)
+        self.norm1 = LayerNorm(dim, epsilon=epsilon)
         self.mixer = mixer
-        self.norm2 = nn.LayerNorm(dim, epsilon=epsilon)
+        self.norm2 = LayerNorm(dim, epsilon=epsilon)
         self.mlp = Mlp(dim, int(dim * mlp_ratio), activation, drop)
         self.drop_path = DropPath(drop_path)
         self.post_norm = post_norm

@@ -12,7 +12,7 @@ from paddle import Tensor, nn
 
 from scenetext.config.kinds import Count, Factor, Share
 from scenetext.config.options import Odd, check_heads
-from scenetext.models.blocks.layers import FoldableConv, conv2d, fold_batch_norm
+from scenetext.models.blocks.layers import FoldableConv, LayerNorm, Swish, conv2d, fold_batch_norm
 from scenetext.models.blocks.svtr_block import GlobalBlock, mix_row
 
 
@@ -29,7 +29,7 @@ class ConvBNLayer(FoldableConv):
     def __init__(self, in_channels: int, out_channels: int, kernel: int | Sequence[int] = 1):
         padding = tuple(side // 2 for side in kernel) if isinstance(kernel, (tuple, list)) else kernel // 2
         super().__init__(
-            conv2d(in_channels, out_channels, kernel, padding=padding), nn.BatchNorm2D(out_channels), nn.Swish()
+            conv2d(in_channels, out_channels, kernel, padding=padding), nn.BatchNorm2D(out_channels), Swish()
         )
 
 
@@ -43,7 +43,7 @@ class LocalConv(nn.Sequential):
 
     def __init__(self, dims: int, kernel_width: int):
         conv = conv2d(dims, dims, (1, kernel_width), padding=(0, kernel_width // 2), groups=dims)
-        super().__init__(conv, nn.BatchNorm2D(dims), nn.Swish())
+        super().__init__(conv, nn.BatchNorm2D(dims), Swish())
 
     def fuse(self) -> None:
         """Folds the batch normalisation into the convolution, in place; a second call changes nothing."""
@@ -92,12 +92,9 @@ class EncoderWithLightSVTR(nn.Layer):
         self.conv_reduce = ConvBNLayer(in_channels, dims)
         self.local_conv = LocalConv(dims, local_kernel)
         self.svtr_block = nn.LayerList(
-            [
-                GlobalBlock(dims, num_heads, mlp_ratio, nn.Swish, drop_rate, attn_drop_rate, qkv_bias)
-                for _ in range(depth)
-            ]
+            [GlobalBlock(dims, num_heads, mlp_ratio, Swish, drop_rate, attn_drop_rate, qkv_bias) for _ in range(depth)]
         )
-        self.norm = nn.LayerNorm(dims, epsilon=1e-6)
+        self.norm = LayerNorm(dims, epsilon=1e-6)
         self.skip_conv = ConvBNLayer(in_channels, dims)
 
     def forward(self, x: Tensor) -> Tensor:

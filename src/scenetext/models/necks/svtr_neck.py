@@ -11,6 +11,7 @@ from paddle import Tensor, nn
 
 from scenetext.config.kinds import Count, Factor, Share
 from scenetext.config.options import Odd, check_heads
+from scenetext.models.blocks.layers import LayerNorm, Swish
 from scenetext.models.blocks.svtr_block import GlobalBlock, mix_row
 from scenetext.models.necks.light_svtr import ConvBNLayer
 
@@ -66,9 +67,9 @@ class EncoderWithSVTR(nn.Layer):
         block = {"drop": drop_rate, "attn_drop": attn_drop_rate, "qkv_bias": qkv_bias}
         block |= {"drop_path": drop_path, "qk_scale": qk_scale}
         self.svtr_block = nn.LayerList(
-            [GlobalBlock(hidden_dims, num_heads, mlp_ratio, nn.Swish, **block) for _ in range(depth)]
+            [GlobalBlock(hidden_dims, num_heads, mlp_ratio, Swish, **block) for _ in range(depth)]
         )
-        self.norm = nn.LayerNorm(hidden_dims, epsilon=1e-6)
+        self.norm = LayerNorm(hidden_dims, epsilon=1e-6)
         self.conv3 = ConvBNLayer(hidden_dims, in_channels)
         self.conv4 = ConvBNLayer(2 * in_channels, narrow, kernel_size)
         self.conv1x1 = ConvBNLayer(narrow, dims)

@@ -1,0 +1,166 @@
+"""Convolutions by oneDNN, forward and backward, with their bias."""
+
+from __future__ import annotations
+
+from ctypes import c_void_p
+from functools import lru_cache
+from typing import NamedTuple
+
+import paddle
+from paddle import Tensor
+from paddle.autograd import PyLayer
+
+from scenetext.models.kernels import onednn
+
+Pair = tuple[int, int]
+KEPT = 2048  # prepared convolutions; every width of a batch needs its own
+_DIRECT = 1  # dnnl_convolution_direct
+
+
+class Geometry(NamedTuple):
+    """What a convolution is prepared for."""
+
+    x: tuple[int, ...]
+    weight: tuple[int, ...]
+    has_bias: bool
+    channels_last: bool
+    stride: Pair
+    padding: Pair
+    dilation: Pair
+    groups: int
+
+    @property
+    def y(self) -> tuple[int, int, int, int]:
+        """The shape of the result."""
+        height, width = (
+            (size + 2 * pad - (gap * (kernel - 1) + 1)) // step + 1
+            for size, pad, gap, kernel, step in zip(
+                self.x[2:], self.padding, self.dilation, self.weight[2:], self.stride, strict=True
+            )
+        )
+        return self.x[0], self.weight[0], height, width
+
+
+def strides_of(shape: tuple[int, ...], channels_last: bool) -> tuple[int, ...]:
+    """The strides of dense memory of a map (B, C, H, W)."""
+    _, channels, height, width = shape
+    if channels_last:
+        return height * width * channels, 1, width * channels, channels
+    return channels * height * width, height * width, width, 1
+
+
+def _weight_layouts(g: Geometry) -> tuple[c_void_p, c_void_p]:
+    """How the weights lie, and what oneDNN may turn that into; groups are an axis of their own."""
+    out, inside, height, width = g.weight
+    shape = (out, inside, height, width) if g.groups == 1 else (g.groups, out // g.groups, inside, height, width)
+    strides, step = [], 1
+    for size in reversed(shape):
+        strides.insert(0, step)
+        step *= size
+    return onednn.layout(shape, tuple(strides)), onednn.layout(shape)
+
+
+@lru_cache(KEPT)
+def _prepared(g: Geometry, part: str) -> onednn.Primitive:
+    """The primitive of one part: "forward", "backward_data" or "backward_weights"."""
+    x, y = (onednn.layout(shape, strides_of(shape, g.channels_last)) for shape in (g.x, g.y))
+    weight, free_weight = _weight_layouts(g)
+    bias = onednn.layout((g.weight[0],), (1,)) if g.has_bias else None
+    # Channels last is a layout that oneDNN computes in, and a 1x1 convolution is a matrix product in either layout. For
+    # all else it had better choose a layout itself.
+    is_product = g.weight[2:] == (1, 1) and g.stride == (1, 1) and g.padding == (0, 0) and g.groups == 1
+    keeps = g.channels_last or is_product
+    free_x, free_y = (x, y) if keeps else (onednn.layout(g.x), onednn.layout(g.y))
+    steps = [onednn.integers(v) for v in (g.stride, [d - 1 for d in g.dilation], g.padding, g.padding)]
+    forward = (onednn.FORWARD, _DIRECT, free_x, free_weight, bias, free_y, *steps)
+    if part == "forward":
+        layouts = {onednn.SRC: x, onednn.WEIGHTS: weight, onednn.DST: y}
+        return onednn.Primitive("convolution_forward", forward, layouts | ({onednn.BIAS: bias} if bias else {}))
+    hint = _prepared(g, "forward").description
+    if part == "backward_data":
+        layouts = {onednn.DIFF_DST: y, onednn.WEIGHTS: weight, onednn.DIFF_SRC: x}
+        return onednn.Primitive(
+            "convolution_backward_data", (_DIRECT, free_x, free_weight, free_y, *steps, hint), layouts
+        )
+    layouts = {onednn.SRC: x, onednn.DIFF_DST: y, onednn.DIFF_WEIGHTS: weight}
+    layouts |= {onednn.DIFF_BIAS: bias} if bias else {}
+    options = (_DIRECT, free_x, free_weight, bias, free_y, *steps, hint)
+    return onednn.Primitive("convolution_backward_weights", options, layouts)
+
+
+def _map_like(shape: tuple[int, ...], channels_last: bool) -> Tensor:
+    """A new map (B, C, H, W), not yet filled."""
+    if not channels_last:
+        return paddle.empty(shape, "float32")
+    batch, channels, height, width = shape
+    return paddle.empty([batch, height, width, channels], "float32").transpose([0, 3, 1, 2])
+
+
+def _is_channels_last(x: Tensor) -> bool:
+    return not x.is_contiguous() and tuple(x.strides) == strides_of(tuple(x.shape), True)
+
+
+def _dense(x: Tensor, channels_last: bool) -> Tensor:
+    """The same numbers in the wanted layout, the tensor itself if it has it."""
+    if not channels_last:
+        return x.contiguous()
+    if tuple(x.strides) == strides_of(tuple(x.shape), True):
+        return x
+    return x.transpose([0, 2, 3, 1]).contiguous().transpose([0, 3, 1, 2])
+
+
+def conv2d(
+    x: Tensor, weight: Tensor, bias: Tensor | None, stride: Pair, padding: Pair, dilation: Pair, groups: int
+) -> Tensor:
+    """A convolution; it can be differentiated once. The result lies in memory as x does, channels first or last.
+
+    Args:
+        x: (B, C, H, W) float32.
+        weight: (out, C / groups, h, w) float32.
+        bias: (out,) float32, or None.
+        stride: (down, right).
+        padding: zeros added at (top and bottom, left and right).
+        dilation: distance between the pixels that neighbouring weights see, (down, right).
+        groups: groups of channels.
+
+    Returns:
+        (B, out, H', W') float32.
+    """
+    last = _is_channels_last(x)
+    geometry = Geometry(tuple(x.shape), tuple(weight.shape), bias is not None, last, stride, padding, dilation, groups)
+    return _Convolution.apply(x, weight, *([] if bias is None else [bias]), geometry=geometry)
+
+
+class _Convolution(PyLayer):
+    @staticmethod
+    def forward(ctx, x, weight, bias=None, *, geometry):
+        x, weight = _dense(x, geometry.channels_last), weight.contiguous()
+        y = _map_like(geometry.y, geometry.channels_last)
+        tensors = {onednn.SRC: x, onednn.WEIGHTS: weight, onednn.DST: y}
+        if bias is not None:
+            tensors[onednn.BIAS] = bias
+        _prepared(geometry, "forward").run(tensors)
+        ctx.save_for_backward(x, weight)
+        ctx.geometry = geometry
+        ctx.frozen = (x.stop_gradient, weight.stop_gradient)
+        return y
+
+    @staticmethod
+    def backward(ctx, gradient):
+        g = ctx.geometry
+        x, weight = ctx.saved_tensor()
+        gradient = _dense(gradient, g.channels_last)
+        given, results = gradient, [None, None, *([None] if g.has_bias else [])]
+        if not ctx.frozen[0]:
+            results[0] = _map_like(g.x, g.channels_last)
+            tensors = {onednn.DIFF_DST: given, onednn.WEIGHTS: weight}
+            _prepared(g, "backward_data").run(tensors | {onednn.DIFF_SRC: results[0]})
+        if not ctx.frozen[1]:
+            results[1] = paddle.empty(g.weight, "float32")
+            tensors = {onednn.SRC: x, onednn.DIFF_DST: given}
+            tensors[onednn.DIFF_WEIGHTS] = results[1]
+            if g.has_bias:
+                results[2] = paddle.empty([g.weight[0]], "float32")
+                tensors[onednn.DIFF_BIAS] = results[2]
+            _prepared(g, "backward_weights").run(tensors)
+        return tuple(results)
