@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import paddle
 from paddle import Tensor, nn
 from paddle.nn import functional as F
 
@@ -22,13 +21,14 @@ from scenetext.config.options import Odd, OptionError, check_heads
 from scenetext.models.backbones.svtr import ConvBNLayer
 from scenetext.models.blocks.layers import GELU, LayerNorm, conv2d
 from scenetext.models.blocks.svtr_block import Attention, Block, to_sequence
+from scenetext.models.kernels import onednn
 
 EPSILON = 1e-6
 
 
 def to_map(x: Tensor, height: int) -> Tensor:
-    """(B, T = H * W, D) → (B, D, H, W), in eager mode a view whose channels are last in memory."""
-    if paddle.in_dynamic_mode():
+    """(B, T = H * W, D) → (B, D, H, W); for oneDNN a view whose channels are last in memory."""
+    if onednn.is_usable(x):
         return x.reshape([0, height, -1, x.shape[2]]).transpose([0, 3, 1, 2])
     return x.transpose([0, 2, 1]).reshape([0, x.shape[2], height, -1])
 
@@ -56,7 +56,7 @@ class ConvBlock(Block):
 
     def forward(self, x: Tensor) -> Tensor:
         height = x.shape[2]
-        if paddle.in_dynamic_mode():  # sequences are views of these maps; the sum of two maps would copy both
+        if onednn.is_usable(x):  # sequences are views of these maps; the sum of two maps would copy both
             total = to_sequence(x) + self.drop_path(to_sequence(self.mixer(x)))
         else:
             total = to_sequence(x + self.drop_path(self.mixer(x)))

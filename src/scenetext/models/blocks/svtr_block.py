@@ -33,8 +33,8 @@ def linear(in_features: int, out_features: int, bias: bool = True) -> Linear:
 
 
 def to_sequence(x: Tensor) -> Tensor:
-    """(B, D, H, W) → (B, T = H * W, D), a view of a map whose channels are last in memory."""
-    if paddle.in_dynamic_mode():
+    """(B, D, H, W) → (B, T = H * W, D); for oneDNN a view of a map whose channels are last in memory."""
+    if onednn.is_usable(x):
         return x.transpose([0, 2, 3, 1]).flatten(1, 2)
     return x.flatten(2).transpose([0, 2, 1])
 

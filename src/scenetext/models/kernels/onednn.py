@@ -3,8 +3,8 @@
 In eager training Paddle uses its plain kernels, although its wheel carries oneDNN for inference. Here its C interface
 (https://oneapi-src.github.io/oneDNN, version 3) is called through ctypes: an operation of given shapes is prepared once
 as a `Primitive` and then runs on any tensors of these shapes. oneDNN chooses the layouts that it computes fastest in;
-a primitive reorders what it is given into them and its results back. SCENETEXT_ONEDNN=0 in the environment switches all
-of it off.
+a primitive reorders what it is given into them and its results back. SCENETEXT_ONEDNN=1 in the environment switches all
+of it on; it is off without, because mixed precision and attention maps do not know it yet.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ class _Version(Structure):
 
 @cache
 def library() -> ctypes.CDLL | None:
-    """oneDNN 3 from Paddle's wheel, or None where the wheel has none or SCENETEXT_ONEDNN=0 is in the environment."""
-    if os.environ.get("SCENETEXT_ONEDNN") == "0":
+    """oneDNN 3 from Paddle's wheel; None where the wheel has none, or without SCENETEXT_ONEDNN=1 in the environment."""
+    if os.environ.get("SCENETEXT_ONEDNN") != "1":
         return None
     folder = Path(paddle.__file__).parent / "libs"
     for path in (*folder.glob("libdnnl.so.3"), *folder.glob("libdnnl.3.dylib"), *folder.glob("mkldnn.dll")):
