@@ -145,14 +145,14 @@ class _Memory:
     """A oneDNN memory object without memory of its own."""
 
     def __init__(self, description: c_void_p):
-        self.handle = c_void_p()
+        self.handle, self.library = c_void_p(), library()
         call("dnnl_memory_create", byref(self.handle), description, _engine(), None)
 
     def at(self, address: int) -> None:
         library().dnnl_memory_set_data_handle(self.handle, c_void_p(address))
 
     def __del__(self):
-        library().dnnl_memory_destroy(self.handle)
+        self.library.dnnl_memory_destroy(self.handle)
 
 
 class _Operation:
@@ -164,7 +164,7 @@ class _Operation:
     """
 
     def __init__(self, description: c_void_p, memories: Mapping[int, _Memory]):
-        self.handle, self.memories = c_void_p(), memories
+        self.handle, self.memories, self.library = c_void_p(), memories, library()
         call("dnnl_primitive_create", byref(self.handle), description)
         self.arguments = (_Argument * len(memories))(*((i, m.handle) for i, m in memories.items()))
 
@@ -173,7 +173,7 @@ class _Operation:
         _checked(status, "dnnl_primitive_execute")
 
     def __del__(self):
-        library().dnnl_primitive_destroy(self.handle)
+        self.library.dnnl_primitive_destroy(self.handle)
 
 
 def _reordering(source: c_void_p, source_memory: _Memory, target: c_void_p, target_memory: _Memory) -> _Operation:
@@ -196,7 +196,7 @@ class Primitive:
     """
 
     def __init__(self, function: str, options: Sequence[object], layouts: Mapping[int, c_void_p], factor: float = 1.0):
-        self.description = c_void_p()
+        self.description, self.library = c_void_p(), library()
         create = f"dnnl_{function}_primitive_desc_create"
         call(create, byref(self.description), _engine(), *options, _attributes(factor))
         self.given = {index: _Memory(own) for index, own in layouts.items()}
@@ -242,7 +242,7 @@ class Primitive:
                 operation.run()
 
     def __del__(self):
-        library().dnnl_primitive_desc_destroy(self.description)
+        self.library.dnnl_primitive_desc_destroy(self.description)
 
 
 def product(a: c_void_p, b: c_void_p, result: c_void_p, factor: float = 1.0) -> Primitive:
