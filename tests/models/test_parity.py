@@ -11,6 +11,7 @@ from parity import fill, inputs, read_table, with_the_same_products_everywhere
 
 from scenetext.config import load_config
 from scenetext.models import build_model
+from scenetext.models.kernels import ctc, depthwise
 from scenetext.train.losses import ctc_loss
 from scenetext.train.optimiser import build_optimiser
 
@@ -105,13 +106,17 @@ def test_three_adam_steps_equal_the_reference(shared):
         assert gradients[name.removeprefix("grad0_abs_mean.")] == pytest.approx(float(z[name]), rel=2e-3), name
     np.testing.assert_allclose(losses, z["losses"], rtol=1e-5)
     for name in (n for n in z.files if n.startswith("after3_mean_std.")):
-        value, (mean, std) = state[name.removeprefix("after3_mean_std.")], z[name]
-        near = {"rtol": 2e-3, "atol": 1e-4 + 2e-3 * float(std)}  # a mean near 0 is exact to a part of the spread
-        np.testing.assert_allclose([value.mean(), value.std()], [mean, std], **near, err_msg=name)
+        value = state[name.removeprefix("after3_mean_std.")]
+        np.testing.assert_allclose([value.mean(), value.std()], z[name], rtol=2e-3, atol=1e-4, err_msg=name)
 
 
 def three_adam_steps(shared: Path) -> tuple[list[float], dict[str, float], dict[str, np.ndarray]]:
-    """Losses, mean sizes of the first step's gradients, and the tensors afterwards."""
+    """Losses, mean sizes of the first step's gradients, and the tensors afterwards; for a process of its own.
+
+    Computed by Paddle's kernels: Numba compiles ours for the processor, and Adam enlarges the difference of their last
+    digits. `test_kernels` compares ours with Paddle's.
+    """
+    depthwise.is_supported = ctc.is_supported = lambda *_: False
     model, table = build(shared, "crnn_mv3_small")
     fill(model, table["fill_rules_applied"])
     z = np.load(shared / "parity" / "expected" / "train_steps_crnn_mv3_small.npz")
