@@ -129,25 +129,25 @@ class IaaAugment(Section):
     )
 
 
-class EastRandomCropData(Section):
-    """Crops a part of a photo that cuts no text."""
+class _PhotoCrop(Section):
+    """What both ways to crop a photo take."""
 
     size: Annotated[list[int], SIDES] = Field(
         [640, 640], description="width and height in pixels of what is trained on"
     )
     max_tries: Count = Field(10, description="crops that are tried before the whole photo is taken")
     min_crop_side_ratio: Share = Field(0.1, description="least share of each side that a crop has")
+
+
+class EastRandomCropData(_PhotoCrop):
+    """Crops a part of a photo that cuts no text."""
+
     keep_ratio: Flag = Field(True, description="pad instead of stretching")
 
 
-class RandomCrop(Section):
+class RandomCrop(_PhotoCrop):
     """Crops a part of a photo that may cut texts, as PP-OCRv6 does; see `data.detection.clipping_crop`."""
 
-    size: Annotated[list[int], SIDES] = Field(
-        [640, 640], description="width and height in pixels of what is trained on"
-    )
-    max_tries: Count = Field(10, description="crops that are tried before the whole photo is taken")
-    min_crop_side_ratio: Share = Field(0.1, description="least share of each side that a crop has")
     keep_ratio: Flag = Field(True, description="must be true")
 
     @model_validator(mode="after")
