@@ -65,8 +65,8 @@ def read_together(
         for read in read_records(reader, piece, source, progress=False):
             yield json.dumps([read.text, read.confidence, read.problem, read.height_px, read.width_px])
 
-    rows = _made(job, rows, len(records), "line")
-    return None if rows is None else [Prediction(r.name, *row) for r, row in zip(records, rows, strict=True)]
+    made = _made(job, rows, len(records), "line")
+    return None if made is None else [Prediction(r.name, *row) for r, row in zip(records, made, strict=True)]
 
 
 def find_together(
@@ -78,10 +78,10 @@ def find_together(
         for boxes, problem in find_all(detect, piece, source):
             yield json.dumps([[(box.points.tolist(), box.score) for box in boxes], problem])
 
-    rows = _made(job, rows, len(labels), "photo")
-    if rows is None:
+    made = _made(job, rows, len(labels), "photo")
+    if made is None:
         return None
-    return [([Box(np.array(points), score) for points, score in boxes], problem) for boxes, problem in rows]
+    return [([Box(np.array(points), score) for points, score in boxes], problem) for boxes, problem in made]
 
 
 def find_all(detect: Detect, labels: Sequence[PhotoLabel], source: ImageSource) -> Iterator[Found]:
@@ -90,7 +90,10 @@ def find_all(detect: Detect, labels: Sequence[PhotoLabel], source: ImageSource) 
         yield find_on(detect, source, label.name, f"{source.location(label.name)} ({label.location})")
 
 
-def _made(job: SharedJob, rows: Any, count: int, unit: str) -> Iterator[Any] | None:
+def _made(
+    job: SharedJob, rows: Callable[[Sequence[Any]], Iterator[str]], count: int, unit: str
+) -> Iterator[Any] | None:
+    """The values of all JSON rows that the processes make of their pieces; None in all processes but the first."""
     with tqdm(total=count, unit=unit, desc="evaluate", disable=not job.process.is_first) as bar:
         job.make(rows, bar.update)
     return map(json.loads, job.lines()) if job.process.is_first else None
