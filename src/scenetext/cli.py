@@ -254,10 +254,8 @@ def _evaluate(chosen: Arguments) -> None:
     config = _load_config(chosen) if chosen.config else None
     from scenetext.evaluate.command import evaluate_any
 
-    arguments = {
-        name: getattr(chosen, name) for name in ("weights", "model", "labels", "images", "out", "turned", "decoding")
-    }
-    evaluate_any(config=config, **arguments)
+    names = ("weights", "model", "labels", "images", "out", "turned", "decoding", "thresholds")
+    evaluate_any(config=config, **{name: getattr(chosen, name) for name in names})
 
 
 def _score(chosen: Arguments) -> None:

@@ -17,6 +17,8 @@ def evaluate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--labels", required=True, metavar="FILE", help="name<TAB>text or CSV; name<TAB>JSON of boxes")
     parser.add_argument("--images", required=True, metavar="DIR", help="folder, zip or LMDB of the pictures")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for scores.json and what was read or found")
+    thresholds = "of a detector: also score it at other thresholds, and name the best ones"
+    parser.add_argument("--thresholds", action="store_true", help=thresholds)
 
 
 def score_arguments(parser: argparse.ArgumentParser) -> None:

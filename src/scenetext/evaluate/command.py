@@ -24,6 +24,7 @@ def evaluate_any(
     out: str,
     turned: float | None = None,
     decoding: str | None = None,
+    thresholds: bool = False,
 ) -> None:
     """Scores trained weights with their config, or an exported folder; the processes of a launcher share the pictures.
 
@@ -36,9 +37,10 @@ def evaluate_any(
         out: the folder to write.
         turned: margin of turned lines; see `predict.turned`.
         decoding: the folder that `tune-decoding` wrote.
+        thresholds: score a detector at other thresholds, too; see `evaluate.thresholds`.
 
     Raises:
-        InputError: there is no configuration for the weights, or a detector was to turn or decode lines.
+        InputError: there is no configuration for the weights, or an option is for the other kind of network.
     """
     if weights and config is None:
         raise InputError("--weights needs the configuration of the network: give it by -c CONFIG.")
@@ -49,10 +51,12 @@ def evaluate_any(
 
         if turned is not None or decoding is not None:
             raise InputError("--turned and --decoding are for a reader of lines; this is a detector: leave them out.")
-        evaluate_detector_command(**network, **pictures)
+        evaluate_detector_command(**network, **pictures, thresholds=thresholds)
     else:
         from scenetext.evaluate.evaluation import evaluate_command
 
+        if thresholds:
+            raise InputError("--thresholds is for a detector; this is a reader of lines: leave it out.")
         evaluate_command(**network, **pictures, turned=turned, decoding=decoding)
 
 

@@ -18,6 +18,7 @@ from scenetext.data.sources.images import ImageSource, open_images
 from scenetext.errors import InputError
 from scenetext.evaluate.box_metrics import BoxCounts, count_boxes
 from scenetext.evaluate.evaluation_folder import SCORES, check_folder_name, write_with_scores
+from scenetext.evaluate.thresholds import rows_of, table, threshold_scores
 from scenetext.evaluate.together import (
     PHOTOS_PER_PIECE,
     Detect,
@@ -122,8 +123,10 @@ def evaluate_detector(
     return _scored(labels, find_all(detect, shown, source), out)
 
 
-def _scored(labels: Sequence[PhotoLabel], found: Iterable[Found], out: str | Path | None) -> DetectionEvaluation:
-    """Scores what was found, and writes it; see `evaluate_detector`."""
+def _scored(
+    labels: Sequence[PhotoLabel], found: Iterable[Found], out: str | Path | None, **beside: Any
+) -> DetectionEvaluation:
+    """Scores what was found, and writes it, with what stands `beside` the scores; see `evaluate_detector`."""
     photos = []
     for label, (boxes, problem) in zip(labels, found, strict=True):
         counts = count_boxes(label.outlines, label.ignored, [box.points for box in boxes])
@@ -133,7 +136,7 @@ def _scored(labels: Sequence[PhotoLabel], found: Iterable[Found], out: str | Pat
         first = next(iter(evaluation.unreadable.values()), "there are no labels")
         raise InputError(f"Not one of {len(photos)} photos can be read; the first: {first}")
     if out is not None:
-        write_with_scores(out, BOXES, "".join(map(_line, photos)).encode(), evaluation.as_dict())
+        write_with_scores(out, BOXES, "".join(map(_line, photos)).encode(), {**evaluation.as_dict(), **beside})
     return evaluation
 
 
@@ -150,15 +153,17 @@ def evaluate_detector_command(
     labels: str,
     images: str,
     out: str,
+    thresholds: bool = False,
     process: Process = ALONE,
 ) -> DetectionEvaluation | None:
     """`scenetext evaluate` for a detector: trained weights with their config, or an exported folder.
 
-    `process` is this one of several that search the photos together; those that are not the first one return None.
+    With `thresholds` the photos are searched again for the scores at other thresholds. `process` is this one of several
+    that search the photos together; those that are not the first one return None.
     """
     check_folder_name(out)
-    table = read_photo_labels(labels)
-    if not len(table):
+    photos = read_photo_labels(labels)
+    if not len(photos):
         raise InputError(f"{shown_path(labels)} holds no label: give lines of a photo, a tab and its boxes as JSON.")
     source = open_images(images)
     source.names()  # counts what is passed over
@@ -170,12 +175,19 @@ def evaluate_detector_command(
         detect = load_detector(config, weights)
         origin = {"model": parameters_hash(detect.engine.model), "settings": str(detect.settings)}
     if SharedJob.is_for(process, out):
+        if thresholds:
+            raise InputError("--thresholds searches the photos in one process: leave out the launcher.")
         origin["engine"] = type(detect.engine).__name__
-        with evaluation_job(out, process, table, source, PHOTOS_PER_PIECE, **origin) as job:
-            found = find_together(job, detect, table, source)
-            evaluation = None if found is None else _scored(table, found, out)
+        with evaluation_job(out, process, photos, source, PHOTOS_PER_PIECE, **origin) as job:
+            found = find_together(job, detect, photos, source)
+            evaluation = None if found is None else _scored(photos, found, out)
+    elif thresholds:
+        found = list(find_all(detect, tqdm(photos, desc="photos", unit="photo"), source))
+        scores = threshold_scores(detect, photos, source)
+        evaluation = _scored(photos, found, out, thresholds=rows_of(scores))
+        print(table(scores))
     else:
-        evaluation = evaluate_detector(detect, table, source, out)
+        evaluation = evaluate_detector(detect, photos, source, out)
     if evaluation is not None:
         _tell(evaluation, out)
     return evaluation
