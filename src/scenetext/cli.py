@@ -149,6 +149,7 @@ def _add_read(verbs: Verbs) -> None:
     parser = _add_verb(verbs, "read", _read, "find and read the texts of whole photos")
     read_arguments(parser)
     engine_arguments(parser)
+    reading_arguments(parser)
 
 
 def _add_serve(verbs: Verbs) -> None:

@@ -202,6 +202,22 @@ def test_a_photo_of_108_megapixels_is_decoded_at_half_its_size_and_its_boxes_are
     np.testing.assert_allclose(middle, (left + width / 2, top + height / 2), atol=60)
 
 
+def test_photos_that_stand_upside_down_are_read_turned(tmp_path: Path, model: Path) -> None:
+    photo = np.ascontiguousarray(drawn_photo()[::-1, ::-1])
+    cv2.imwrite(str(tmp_path / "down.png"), photo)
+    read = {}
+    for turned in (None, 0.0):
+        out = tmp_path / f"out-{turned}"
+        read_photos(
+            tmp_path / "down.png", drawn_detector(), model, out, min_confidence=0, turned=turned, progress=False
+        )
+        (record,) = read_photo_texts(out / FILE)
+        crops = [crop_text(photo, np.array(line["points"])) for line in record["lines"]]
+        read[turned] = [line["text"] for line in record["lines"]]
+        assert read[turned] == [text for text, _ in Recognizer(model, turned=turned)(crops)]
+    assert read[None] != read[0.0] and len(read[None]) == len(TEXTS)
+
+
 def test_two_processes_read_photos_as_one(tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "photos"
     folder.mkdir()

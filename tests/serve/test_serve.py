@@ -126,6 +126,19 @@ def test_a_photo_is_read_as_the_offline_reader_reads_it_also_in_paddlexs_form(se
     assert set(result["prunedResult"]) == PADDLEX_KEYS and answer["result"]["dataInfo"]["type"] == "image"
 
 
+def test_lines_are_turned_and_decoded_as_offline(
+    model: Path, pictures: list[bytes], read_offline: list[tuple[str, float]], served: Served, tmp_path: Path
+) -> None:
+    settings = {"format": "scenetext decoding", "beam_width": 3, "lm_weight": 0.3, "length_bonus": 1.0}
+    (tmp_path / "decoding.json").write_text(json.dumps({**settings, "language_models": []}))
+    images = [cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) for data in pictures]
+    offline = Recognizer(model, turned=0.0, beam_width=3)(images)
+    with serving(ModelChoice(model, turned=0.0, decoding=tmp_path)) as turning:
+        _, answer, headers = turning.ask("/lines", json.dumps({"images": [*map(in_base64, pictures)]}).encode())
+    assert [line["text"] for line in answer["lines"]] == [text for text, _ in offline]
+    assert offline != read_offline and turning.model_of(headers) != served.service.model.name
+
+
 PADDLEX_KEYS = set(
     "model_settings dt_polys text_det_params text_type textline_orientation_angles text_rec_score_thresh "
     "return_word_box rec_texts rec_scores rec_polys rec_boxes".split()

@@ -72,12 +72,15 @@ def read_and_score(
     max_side: int,
     no_pictures: bool,
     labels: str | None,
+    turned: float | None,
+    decoding: str | None,
 ) -> None:
     """Reads photos into a folder, and with `labels` scores what was read; see `predict.photo_files.read_photos`.
 
     The processes of a launcher share the photos; the first one scores.
     """
     from scenetext.evaluate.photos import score_photo_folder
+    from scenetext.predict.decoding_settings import chosen_decoding
     from scenetext.predict.photo_files import read_photos
 
     table = read_photo_labels(labels) if labels else None  # first, because reading may take an hour
@@ -90,6 +93,8 @@ def read_and_score(
         batch_size=batch_size,
         min_confidence=min_confidence,
         max_side_px=max_side,
+        decoding=chosen_decoding(decoding),
+        turned=turned,
         pictures=not no_pictures,
         process=this_process(),
     )

@@ -22,10 +22,12 @@ from scenetext.data.sources.images import ImageSource, open_images
 from scenetext.errors import InputError
 from scenetext.plots.photos import draw_photo
 from scenetext.predict.choices import AUTO
+from scenetext.predict.decoding_settings import GREEDY, Decoding
 from scenetext.predict.engines import spread_of_one_process
 from scenetext.predict.images import image_names, pictures_hash, warn_of_escaped, warn_of_passed_over
 from scenetext.predict.photo_reader import LEAST_CONFIDENCE, PHOTOS_PER_PIECE, PhotoLine, PhotoReader, PhotoTexts
 from scenetext.predict.prediction_file import WORKERS
+from scenetext.predict.recognizer import Recognizer
 from scenetext.system.file_names import shown_path
 from scenetext.system.files import replacing
 from scenetext.system.launched import ALONE, Process
@@ -79,6 +81,8 @@ def read_photos(
     batch_size: int = 16,
     min_confidence: float = LEAST_CONFIDENCE,
     max_side_px: int = LONGEST_SIDE_PX,
+    decoding: Decoding = GREEDY,
+    turned: float | None = None,
     pictures: bool = True,
     progress: bool = True,
     process: Process = ALONE,
@@ -94,6 +98,7 @@ def read_photos(
         photos: a folder, zip, LMDB or photo.
         detector, model, engine, batch_size, min_confidence, max_side_px: see PhotoReader.
         out: the folder, which all processes share; other files in it stay.
+        decoding, turned: of lines; see `recognizer.predict_to_file`.
         pictures: draw each photo with its texts beside it into the folder `pictures`.
         progress: show a bar.
         process: this one of several that read the photos together; see `SharedJob`.
@@ -113,11 +118,13 @@ def read_photos(
     source = open_images(photos)
     names = image_names(source)
     least, side = dict(min_confidence=min_confidence), dict(max_side_px=max_side_px)
-    reader = PhotoReader(detector, model, engine, batch_size, process.threads, **least, **side)
+    lines = Recognizer(model, engine, batch_size, process.threads, turned=turned, **decoding.reader_options)
+    reader = PhotoReader(detector, lines, engine, threads=process.threads, **least, **side)
     reader.recognizer.spread = spread_of_one_process(reader.recognizer.engine)
     warn_of_passed_over(source)
     warn_of_escaped(names)
-    origin = _origin(reader, source, names, batch_size=batch_size, **least, **side, drawn=pictures)
+    how = dict(batch_size=batch_size, decoding=decoding.facts, turned=turned)
+    origin = _origin(reader, source, names, **how, **least, **side, drawn=pictures)
     place, folder = out / TEXTS, out / PICTURES if pictures else None
     with only_writer(place) if process.is_first else nullcontext():
         if SharedJob.is_for(process, place):

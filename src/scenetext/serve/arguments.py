@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from scenetext.predict.arguments import engine_arguments
+from scenetext.predict.arguments import engine_arguments, reading_arguments
 from scenetext.serve.choices import (
     ANSWER_S,
     HOST,
@@ -27,6 +27,7 @@ def serve_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default=HOST, help=host)
     parser.add_argument("--port", type=int, default=PORT, help=f"0 takes any free one (default {PORT})")
     engine_arguments(parser)
+    reading_arguments(parser)
     least = "of photos: reject texts that are less probable (default 0.5)"
     parser.add_argument("--min-confidence", type=float, default=0.5, metavar="P", help=least)
     side = "of photos: search at no larger size, which bounds memory and time (default 4000)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from scenetext.data.transforms import decode_image
 from scenetext.errors import InputError
 from scenetext.predict.boxes import Box
 from scenetext.predict.choices import AUTO
+from scenetext.predict.decoding_settings import chosen_decoding
 from scenetext.predict.detection_settings import DetectionSettings
 from scenetext.predict.engines import fastest_engine
 from scenetext.predict.line_reader import FittedLine
@@ -55,6 +57,8 @@ class ModelChoice:
         detector: an exported detector's folder or "wheel:NAME"; None reads single lines only.
         engine, batch_size: see Recognizer.
         min_confidence, max_side_px: of photos, see PhotoReader.
+        turned: see Recognizer.
+        decoding: the folder that `tune-decoding` wrote; None decodes greedily.
 
     Raises:
         InputError: a number is out of its range.
@@ -66,6 +70,8 @@ class ModelChoice:
     batch_size: int = 16
     min_confidence: float = LEAST_CONFIDENCE
     max_side_px: int = LONGEST_SIDE_PX
+    turned: float | None = None
+    decoding: str | Path | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.min_confidence <= 1:
@@ -82,7 +88,7 @@ class ServedModel:
 
     Attributes:
         queue: reads lines.
-        name: the first digits of a SHA-256 of all files, which tells one export from another.
+        name: the first digits of a SHA-256 of all files and of how lines are read, which tells one export from another.
 
     Raises:
         InputError: a folder is not complete, holds the other kind of network, or a dictionary of another length.
@@ -94,7 +100,9 @@ class ServedModel:
         self._max_pixels = max_pixels
         name = fastest_engine(choice.model) if choice.engine == AUTO else choice.engine
         threaded = name == THREADED_ENGINE
-        open_reader = partial(Recognizer, choice.model, name, choice.batch_size, threads=1 if threaded else None)
+        decoding = chosen_decoding(choice.decoding)
+        options = {"threads": 1 if threaded else None, "turned": choice.turned, **decoding.reader_options}
+        open_reader = partial(Recognizer, choice.model, name, choice.batch_size, **options)
         self.queue = LineQueue(open_reader, usable_cores() if threaded else 1, on_batch)
         self._decoders = ThreadPoolExecutor(usable_cores(), thread_name_prefix="decode")
         self._detectors = ThreadPoolExecutor(1, thread_name_prefix="photos")  # all cores compute one photo together
@@ -113,6 +121,7 @@ class ServedModel:
             self.close()
             raise
         listed = "".join(f"{file} {facts['sha256']}\n" for file, facts in sorted(files.items()))
+        listed += json.dumps([decoding.facts, choice.turned])
         self.name = hashlib.sha256(listed.encode()).hexdigest()[:DIGEST_LENGTH]
 
     @property

@@ -40,6 +40,8 @@ def serve_command(
     max_photos: int,
     read_timeout: float,
     timeout: float,
+    turned: float | None,
+    decoding: str | None,
 ) -> None:
     """Serves an exported folder until the process is ended; the arguments are those of the command.
 
@@ -55,7 +57,7 @@ def serve_command(
     from scenetext.serve.limits import BYTES_PER_MB, Limits
     from scenetext.serve.served_model import ModelChoice
 
-    choice = ModelChoice(model, detector, engine, batch_size, min_confidence, max_side)
+    choice = ModelChoice(model, detector, engine, batch_size, min_confidence, max_side, turned, decoding)
     limits = Limits(
         body_bytes=int(max_body_mb * BYTES_PER_MB),
         pixels=max_pixels,
