@@ -106,6 +106,24 @@ def test_lines_of_concurrent_requests_are_read_as_the_offline_reader_reads_them(
     assert len({text for text, _ in read_offline}) > 3 and served.model_of(headers) == served.service.model.name
 
 
+@pytest.mark.parametrize(
+    "encode",
+    {
+        "a data URI, as browsers make it": lambda data: f"data:image/png;base64,{in_base64(data)}",
+        "one with parameters": lambda data: f"data:image/x-png;charset=utf-8;base64,{in_base64(data)}",
+        "lines, as in mail": lambda data: base64.encodebytes(data).decode(),
+        "the alphabet of addresses": lambda data: base64.urlsafe_b64encode(data).decode(),
+    }.values(),
+)
+def test_base64_is_taken_as_clients_send_it(
+    served: Served, pictures: list[bytes], read_offline: list[tuple[str, float]], encode: Callable[[bytes], str]
+) -> None:
+    for path, body in (("/lines", {"images": [encode(pictures[0])]}), ("/ocr", {"file": encode(photo_file())})):
+        status, answer, _ = served.ask(path, json.dumps(body).encode())
+        assert status == 200, answer
+        assert path == "/ocr" or answer["lines"][0]["text"] == read_offline[0][0]
+
+
 def test_a_photo_is_read_as_the_offline_reader_reads_it_also_in_paddlexs_form(served: Served, model: Path) -> None:
     (offline,) = PhotoReader(drawn_detector(), model, min_confidence=0.0)([drawn_photo()])
     status, answer, _ = served.ask("/photo", photo_file())
@@ -152,11 +170,13 @@ REFUSED = {  # path, body, status, words of the sentence
     "a picture over the server's limit": ("/photo", bomb(700, 700), 400, "700 x 700"),
     "too large": ("/line", b"x" * 100_001, 413, "0.1 MB"),
     "no JSON": ("/lines", b"{", 422, "Invalid JSON"),
+    "a form": ("/lines", b"images=YQ%3D%3D", 422, "Send JSON as /docs shows it, not a form"),
     "deep JSON": ("/lines", b"[" * 90_000, 422, "JSON"),
     "another form": ("/lines", b'{"image": "x"}', 422, "images"),
     "no pictures": ("/lines", b'{"images": []}', 422, "at least 1"),
     "too many pictures": ("/lines", json.dumps({"images": ["YQ=="] * (LINES + 1)}).encode(), 413, "12 are allowed"),
     "no base64": ("/lines", b'{"images": ["YQ==", "*"]}', 422, "images\\[1\\] is no base64"),
+    "a prefix of no picture": ("/lines", b'{"images": ["picture,YQ=="]}', 422, "images\\[0\\] is no base64"),
     "one bad picture of several": ("/lines", b'{"images": ["YQ==", "YQ=="]}', 400, "Picture 0 is no image"),
     "an address": ("/ocr", b'{"file": "http://10.0.0.1/a.jpg", "fileType": 1}', 422, "does not fetch"),
     "a PDF": ("/ocr", b'{"file": "YQ==", "fileType": 0}', 422, "PDF"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from typing import Annotated
 
 from pydantic import BaseModel, Field
@@ -14,6 +15,9 @@ from scenetext.serve.line_queue import Reading
 from scenetext.serve.service import ReadPhoto
 
 DIGITS = 6  # of a probability, as in `photos.jsonl`
+
+_DATA_URI = re.compile(r"data:[\w.+-]{1,60}/[\w.+-]{1,60}(;[\w.=-]{1,60}){0,4};base64", re.IGNORECASE | re.ASCII)
+_URL_SAFE = str.maketrans({"-": "+", "_": "/", **dict.fromkeys(" \t\r\n", "")})
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -98,12 +102,15 @@ class State(BaseModel):
 
 
 def from_base64(text: str, field: str) -> bytes:
-    """The bytes of a base64 text.
+    """The bytes of a base64 text as clients send it: with a prefix "data:image/png;base64,", in lines, or URL-safe.
 
     Raises:
         Refused: it is none.
     """
+    head, comma, rest = text.partition(",")
+    plain = rest if comma and _DATA_URI.fullmatch(head) else text
     try:
-        return base64.b64decode(text, validate=True)
+        return base64.b64decode(plain.translate(_URL_SAFE), validate=True)
     except (binascii.Error, ValueError):
-        raise Refused(422, f"{field} is no base64 of a picture file.", "form") from None
+        sentence = f"{field} is no base64 of a picture file, with or without data:...;base64, before it."
+        raise Refused(422, sentence, "form") from None

@@ -207,7 +207,8 @@ def _parsed(form: type[Form], body: bytes) -> Form:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "the body"
-        raise Refused(422, f"{where}: {first['msg']}.", "form") from None
+        remedy = " Send JSON as /docs shows it, not a form." if first["type"] == "json_invalid" else ""
+        raise Refused(422, f"{where}: {first['msg']}.{remedy}", "form") from None
 
 
 def _answer(answer: BaseModel, model: str) -> Response:
