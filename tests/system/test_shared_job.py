@@ -100,6 +100,14 @@ def test_processes_that_never_come_are_replaced_and_named(
     assert "2 of 3 processes did not come (PADDLE_TRAINER_ID 1, 2)" in capsys.readouterr().err
 
 
+def test_a_process_that_comes_after_the_end_is_told_so(tmp_path: Path, impatient: None) -> None:
+    out = tmp_path / "out.txt"
+    work(out, 0, 2)
+    with pytest.raises(RunError, match="It is there already: if process 0 has ended, nothing is left to do"):
+        work(out, 1, 2)
+    assert out.read_text() == WHOLE
+
+
 def test_the_others_wait_for_the_first_process_for_a_bounded_time(tmp_path: Path, impatient: None) -> None:
     out = tmp_path / "out.txt"
     with pytest.raises(RunError, match=r"Process 0 of 2 has not begun .*out\.txt within 0\.3 s: start it"):

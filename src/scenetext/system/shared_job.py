@@ -229,9 +229,10 @@ class SharedJob:
         if not self._wait(lambda: self._adopt() is None):
             found = self._adopt()
             differs = "" if found == "nothing" else f" as process {self.process.rank} would, but with another {found}"
+            late = " It is there already: if process 0 has ended, nothing is left to do." if self.path.exists() else ""
             raise RunError(
                 f"Process 0 of {self.process.count} has not begun {shown_path(self.path)} within {PATIENCE_S:g} s"
-                f"{differs}: start it by the same command, with the same files and a folder that all hosts share."
+                f"{differs}: start it by the same command, with the same files and a folder that all hosts share.{late}"
             )
         self._check_in()
 
