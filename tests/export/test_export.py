@@ -21,6 +21,8 @@ from scenetext.data.transforms import Canvas, decode_image
 from scenetext.errors import InputError, RunError
 from scenetext.export import exporter, sample_lines
 from scenetext.export.exporter import export_model, report_path
+from scenetext.export.options import ExportOptions
+from scenetext.export.recogniser import RecogniserExport
 from scenetext.export.trace import Tracer
 from scenetext.export.verify import Verification
 from scenetext.models import build_model
@@ -31,6 +33,7 @@ from scenetext.predict.recognizer import Recognizer
 from scenetext.system.files import read_json
 from scenetext.text.charset import Charset
 
+NOTHING_MORE = {"finetune_steps": 0, "budgets_mb": (), "progress": False}
 FITTED_MB = 0.27  # the tiny network with all weights in 8 bits takes 0.33
 FILES = {
     "json": ["inference.json", "inference.pdiparams", "inference.yml"],
@@ -195,6 +198,19 @@ def test_leaving_out_characters_is_told_apart_from_rounding(tmp_path: Path) -> N
     assert report.classes == 5 and report.unknown == ["串"] and 0 < report.unspellable <= LINES
     assert list(report.accuracy) == ["trained", "sliced", "exported"]
     assert report.accuracy["sliced"] == report.accuracy["exported"]  # float32 fits
+
+
+def test_labelled_pictures_that_cannot_be_read_are_named_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tiny_folder()
+    (tmp_path / "labels.txt").write_text((folder / "train.txt").read_text(encoding="utf-8") + "missing.png\t12\n")
+    lines = {"labels": tmp_path / "labels.txt", "images": folder / "images"}
+    options = ExportOptions(tmp_path / "out", 10.0, "json", "auto", None, **lines, **NOTHING_MORE)
+    export = RecogniserExport(tiny_config(folder), folder / "tiny", options)
+    assert export.read()[-1] == "" and len(export.read()) == LINES + 1
+    (told,) = re.findall("counted as empty: .*", capsys.readouterr().err)
+    assert "missing.png" in told
 
 
 @pytest.mark.long

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,7 @@ class RecogniserExport:
         self.untrained = trained.report.added
         self.unknown: list[str] = []
         self.weights = weights
+        self._is_told = False  # which pictures cannot be read
 
     @property
     def input_px(self) -> tuple[int | None, int | None]:
@@ -93,7 +95,11 @@ class RecogniserExport:
         own_bar = self.options.progress and title is None
         predictions = predict_images(self._reader(), self.options.images, self.names, own_bar)
         hidden = not self.options.progress or title is None
-        shown = tqdm(predictions, title, len(self.names), unit="line", disable=hidden, leave=False)
+        shown = list(tqdm(predictions, title, len(self.names), unit="line", disable=hidden, leave=False))
+        if not self._is_told:
+            self._is_told = True
+            for problem in filter(None, (prediction.problem for prediction in shown)):
+                print(f"counted as empty: {problem}", file=sys.stderr)
         return [prediction.text for prediction in shown]
 
     def scores(self, found: Sequence[str]) -> dict[str, Any]:
