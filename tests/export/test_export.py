@@ -207,7 +207,7 @@ def test_labelled_pictures_that_cannot_be_read_are_named_once(
     (tmp_path / "labels.txt").write_text((folder / "train.txt").read_text(encoding="utf-8") + "missing.png\t12\n")
     lines = {"labels": tmp_path / "labels.txt", "images": folder / "images"}
     options = ExportOptions(tmp_path / "out", 10.0, "json", "auto", None, **lines, **NOTHING_MORE)
-    export = RecogniserExport(tiny_config(folder), folder / "tiny", options)
+    export = RecogniserExport(load_config(tiny_config(folder)), folder / "tiny", options)
     assert export.read()[-1] == "" and len(export.read()) == LINES + 1
     (told,) = re.findall("counted as empty: .*", capsys.readouterr().err)
     assert "missing.png" in told
