@@ -100,7 +100,7 @@ class Config(Section):
                 remedy = f"give {own.__name__}" if detects else "give one of recognition, or set model_type: det"
                 raise wrong_below(f"is {section.name}, but the network is one for {task}: {remedy}.", name, "name")
         if detects and self.has("Train"):
-            for key in ("replay", "repeats", "misread_characters"):
+            for key in ("replay", "teacher", "repeats", "misread_characters"):
                 if getattr(self.Train, key):
                     raise wrong_below("is for recognisers of lines, not for a detector: leave it out.", "Train", key)
         for name in ("Train", "Eval"):

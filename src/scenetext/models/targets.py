@@ -16,7 +16,7 @@ class Targets(NamedTuple):
     Attributes:
         ids: (B, L) int32, CTC classes of the characters (character i is class i + 1), padded with the blank, 0.
         lengths: (B,) int64, characters per label.
-        answers: (B, T, C) raw logits of the pretrained network, where the loss asks for them.
+        answers: (B, T, C) raw logits of the pretrained network or a teacher, where the loss asks for them.
     """
 
     ids: Tensor

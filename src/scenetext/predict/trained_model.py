@@ -111,7 +111,7 @@ def load_detection_model(
     return model, report
 
 
-def load_pretrained_reader(config: Config) -> ModelReader:
+def load_pretrained_reader(config: Config, strict: bool = False) -> ModelReader:
     """The network of a configuration with its pretrained weights, not finetuned, as a reader.
 
     Weights out of an installed wheel keep all of their own characters; others read with the configuration's dictionary,
@@ -119,14 +119,15 @@ def load_pretrained_reader(config: Config) -> ModelReader:
 
     Args:
         config: loaded by `load_config`; Global.pretrained_model names the weights.
+        strict: see `load_trained_model`.
     """
     from scenetext.weights.onnx import is_wheel_source, read_onnx, wheel_model
 
     source = config.Global.pretrained_model
     if not is_wheel_source(source):
-        return load_reader(config, source, strict=False)
+        return load_reader(config, source, strict=strict)
     _, charset = read_onnx(wheel_model(source))
     choose_device(config.Global.use_gpu)
-    trained = load_trained_model(config, source, strict=False, num_classes=charset.num_classes)
+    trained = load_trained_model(config, source, strict=strict, num_classes=charset.num_classes)
     trained.model.charset = charset
     return trained.reader

@@ -1,4 +1,4 @@
-"""What the pretrained network reads on pictures without labels, as labels: its answers, and pseudo-labels.
+"""What a network reads on pictures, as labels: the answers of the pretrained network or a teacher, and pseudo-labels.
 
 Pseudo-labels (Lee, Pseudo-label, ICML workshop 2013) are the answers that are sure and that a second view of the
 picture confirms.
@@ -6,8 +6,9 @@ picture confirms.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,8 +17,7 @@ from scenetext.config import Config
 from scenetext.config.sections.replay import PretrainedAnswers, PseudoLabels
 from scenetext.data.sources.images import ImageSource
 from scenetext.errors import InputError
-from scenetext.predict.images import Prediction, predict_images
-from scenetext.predict.model_reader import ModelReader
+from scenetext.predict.images import Prediction, Reader, predict_images
 from scenetext.predict.trained_model import load_pretrained_reader
 from scenetext.system.file_names import shown_path
 from scenetext.text.records import RecordTable
@@ -26,23 +26,39 @@ TEST_LABELS = ("test_label.csv", "test_label.txt", "test_labels.csv", "test_labe
 LOOSER = 0.1  # of the height, on each side of the second view
 
 
-class LooseReader(ModelReader):
-    """Reads a wider view of each picture, whose edges are repeated."""
+class LooseReader:
+    """Reads a wider view of each picture, whose edges are repeated.
 
-    def fit(self, image: np.ndarray) -> object:
+    Args:
+        reader: reads the views.
+    """
+
+    def __init__(self, reader: Reader):
+        self.fit_line, self.read_pieces = reader.fit, reader.read_pieces
+
+    def fit(self, image: np.ndarray) -> Any:
+        """See `Reader`."""
         margin = max(1, round(LOOSER * image.shape[0]))
-        return super().fit(cv2.copyMakeBorder(image, margin, margin, margin, margin, cv2.BORDER_REPLICATE))
+        return self.fit_line(cv2.copyMakeBorder(image, margin, margin, margin, margin, cv2.BORDER_REPLICATE))
 
 
 def answers(
-    config: Config, part: PretrainedAnswers | PseudoLabels, images: ImageSource, where: str, progress: bool
+    config: Config,
+    part: PretrainedAnswers | PseudoLabels,
+    teacher: Reader | None,
+    images: ImageSource,
+    names: Sequence[str],
+    where: str,
+    progress: bool,
 ) -> tuple[RecordTable, str]:
     """Reads pictures without labels.
 
     Args:
-        config: the configuration; Global.pretrained_model names the network that reads.
+        config: the configuration.
         part: of Train.replay.
+        teacher: the network that reads; without one, that of Global.pretrained_model does.
         images: the pictures.
+        names: which of them.
         where: the part, for messages.
         progress: show a bar.
 
@@ -50,18 +66,21 @@ def answers(
         The pictures that are kept with what was read, and half a sentence on how many and how sure they are.
 
     Raises:
-        InputError: there is no pretrained network, or a file of labels lies beside pictures for pseudo-labels.
+        InputError: there is no network that reads, or a file of labels lies beside pictures for pseudo-labels.
     """
-    if not config.Global.pretrained_model:
-        raise InputError(f"{where} needs a pretrained network that answers: name it in Global.pretrained_model.")
+    if teacher is None and not config.Global.pretrained_model:
+        raise InputError(
+            f"{where} needs a pretrained network that answers: name it in Global.pretrained_model, or another one in "
+            "Train.teacher."
+        )
     is_pseudo = isinstance(part, PseudoLabels)
     if is_pseudo:
         _refuse_test_labels(Path(part.data_dir), where)
-    reader = load_pretrained_reader(config)
-    read = list(predict_images(reader, images, progress=progress))
+    reader = teacher or load_pretrained_reader(config)
+    read = list(predict_images(reader, images, names, progress=progress))
     kept = [p for p in read if p.text and p.confidence >= part.min_confidence]
     if is_pseudo:
-        loose = LooseReader(reader.model, reader.canvas)
+        loose = LooseReader(reader)
         second = {p.name: p for p in predict_images(loose, images, [p.name for p in kept], progress=progress)}
         kept = [p for p in kept if _confirms(second[p.name], p, part.min_confidence)]
     table = RecordTable.of_pairs(((p.name, p.text) for p in kept), lambda name, _: f"{where}: {name}")

@@ -60,11 +60,15 @@ def needs_pretrained(config: Config) -> bool:
     Raises:
         InputError: it does, and Global.pretrained_model names none.
     """
-    keeps = config.has("Loss") and keeps_answers(config)
+    taught = config.has("Train") and config.Train.teacher is not None
+    keeps = config.has("Loss") and keeps_answers(config) and not taught
     reads = config.has("Train") and config.Train.reads_lines
     if not config.Global.pretrained_model and (keeps or reads):
         setting = "Loss.answers_weight" if keeps else "Train.repeats.misread, doubted_from or Train.misread_characters"
-        raise InputError(f"{setting} needs a pretrained network that reads: name it in Global.pretrained_model.")
+        way_out = ", or another network that answers in Train.teacher" if keeps else ""
+        raise InputError(
+            f"{setting} needs a pretrained network that reads: name it in Global.pretrained_model{way_out}."
+        )
     return keeps or reads or config.Global.weight_interpolation < 1.0
 
 

@@ -23,9 +23,9 @@ from scenetext.train import parallel
 from scenetext.train.checks import notes_on_lines, pixels_per_step
 from scenetext.train.losses import build_loss, keeps_answers, sums_over_lines
 from scenetext.train.misread import train_only
-from scenetext.train.pretrained import frozen_copy
 from scenetext.train.replay import mixed
 from scenetext.train.task import EvaluationResult
+from scenetext.train.teacher import answering, load_teacher
 
 
 class RecognitionTask:
@@ -46,13 +46,14 @@ class RecognitionTask:
         seed = config.Global.seed
         self.config = config
         labelled = training_lines(config, model, seed, progress)
-        self.samples, draw, classes, notes = mixed(config, model, labelled, progress)
+        teacher = load_teacher(config)
+        self._answering = answering(config, model, teacher) if keeps_answers(config) else None
+        self.samples, draw, classes, notes = mixed(config, model, labelled, teacher, progress)
         self.samples.check_pictures()
         self.sampler = training_sampler(config, self.samples, seed, parallel.world_size(), draw)
         self.step_px = pixels_per_step(config, model)
         self.notes = [*notes, *notes_on_lines(model, self.samples, self.sampler, self.step_px)]
         self._loss = build_loss(config)
-        self._pretrained = frozen_copy(model) if keeps_answers(config) else None
         if classes is not None:
             train_only(model, classes)
         self.sums_over_samples = sums_over_lines(config)
@@ -68,9 +69,9 @@ class RecognitionTask:
         """The images, (B, 3, H, W) float32, with the targets; and the targets."""
         images = paddle.to_tensor(batch.images)
         answers = None
-        if self._pretrained is not None:
+        if self._answering is not None:
             with paddle.no_grad():
-                answers = self._pretrained(images)
+                answers = self._answering(images)
         targets = Targets(paddle.to_tensor(batch.ids), paddle.to_tensor(batch.lengths), answers)
         return (images, targets), targets
 

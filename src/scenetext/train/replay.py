@@ -2,11 +2,13 @@
 
 Robins, Catastrophic forgetting, rehearsal and pseudorehearsal, Connection Science 7 (1995): a network keeps what it
 knows if it also trains on its own former answers (`PretrainedAnswers`), or on old lines (`LabelledLines`, for which
-drawn lines stand in).
+drawn lines stand in). A student learns from another network's answers in the same way; see `teacher`.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -21,13 +23,15 @@ from scenetext.data.pipeline import Network, canvas_of, lines_of, read_label_fil
 from scenetext.data.sources.images import ImageSource, open_images
 from scenetext.data.sources.lmdbs import Lmdbs
 from scenetext.errors import InputError
+from scenetext.predict.images import Reader
 from scenetext.predict.model_reader import ModelReader
 from scenetext.system.file_names import shown_path
-from scenetext.text.charset import Charset
 from scenetext.text.label_files import read_label_file
 from scenetext.text.records import RecordTable
 from scenetext.train.answers import answers
 from scenetext.train.misread import Readings, misread_classes
+
+NAMED = 5  # lines and characters that a note names
 
 
 class Mixture(NamedTuple):
@@ -46,13 +50,14 @@ class Mixture(NamedTuple):
     notes: list[str]
 
 
-def mixed(config: Config, network: Network, labelled: Lines, progress: bool) -> Mixture:
+def mixed(config: Config, network: Network, labelled: Lines, teacher: Reader | None, progress: bool) -> Mixture:
     """Adds what Train.replay names to the labelled lines, and repeats lines as Train says.
 
     Args:
         config: the configuration.
         network: with its pretrained weights.
         labelled: the labelled lines.
+        teacher: the network that answers; without one, the pretrained network does.
         progress: show bars.
 
     Raises:
@@ -65,7 +70,7 @@ def mixed(config: Config, network: Network, labelled: Lines, progress: bool) -> 
     factors, classes, notes = line_factors(config, network, labelled, progress)
     parts = [labelled]
     for number, part in enumerate(replay):
-        records, images, told = _records(config, part, network.charset, number, progress)
+        records, images, told = _records(config, part, labelled, teacher, number, progress)
         notes.append(told)
         parts.append(lines_of(config, network, records, images, seed + number + 1, progress))
     taken = [max(1, round(part.ratio * len(labelled))) for part in replay]
@@ -109,15 +114,19 @@ def line_factors(
 
 
 def _records(
-    config: Config, part: Replayed, charset: Charset, number: int, progress: bool
+    config: Config, part: Replayed, labelled: Lines, teacher: Reader | None, number: int, progress: bool
 ) -> tuple[RecordTable, ImageSource, str]:
     """The lines of a part of Train.replay that the dictionary can write, and a sentence on them."""
     where = f"Train.replay.{number}.{type(part).__name__}"
-    images, told = open_images(part.data_dir), ""
-    if not len(images.names()):
+    if part.data_dir is None:
+        images, names, told = labelled.images, list(dict.fromkeys(labelled.records.names)), ""
+    else:
+        images, told = open_images(part.data_dir), ""
+        names = images.names()
+    if not len(names):
         raise InputError(f"{where}.data_dir: {shown_path(part.data_dir)} holds no picture to replay.")
     if isinstance(part, (PretrainedAnswers, PseudoLabels)):
-        found, told = answers(config, part, images, where, progress)
+        found, told = answers(config, part, teacher, images, names, where, progress)
     elif part.label_files:
         files = SimpleDataSet(data_dir=part.data_dir, label_file_list=part.label_files)
         found = RecordTable.joined(read_label_files(files, where, config.Global.seed, read_label_file))
@@ -125,11 +134,22 @@ def _records(
         found = RecordTable.joined([own.table() for own in images.parts])
     else:
         raise InputError(f"{where}: {shown_path(part.data_dir)} is no LMDB, so its labels need a label_file_list.")
-    kept = [i for i, text in enumerate(found.texts()) if text and not charset.unknown(text)]
+    lacking = [labelled.charset.unknown(text) for text in found.texts()]
+    kept = [i for i, text in enumerate(found.texts()) if text and not lacking[i]]
     if not kept:
         raise InputError(f"{where}: the dictionary can write none of its {len(found)} labels: replay other lines.")
-    left_out = len(found) - len(kept)
-    told = f"{where}: {len(kept)} lines{told}" + (
-        f", {left_out} more that the dictionary cannot write" if left_out else ""
+    return found.take(kept), images, f"{where}: {len(kept)} lines{told}{_told_of_others(found, lacking)}"
+
+
+def _told_of_others(found: RecordTable, lacking: Sequence[Sequence[str]]) -> str:
+    """Half a sentence on the lines that the dictionary cannot write: how many, which characters, the first ones."""
+    others = [i for i, characters in enumerate(lacking) if characters]
+    if not others:
+        return ""
+    counts = Counter(character for characters in lacking for character in set(characters)).most_common()
+    characters = ", ".join(f"{character!r} on {count}" for character, count in counts[:NAMED])
+    names = ", ".join(found[i].name for i in others[:NAMED])
+    return (
+        f", {len(others)} more that the dictionary cannot write ({names}{', …' if len(others) > NAMED else ''}): it "
+        f"lacks {len(counts)} of their characters ({characters}{', …' if len(counts) > NAMED else ''})"
     )
-    return found.take(kept), images, told

@@ -29,7 +29,7 @@ from scenetext.config.kinds import (
     optional,
 )
 from scenetext.config.section import ByName, Named, Section, wrong_below
-from scenetext.config.sections.replay import MisreadCharacters, Repeats, Replay
+from scenetext.config.sections.replay import MisreadCharacters, Repeats, Replay, Teacher
 from scenetext.config.sections.transforms import LabelEncode, Resize, Transforms
 
 LinesInBatch = Annotated[int, between(INT, 1, MOST_LINES)]
@@ -210,6 +210,9 @@ class TrainSettings(Section):
     )
     loader: TrainLoader = Field({}, validate_default=True)
     replay: Replay = Field([], description="(ours) other lines that are mixed with the labelled ones")
+    teacher: Teacher | None = Field(
+        None, description="(ours) the network whose answers count in Train.replay and for Loss.answers_weight"
+    )
     repeats: Repeats | None = Field(None, description="(ours) how often lines are repeated in an epoch")
     misread_characters: MisreadCharacters | None = Field(
         None, description="(ours) train the characters that the pretrained network misreads, and nothing else"

@@ -19,7 +19,7 @@ class CTCLoss(Section):
 
     use_focal_loss: Flag = Field(False, description="weight difficult lines more")
     answers_weight: Rate = Field(
-        0.0, description="(ours) factor of the divergence from what the pretrained network answers at each time step"
+        0.0, description="(ours) factor of the divergence from the answers of the pretrained network or Train.teacher"
     )
 
 

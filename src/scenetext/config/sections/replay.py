@@ -1,19 +1,39 @@
-"""Train.replay and Train.repeats (ours): what else a finetuning sees, so that it learns without forgetting."""
+"""Train.replay, Train.teacher and Train.repeats (ours): what else a training sees, and whose answers it learns from."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from scenetext.config.kinds import FILES, FLOAT, SHARE, Count, Share, Text, between, optional
-from scenetext.config.section import Operations, Section
+from scenetext.config.kinds import FILES, FLOAT, SHARE, Count, OptionalText, Share, Text, between, optional
+from scenetext.config.section import Operations, Section, wrong
 
 MOST_REPEATS = 100
 
 
+class Teacher(Section):
+    """The network that answers in place of the pretrained one, whatever its architecture and its dictionary.
+
+    It is an exported folder, or a configuration and weights.
+    """
+
+    model: OptionalText = Field(None, description="an exported folder")
+    config: OptionalText = Field(None, description="its configuration, together with weights")
+    weights: OptionalText = Field(None, description="its weights: what Global.pretrained_model takes")
+
+    @model_validator(mode="after")
+    def _check_source(self) -> Teacher:
+        given = [key for key in type(self).model_fields if getattr(self, key)]
+        if given not in (["model"], ["config", "weights"]):
+            raise wrong(
+                f"names {' and '.join(given) or 'nothing'}: give model (an exported folder), or config and weights."
+            )
+        return self
+
+
 class Replayed(Section):
-    """What both kinds of replayed lines share."""
+    """What all kinds of replayed lines share."""
 
     data_dir: Text = Field(description="folder, zip, folder of zips or LMDB of the pictures")
     ratio: Annotated[float, between(FLOAT, 0.001, 1000)] = Field(
@@ -36,8 +56,11 @@ class LabelledLines(Replayed):
 
 
 class PretrainedAnswers(Replayed):
-    """Pictures without labels: what the pretrained network reads on them is their label."""
+    """Pictures whose label is what the pretrained network reads on them, or Train.teacher if there is one."""
 
+    data_dir: OptionalText = Field(
+        None, description="folder, zip, folder of zips or LMDB of the pictures; none = those of the labelled lines"
+    )
     min_confidence: Share = Field(0.0, description="pictures that it reads with less are left out")
 
 
