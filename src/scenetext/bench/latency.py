@@ -22,9 +22,9 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm.auto import tqdm
 
-from scenetext.data.transforms import to_canvas
 from scenetext.errors import InputError
 from scenetext.evaluate.breakdown import range_name
+from scenetext.predict.line_reader import like_batches
 from scenetext.predict.recognizer import Recognizer
 
 CANVAS_GROUPS_PX = (1, 161, 321, 481, 641, 1281)  # widths: each group begins here and ends before the next
@@ -92,7 +92,9 @@ def measure_latency(
         raise InputError("Latency needs at least one picture, and batches of at least 1 line.")
     timed = {
         name: [
-            _Timed(batch, size, []) for size in dict.fromkeys(batch_sizes) for batch in _batches(reader, pictures, size)
+            _Timed(batch, size, [])
+            for size in dict.fromkeys(batch_sizes)
+            for batch in like_batches(map(reader.fit, pictures), size)
         ]
         for name, reader in readers.items()
     }
@@ -123,14 +125,6 @@ def latency_table(rows: Sequence[Latency]) -> str:
             f"{row.p95_ms:10.2f}{row.lines_per_second:10.1f}"
         )
     return "\n".join(lines)
-
-
-def _batches(reader: Recognizer, pictures: Sequence[np.ndarray], size: int) -> Iterator[np.ndarray]:
-    """Lines of like widths together, each batch on the canvas of its widest line."""
-    lines = sorted((reader.fit(picture) for picture in pictures), key=lambda line: line.canvas_px)
-    for start in range(0, len(lines), size):
-        batch = lines[start : start + size]
-        yield to_canvas([line.image for line in batch], batch[-1].canvas_px)
 
 
 def _rows(name: str, batches: Sequence[_Timed]) -> Iterator[Latency]:

@@ -32,7 +32,7 @@ from scenetext.config.sections.global_section import GlobalSettings
 from scenetext.config.sections.loss import AnyLoss, CombinedLoss
 from scenetext.config.sections.metric import AnyMetric, AnyPostProcess, RecMetric
 from scenetext.config.sections.optimizer import Adam, AnyOptimizer
-from scenetext.config.sections.transforms import Resize
+from scenetext.config.sections.transforms import MultiSizeResize, Resize
 from scenetext.errors import InputError, nearest_hint
 
 MAY_BE_ABSENT = ("Architecture", "Loss", "Train", "Eval", "PostProcess")
@@ -73,6 +73,13 @@ class Config(Section):
         if evaluated is None:
             return self
         trained, sampler = self.Train.dataset.resize, self.Train.sampler
+        bases = [r.base_shape if isinstance(r, MultiSizeResize) else None for r in (trained, evaluated)]
+        if trained is not None and bases[0] != bases[1]:
+            raise wrong_below(
+                f"hold {type(evaluated).__name__}, but the canvases of Train's {type(trained).__name__} are others: "
+                "give both sections the same resize.",
+                *("Eval", "dataset", "transforms"),
+            )
         heights = {trained.image_shape[1]} if trained else set()
         if isinstance(sampler, MultiScaleSampler):
             heights = {height for _, height in sampler.sizes_px}

@@ -25,11 +25,19 @@ BATCHES_AHEAD = 4
 
 @dataclass(frozen=True)
 class BatchPlan:
-    """Members of one batch and the canvas they are laid on; a width of None is as wide as the widest needs."""
+    """Members of one batch and the canvas they are laid on.
+
+    Attributes:
+        indices: the lines' numbers.
+        height_px: of the canvas.
+        width_px: of the canvas; None is as wide as the widest line needs.
+        stretched: lines fill the canvas.
+    """
 
     indices: np.ndarray
     height_px: int
     width_px: int | None = None
+    stretched: bool = False
 
 
 @dataclass(frozen=True)
@@ -155,6 +163,36 @@ class MultiScaleSampler:
         return [plans[i] for i in rng.permutation(len(plans))] if self.shuffle else plans
 
 
+@dataclass(frozen=True)
+class RatioSampler:
+    """Lines that are stretched to the same canvas share a batch: multi-size resizing, OpenOCR's sampler of that name.
+
+    Different here: a short last batch of a canvas stays short; OpenOCR fills it with lines seen before.
+
+    Attributes:
+        canvas_of: (N,) the number of every line's canvas in `sizes`.
+        sizes: width and height in pixels of each canvas.
+        batch_sizes: lines in a batch of each canvas.
+    """
+
+    canvas_of: np.ndarray
+    sizes: Sequence[tuple[int, int]]
+    batch_sizes: Sequence[int]
+    shuffle: bool
+    seed: int
+    draw: Draw | None = None
+
+    def plan(self, epoch: int) -> list[BatchPlan]:
+        rng = np.random.default_rng((self.seed, epoch))
+        lines = lines_of_epoch(len(self.canvas_of), self.draw, epoch)
+        plans: list[BatchPlan] = []
+        for number, ((width, height), size) in enumerate(zip(self.sizes, self.batch_sizes, strict=True)):
+            own = lines[self.canvas_of[lines] == number]
+            own = rng.permutation(own) if self.shuffle else own
+            plans += [BatchPlan(own[i : i + size], height, width, True) for i in range(0, len(own), size)]
+        return [plans[i] for i in rng.permutation(len(plans))] if self.shuffle else plans
+
+
 def make_batch(lines: Lines, plan: BatchPlan, epoch: int, step_px_per_class: int = 1) -> Batch:
     """Loads a plan's lines and lays them on their canvas.
 
@@ -162,7 +200,8 @@ def make_batch(lines: Lines, plan: BatchPlan, epoch: int, step_px_per_class: int
         step_px_per_class: pixels of width per time step of the network: a canvas is widened where a label needs
             more steps than the line's own width gives, since CTC cannot produce it otherwise.
     """
-    loaded = [lines.load(int(index), epoch, plan.height_px) for index in plan.indices]
+    width = plan.width_px if plan.stretched else None
+    loaded = [lines.load(int(index), epoch, plan.height_px, width) for index in plan.indices]
     if plan.width_px is None:
         need = max(ctc_steps(ids) for _, ids in loaded) * step_px_per_class
         width = canvas_width(max(need, *(image.shape[1] for image, _ in loaded)))

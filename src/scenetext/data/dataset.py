@@ -14,7 +14,7 @@ from scenetext.data.cache import LineCache, open_cache
 from scenetext.data.checking import check_pictures
 from scenetext.data.line_aug import LineAug, stacked
 from scenetext.data.sources.images import ImageSource
-from scenetext.data.transforms import decode_image, resize_line, resized_width, resized_widths
+from scenetext.data.transforms import decode_image, resize_line, resized_width, resized_widths, stretch_line
 from scenetext.errors import InputError
 from scenetext.text.charset import Charset
 from scenetext.text.records import Record, RecordTable
@@ -210,8 +210,22 @@ class Lines:
         if self.cache is None and self.sizes_px is None:
             self.sizes_px = check_pictures(self.images, self.records, "the training set", self.progress)
 
-    def load(self, index: int, epoch: int = 0, height_px: int | None = None) -> tuple[np.ndarray, list[int]]:
-        """Line `index` as (height_px, w, 3) uint8 and its classes; the same for the same seed, epoch and index."""
+    def picture_sizes_px(self) -> np.ndarray:
+        """(N, 2) int32: width and height of every picture."""
+        self.check_pictures()
+        return self.sizes_px
+
+    def load(
+        self, index: int, epoch: int = 0, height_px: int | None = None, filled_px: int | None = None
+    ) -> tuple[np.ndarray, list[int]]:
+        """Line `index` as (height_px, w, 3) uint8 and its classes; the same for the same seed, epoch and index.
+
+        Args:
+            index: of the line.
+            epoch: of the training.
+            height_px: by default that of all lines.
+            filled_px: the width that the line is stretched to; by default it keeps its proportions.
+        """
         height_px = height_px or self.height_px
         rng = np.random.default_rng((self.seed, epoch, index))
         image, ids = self._decode(index), self.ids[index]
@@ -225,6 +239,8 @@ class Lines:
         width_px = self.max_width_px if self.stretched else resized_width(image.shape, height_px, self.max_width_px)
         if self.augment is not None:
             image = self.augment(image, rng)
+        if filled_px is not None:
+            return stretch_line(image, height_px, filled_px), ids
         return resize_line(image, height_px, width_px), ids
 
     def picture(self, index: int, epoch: int = 0) -> np.ndarray:

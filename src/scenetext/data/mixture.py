@@ -38,7 +38,13 @@ class MixedLines(Lines):
         for part in self.parts:
             part.check_pictures()
 
-    def load(self, index: int, epoch: int = 0, height_px: int | None = None) -> tuple[np.ndarray, list[int]]:
+    def picture_sizes_px(self) -> np.ndarray:
+        """See `Lines`."""
+        return np.concatenate([part.picture_sizes_px() for part in self.parts])
+
+    def load(
+        self, index: int, epoch: int = 0, height_px: int | None = None, filled_px: int | None = None
+    ) -> tuple[np.ndarray, list[int]]:
         """See `Lines`."""
         at = int(np.searchsorted(self._starts, index, side="right")) - 1
-        return self.parts[at].load(index - int(self._starts[at]), epoch, height_px)
+        return self.parts[at].load(index - int(self._starts[at]), epoch, height_px, filled_px)

@@ -10,15 +10,15 @@ import numpy as np
 
 from scenetext.config import Config
 from scenetext.config.sections import data as settings
-from scenetext.config.sections.transforms import RecConAug, Resize
+from scenetext.config.sections.transforms import MultiSizeResize, RecConAug, Resize
 from scenetext.data.augment import RecAug
-from scenetext.data.batches import FixedSampler, MultiScaleSampler, Sampler, WidthBucketSampler
+from scenetext.data.batches import FixedSampler, MultiScaleSampler, RatioSampler, Sampler, WidthBucketSampler
 from scenetext.data.dataset import JoinLines, Lines
 from scenetext.data.draws import Draw
 from scenetext.data.line_aug import LineAug
 from scenetext.data.sources.images import open_images
-from scenetext.data.sources.lmdbs import Lmdbs
-from scenetext.data.transforms import Canvas
+from scenetext.data.sources.lmdbs import open_lmdbs
+from scenetext.data.transforms import Canvas, ratios_of
 from scenetext.errors import InputError
 from scenetext.text.charset import Charset
 from scenetext.text.label_files import read_label_file
@@ -52,6 +52,12 @@ def canvas_of(config: Config, input_size: tuple[int, int | None] | None, section
     """
     resize = _resize(config, section)
     _, height, width = resize.image_shape
+    by_ratio = tuple(resize.sizes_px) if isinstance(resize, MultiSizeResize) else ()
+    if by_ratio and input_size is not None:
+        raise InputError(
+            f"MultiSizeResize lays lines on canvases of several heights, but the network works only on pictures "
+            f"{input_size[0]} pixels high: use RecResizeImg."
+        )
     fixed = input_size is not None and input_size[1] is not None
     if input_size is not None and (height != input_size[0] or (fixed and width != input_size[1])):
         needed = f"{input_size[0]} pixels high" + (f" and {input_size[1]} wide" if fixed else "")
@@ -59,7 +65,7 @@ def canvas_of(config: Config, input_size: tuple[int, int | None] | None, section
             f"{section}'s image_shape is {resize.image_shape}, but the network works only on pictures "
             f"{needed}: set it in RecResizeImg (SVTRRecResizeImg) of both Train and Eval."
         )
-    return Canvas(height, width, fixed, fixed and not resize.padding)
+    return Canvas(height, width, fixed, fixed and not resize.padding, by_ratio)
 
 
 def _resize(config: Config, section: str) -> Resize:
@@ -160,6 +166,13 @@ def training_sampler(config: Config, lines: Lines, seed: int, processes: int = 1
     if isinstance(sampler, settings.WidthBucketSampler):
         pixels = (sampler.pixels_per_batch or 0) * processes or batch_size * height * width
         return WidthBucketSampler(lines.widths_px(), height, pixels, loader.shuffle, seed, draw=draw)
+    if isinstance(sampler, settings.RatioSampler):
+        resize, first = config.Train.dataset.resize, (sampler.first_bs or loader.batch_size_per_card) * processes
+        pixels = first * sampler.scales[0][0] * sampler.scales[0][1]
+        sizes, own = resize.sizes_px, len(resize.base_shape)
+        counts = [first if n < own else max(1, pixels // (w * h)) for n, (w, h) in enumerate(sizes)]
+        ratios = ratios_of(lines.picture_sizes_px())
+        return RatioSampler(np.minimum(ratios, len(sizes)) - 1, sizes, counts, loader.shuffle, seed, draw)
     if isinstance(sampler, settings.MultiScaleSampler):
         return MultiScaleSampler(
             len(lines),
@@ -198,10 +211,12 @@ def _join(options: RecConAug, ratio: float) -> JoinLines:
 def _records_and_images(dataset: settings.DatasetSettings, section: str, seed: int) -> tuple[RecordTable, Any]:
     """The lines of a section and where their pictures are; InputError where there is no line."""
     if isinstance(dataset, settings.LMDBDataSet):
-        images = Lmdbs(Path(dataset.data_dir))
+        images = open_lmdbs([Path(folder) for folder in dataset.data_dirs])
         records = RecordTable.joined([part.table() for part in images.parts])
         if not records:
-            raise InputError(f"{section}.dataset.data_dir: {dataset.data_dir} holds no line: num-samples is 0.")
+            raise InputError(
+                f"{section}.dataset.data_dir: {', '.join(dataset.data_dirs)} holds no line: num-samples is 0."
+            )
         return records, images
     images = open_images(dataset.data_dir)
     records = RecordTable.joined(read_label_files(dataset, section, seed, read_label_file))

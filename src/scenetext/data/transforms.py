@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from scenetext.data.decoding import checked_size, decoded, not_readable
 from scenetext.data.image_size import MOST_PIXELS
@@ -22,12 +23,20 @@ class Canvas:
         width_px: the smallest width, or the only one if `fixed`.
         fixed: wider lines are squeezed to the width, because the network works at this width only.
         stretched: lines fill the width instead of keeping their proportions and being padded; only with `fixed`.
+        by_ratio: width and height for lines about once, twice, ... as wide as high, which fill them (multi-size
+            resizing: SVTRv2, arXiv:2411.15858, section 3.1); wider lines get the last one. Empty for other canvases.
     """
 
     height_px: int
     width_px: int
     fixed: bool = False
     stretched: bool = False
+    by_ratio: tuple[tuple[int, int], ...] = ()
+
+    def size_of(self, width_px: int, height_px: int) -> tuple[int, int]:
+        """Width and height of the canvas `by_ratio` for a picture of that size."""
+        (ratio,) = ratios_of(np.array([[width_px, height_px]]))
+        return self.by_ratio[min(int(ratio), len(self.by_ratio)) - 1]
 
 
 def decode_image(data: bytes, location: str, most_pixels: int = MOST_PIXELS) -> np.ndarray:
@@ -54,6 +63,16 @@ def decode_image(data: bytes, location: str, most_pixels: int = MOST_PIXELS) -> 
     if image is None:
         raise not_readable(data, location)
     return image
+
+
+def ratios_of(sizes_px: np.ndarray) -> np.ndarray:
+    """(N,) int64: how many times wider than high pictures are, rounded (halves to even), at least 1.
+
+    Args:
+        sizes_px: (N, 2), width and height of each.
+    """
+    widths, heights = sizes_px.astype(np.float64).T
+    return np.maximum(np.round(widths / heights), 1).astype(np.int64)
 
 
 def resized_width(shape: tuple[int, ...], height_px: int, max_width_px: int | None = None) -> int:
@@ -95,6 +114,13 @@ def resize_line(image: np.ndarray, height_px: int, width_px: int) -> np.ndarray:
     if image.shape[:2] == (height_px, width_px):
         return image
     return cv2.resize(image, (width_px, height_px), interpolation=cv2.INTER_LINEAR)
+
+
+def stretch_line(image: np.ndarray, height_px: int, width_px: int) -> np.ndarray:
+    """(H, W, 3) uint8 → (height_px, width_px, 3) uint8, bicubic over all pixels, as multi-size resizing does it."""
+    if image.shape[:2] == (height_px, width_px):
+        return image
+    return np.asarray(Image.fromarray(image).resize((width_px, height_px), Image.Resampling.BICUBIC))
 
 
 def to_canvas(images: list[np.ndarray], width_px: int) -> np.ndarray:

@@ -57,6 +57,8 @@ class RecogniserExport:
     @property
     def input_px(self) -> tuple[int | None, int | None]:
         """Height and width in pixels of the program's input; None where it is free."""
+        if self.canvas.by_ratio:
+            return None, None
         return self.canvas.height_px, self.canvas.width_px if self.canvas.fixed else None
 
     def keep(self, characters: Iterable[str]) -> None:

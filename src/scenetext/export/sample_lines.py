@@ -12,9 +12,9 @@ import numpy as np
 from scenetext.config import Config
 from scenetext.data.pipeline import training_records
 from scenetext.data.sources.images import ImageSource, open_images
-from scenetext.data.transforms import decode_image, to_canvas
+from scenetext.data.transforms import decode_image
 from scenetext.errors import InputError
-from scenetext.predict.line_reader import LineReader
+from scenetext.predict.line_reader import LineReader, like_batches
 from scenetext.synth import draw_part
 from scenetext.text.photo_labels import PhotoLabel
 from scenetext.text.records import Record
@@ -80,10 +80,7 @@ def endless_batches(config: Config, reader: LineReader) -> Iterator[np.ndarray]:
 
 
 def _batches(pictures: list[np.ndarray], reader: LineReader) -> list[np.ndarray]:
-    """Lines of like widths together, narrow ones first."""
-    lines = sorted((reader.fit(picture) for picture in pictures), key=lambda line: line.canvas_px)
-    parts = [lines[i : i + BATCH_LINES] for i in range(0, len(lines), BATCH_LINES)]
-    return [to_canvas([line.image for line in part], part[-1].canvas_px) for part in parts]
+    return list(like_batches(map(reader.fit, pictures), BATCH_LINES))
 
 
 def readable_pictures(images: ImageSource, records: Iterable[Record | PhotoLabel]) -> Iterator[np.ndarray]:

@@ -12,12 +12,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import groupby, islice
 from typing import Protocol
 
 import numpy as np
 
-from scenetext.data.transforms import Canvas, resize_line, to_canvas
+from scenetext.data.transforms import Canvas, resize_line, stretch_line, to_canvas
 from scenetext.errors import InputError
 from scenetext.predict.decode import GREEDY_DECODERS
 from scenetext.predict.turned import can_be_beaten, checked_margin, sideways, surest, upside_down
@@ -54,6 +54,11 @@ class FittedLine:
     canvas_px: int
     sideways: tuple[FittedLine, ...] = ()
 
+    @property
+    def canvas_size_px(self) -> tuple[int, int]:
+        """Width and height of its canvas: only lines of equal canvases share a batch."""
+        return self.canvas_px, self.image.shape[0]
+
 
 def fit_line(image: np.ndarray, canvas: Canvas) -> FittedLine:
     """Resizes a line to the network's height.
@@ -66,6 +71,9 @@ def fit_line(image: np.ndarray, canvas: Canvas) -> FittedLine:
         The line, squeezed where it would be wider than a fixed canvas or MAX_WIDTH_PX, on a canvas by PaddleX's
         arithmetic.
     """
+    if canvas.by_ratio:
+        width_px, height_px = canvas.size_of(*image.shape[1::-1])
+        return FittedLine(stretch_line(image, height_px, width_px), width_px)
     height_px = canvas.height_px
     ratio = image.shape[1] / image.shape[0]
     if canvas.stretched:
@@ -75,6 +83,16 @@ def fit_line(image: np.ndarray, canvas: Canvas) -> FittedLine:
         return FittedLine(resize_line(image, height_px, MAX_WIDTH_PX), MAX_WIDTH_PX)
     line_px = max(1, min(width_px, math.ceil(height_px * ratio)))
     return FittedLine(resize_line(image, height_px, line_px), width_px)
+
+
+def like_batches(lines: Iterable[FittedLine], size: int) -> Iterator[np.ndarray]:
+    """Batches (B, 3, H, W) float32 of at most `size` lines of one height, narrow ones first, as wide as the widest."""
+    ordered = sorted(lines, key=lambda line: line.canvas_size_px[::-1])
+    for _, group in groupby(ordered, key=lambda line: line.image.shape[0]):
+        same_height = list(group)
+        for start in range(0, len(same_height), size):
+            part = same_height[start : start + size]
+            yield to_canvas([line.image for line in part], part[-1].canvas_px)
 
 
 class LineReader:
@@ -225,12 +243,12 @@ class LineReader:
 
     def _batches(self, lines: Sequence[FittedLine]) -> list[tuple[int, list[int]]]:
         """Canvas width in pixels and members of each batch; the largest come first, so that workers finish together."""
-        groups: dict[int, list[int]] = {}
+        groups: dict[tuple[int, int], list[int]] = {}
         for index, line in enumerate(lines):
-            groups.setdefault(line.canvas_px, []).append(index)
+            groups.setdefault(line.canvas_size_px, []).append(index)
         share = math.ceil(len(lines) / self.spread)  # a few lines of one width are spread over the workers, too
         batches = []
-        for canvas_px, members in groups.items():
+        for (canvas_px, _), members in groups.items():
             # so many pixels per batch that memory stays the same for wide lines
             budget_px = FULL_BATCH_WIDTHS * self.batch_size * max(self.canvas.width_px, LEAST_BUDGET_WIDTH_PX)
             size = max(1, min(self.batch_size, budget_px // canvas_px, share))

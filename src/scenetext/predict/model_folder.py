@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from scenetext.config.kinds import IMAGE_SHAPE
+from scenetext.config.kinds import IMAGE_SHAPE, PAIRS_OF_SIDES
 from scenetext.config.yaml_text import parse, read_text, shown
 from scenetext.data.transforms import Canvas
 from scenetext.errors import InputError
@@ -51,8 +51,9 @@ class InferenceSettings:
 
     Attributes:
         model_name: the name under which PaddleX accepts the folder.
-        canvas: what lines are laid on. A fixed one is written as PaddleOCR's SVTRRecResizeImg, which means the same;
-            PaddleX does not know that operator and refuses the folder instead of reading it wrongly.
+        canvas: what lines are laid on. A fixed one is written as PaddleOCR's SVTRRecResizeImg, which means the same,
+            several ones as our MultiSizeResize; PaddleX does not know these operators and refuses the folder instead of
+            reading it wrongly.
         charset: the characters of the classes.
         decoding: "ctc" or "attention".
         checksums: the SHA-256 of the program and its parameters, by file name; empty where they are not known.
@@ -85,6 +86,9 @@ class InferenceSettings:
 
     def _resize(self) -> dict[str, dict[str, Any]]:
         shape = [CHANNELS, self.canvas.height_px, self.canvas.width_px]
+        if self.canvas.by_ratio:
+            sizes = [list(size) for size in self.canvas.by_ratio]
+            return {"MultiSizeResize": {"image_shape": shape, "base_shape": sizes, "max_ratio": len(sizes)}}
         if not self.canvas.fixed:
             return {"RecResizeImg": {"image_shape": shape}}
         return {"SVTRRecResizeImg": {"image_shape": shape, "padding": not self.canvas.stretched}}
@@ -147,7 +151,7 @@ def _model_name(value: Mapping[str, Any], path: Path) -> str:
 
 def _canvas(operations: Any, path: Path) -> Canvas:
     for operation in operations if isinstance(operations, list) else []:
-        for name in ("RecResizeImg", "SVTRRecResizeImg"):
+        for name in ("RecResizeImg", "SVTRRecResizeImg", "MultiSizeResize"):
             options = operation.get(name) if isinstance(operation, Mapping) else None
             if isinstance(options, Mapping) and "image_shape" in options:
                 try:
@@ -157,9 +161,25 @@ def _canvas(operations: Any, path: Path) -> Canvas:
                         f"{path}: PreProcess.transform_ops.{name}.image_shape must be {IMAGE_SHAPE.name}, not "
                         f"{shown(options['image_shape'])}."
                     ) from None
+                if name == "MultiSizeResize":
+                    return Canvas(height, width, by_ratio=_sizes(options, path))
                 fixed = name == "SVTRRecResizeImg"
                 return Canvas(height, width, fixed, fixed and options.get("padding") is False)
     raise InputError(f"{path} has no PreProcess.transform_ops.RecResizeImg.image_shape of three numbers.")
+
+
+def _sizes(options: Mapping[str, Any], path: Path) -> tuple[tuple[int, int], ...]:
+    """Width and height of the canvas of each ratio."""
+    try:
+        sizes = PAIRS_OF_SIDES.convert(options.get("base_shape"))
+    except ValueError:
+        sizes = []
+    if not sizes:
+        raise InputError(
+            f"{path}: PreProcess.transform_ops.MultiSizeResize.base_shape must be {PAIRS_OF_SIDES.name}, not "
+            f"{shown(options.get('base_shape'))}."
+        )
+    return tuple(map(tuple, sizes))
 
 
 def _look_up(value: Any, path: Path, *keys: str) -> Any:

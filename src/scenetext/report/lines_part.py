@@ -122,8 +122,9 @@ def lines_part(evaluation: Evaluation, pictures: Pictures, count: int) -> LinesP
 
 
 def config_pictures(config: Config) -> Path | None:
-    """Where the pictures of a configuration's validation lines lie; None without a section Eval."""
-    return Path(config.Eval.dataset.data_dir) if config.has("Eval") else None
+    """Where the pictures of a configuration's validation lines lie; None without such a place, or with several."""
+    folder = config.Eval.dataset.data_dir if config.has("Eval") else None
+    return Path(folder) if folder else None
 
 
 def sentence_on_missing(pictures: Pictures) -> str:

@@ -134,7 +134,7 @@ class LineQueue:
             batch: list[_Waiting] = []
             left: deque[_Waiting] = deque()
             for waiting in wanted:
-                fits = len(batch) < size and waiting.line.canvas_px == wanted[0].line.canvas_px
+                fits = len(batch) < size and waiting.line.canvas_size_px == wanted[0].line.canvas_size_px
                 (batch if fits else left).append(waiting)
             self._waiting = left
             return batch

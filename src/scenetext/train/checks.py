@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import paddle
 
 from scenetext.config import Config
-from scenetext.data.batches import Sampler, ctc_steps
+from scenetext.data.batches import RatioSampler, Sampler, ctc_steps
 from scenetext.data.dataset import Lines
 from scenetext.data.pipeline import canvas_of
 from scenetext.errors import InputError
@@ -33,6 +34,8 @@ def pixels_per_step(config: Config, model: Network) -> int:
     was_training = model.training
     model.eval()
     with paddle.no_grad():
+        for width_px, height_px in set(canvas.by_ratio):  # a network that is not made for one of them says so
+            model(paddle.zeros([1, 3, height_px, width_px]))
         steps = model(paddle.zeros([1, 3, canvas.height_px, canvas.width_px])).shape[1]
     if was_training:
         model.train()
@@ -94,7 +97,7 @@ def notes_on_lines(model: Network, lines: Lines, sampler: Sampler, step_px: int)
     Args:
         model: the network.
         lines: the training set.
-        sampler: how it is batched; only a fixed canvas can be too narrow for a label.
+        sampler: how it is batched; only a given canvas can be too narrow for a label.
         step_px: see `pixels_per_step`.
 
     Raises:
@@ -115,24 +118,34 @@ def notes_on_lines(model: Network, lines: Lines, sampler: Sampler, step_px: int)
             f"left out: {len(lines.too_long)} lines longer than the {lines.longest_label} characters {limit}, the "
             f"first {first.name} ({first.location})"
         )
-    width_px = sampler.plan(0)[0].width_px
-    if width_px is None or model.decoding != "ctc":
+    widths_px = _canvas_widths(sampler, len(lines))
+    if widths_px is None or model.decoding != "ctc":
         return notes
-    steps = width_px // step_px
-    short = [i for i, ids in enumerate(lines.ids) if ctc_steps(ids) > steps]
+    short = [i for i, ids in enumerate(lines.ids) if ctc_steps(ids) > widths_px[i] // step_px]
     if short:
-        first = lines.records[short[0]]
+        first, width_px = lines.records[short[0]], widths_px[short[0]]
+        canvas = f"the {width_px // step_px} time steps of a canvas of {width_px} pixels"
+        way_out = "widen image_shape or use WidthBucketSampler"
+        if isinstance(sampler, RatioSampler):
+            canvas, way_out = "the time steps of their canvases", "widen base_shape of MultiSizeResize"
         if len(short) == len(lines):
             raise InputError(
-                f"No line can be learnt: all {len(short)} labels need more than the {steps} time steps of a canvas of "
-                f"{width_px} pixels, the first {first.name} ({first.location}): widen image_shape or use "
-                "WidthBucketSampler."
+                f"No line can be learnt: all {len(short)} labels need more than {canvas}, the first "
+                f"{first.name} ({first.location}): {way_out}."
             )
         notes.append(
-            f"{len(short)} lines need more than the {steps} time steps of a canvas of {width_px} pixels and contribute "
-            f"no gradient, the first {first.name} ({first.location}): widen image_shape or use WidthBucketSampler"
+            f"{len(short)} lines need more than {canvas} and contribute no gradient, the first "
+            f"{first.name} ({first.location}): {way_out}"
         )
     return notes
+
+
+def _canvas_widths(sampler: Sampler, count: int) -> np.ndarray | None:
+    """(N,) the width in pixels of every line's canvas; None where canvases are as wide as their lines need."""
+    if isinstance(sampler, RatioSampler):
+        return np.array([width for width, _ in sampler.sizes])[sampler.canvas_of]
+    width_px = sampler.plan(0)[0].width_px
+    return None if width_px is None else np.full(count, width_px)
 
 
 def problem_of_step(loss: float, updated: bool, precision: Precision) -> str | None:

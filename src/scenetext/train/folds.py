@@ -78,6 +78,8 @@ def train_folds(config: Config, folder: str | Path, count: int, *, progress: boo
         raise InputError("Folds are trained by one process: start scenetext without paddle.distributed.launch.")
     if config.Architecture.model_type == "det":
         raise InputError("Folds are for recognisers of lines; this configuration is a detector's.")
+    if config.Train.dataset.data_dir is None:
+        raise InputError("Folds need one Train.dataset.data_dir: give the folder that holds all the LMDBs.")
     records, images = training_records(config)
     records = list(records)
     hashes = {record.name: sha256_bytes(images.read(record.name)) for record in records}

@@ -89,8 +89,10 @@ def _check_canvas(config: Config, student: RecognitionModel, teacher: LineReader
     if isinstance(sampler, MultiScaleSampler):
         heights = {height for _, height in sampler.sizes_px}
     there = teacher.canvas
-    same_width = not there.fixed or (own.fixed and own.width_px == there.width_px)
-    if heights != {there.height_px} or not same_width:
+    is_same = heights == {there.height_px} and (not there.fixed or (own.fixed and own.width_px == there.width_px))
+    if own.by_ratio or there.by_ratio:
+        heights, is_same = {height for _, height in own.by_ratio} or heights, own.by_ratio == there.by_ratio
+    if not is_same:
         given = " or ".join(map(str, sorted(heights)))
         raise InputError(
             f"Loss.answers_weight shows both networks the same pictures, but the student's are {given} pixels high and "

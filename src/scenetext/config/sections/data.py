@@ -15,6 +15,7 @@ from scenetext.config.kinds import (
     PAIRS_OF_SIDES,
     RATIO_OR_RATIOS,
     SIDES,
+    SOME_TEXTS,
     UNREAD,
     Count,
     Flag,
@@ -30,7 +31,7 @@ from scenetext.config.kinds import (
 )
 from scenetext.config.section import ByName, Named, Section, wrong_below
 from scenetext.config.sections.replay import MisreadCharacters, Repeats, Replay, Teacher
-from scenetext.config.sections.transforms import LabelEncode, Resize, Transforms
+from scenetext.config.sections.transforms import LabelEncode, MultiSizeResize, Resize, Transforms
 
 LinesInBatch = Annotated[int, between(INT, 1, MOST_LINES)]
 
@@ -112,6 +113,21 @@ class LMDBDataSet(DatasetSettings):
     """Pictures and labels in LMDBs."""
 
     name: Literal["LMDBDataSet"] = "LMDBDataSet"
+    data_dir: OptionalText = Field(None, description="LMDB, or folder of LMDBs")
+    data_dir_list: Annotated[list[str] | None, optional(SOME_TEXTS)] = Field(
+        None, description="(OpenOCR) several of them, in place of data_dir"
+    )
+
+    @property
+    def data_dirs(self) -> list[str]:
+        """The LMDBs, or folders of LMDBs."""
+        return self.data_dir_list or [self.data_dir]
+
+    @model_validator(mode="after")
+    def _check_folders(self) -> LMDBDataSet:
+        if bool(self.data_dir) == bool(self.data_dir_list):
+            raise wrong_below("is needed, or data_dir_list in its place: give one of them.", "data_dir")
+        return self
 
 
 class Cached(Section):
@@ -177,6 +193,30 @@ class MultiScaleSampler(Named):
         return self
 
 
+class RatioSampler(Named):
+    """(OpenOCR) Lines of one canvas of MultiSizeResize in a batch."""
+
+    name: Literal["RatioSampler"] = "RatioSampler"
+    first_bs: Annotated[int | None, optional(between(INT, 1, MOST_LINES))] = Field(
+        None,
+        description="lines in a batch, of lines wider than base_shape fewer; none = Train.loader.batch_size_per_card",
+    )
+    scales: Annotated[list[list[int]], PAIRS_OF_SIDES] = Field(
+        [[128, 32]], description="width and height in pixels that first_bs is for: one pair"
+    )
+    fix_bs: UnreadFlag = Field(None, description="OpenOCR gives wide lines smaller batches all the same")
+    divided_factor: Annotated[list[int] | None, optional(SIDES), UNREAD] = Field(
+        None, description="the canvases are those of MultiSizeResize"
+    )
+    is_training: UnreadFlag = Field(None, description="the section says whether it trains")
+
+    @model_validator(mode="after")
+    def _check_scales(self) -> RatioSampler:
+        if len(self.scales) != 1:
+            raise wrong_below(f"holds {len(self.scales)} pairs: give the one that first_bs is for.", "scales")
+        return self
+
+
 class TrainLoader(Section):
     """How batches are made."""
 
@@ -205,7 +245,7 @@ class TrainSettings(Section):
     dataset: Annotated[DatasetSettings, ByName(TrainSimpleDataSet, TrainMultiScaleDataSet, TrainLMDBDataSet)] = Field(
         {}, validate_default=True
     )
-    sampler: Annotated[Named | None, ByName(WidthBucketSampler, MultiScaleSampler)] = Field(
+    sampler: Annotated[Named | None, ByName(WidthBucketSampler, MultiScaleSampler, RatioSampler)] = Field(
         None, description="which lines make a batch; none = as many as the loader says on one canvas"
     )
     loader: TrainLoader = Field({}, validate_default=True)
@@ -217,6 +257,22 @@ class TrainSettings(Section):
     misread_characters: MisreadCharacters | None = Field(
         None, description="(ours) train the characters that the pretrained network misreads, and nothing else"
     )
+
+    @model_validator(mode="after")
+    def _check_sampler(self) -> TrainSettings:
+        """Only one sampler knows several canvases by ratio, and it needs them."""
+        by_ratio, samples = isinstance(self.dataset.resize, MultiSizeResize), isinstance(self.sampler, RatioSampler)
+        if by_ratio != samples and self.dataset.resize is not None:
+            told, resize = self.sampler.name if self.sampler else "missing", type(self.dataset.resize).__name__
+            remedy = "RatioSampler" if by_ratio else "another sampler, or MultiSizeResize as the resize"
+            raise wrong_below(f"is {told}, but the resize is {resize}: give {remedy}.", "sampler")
+        if by_ratio and self.dataset.cache_dir:
+            told = "keeps lines of one height, but MultiSizeResize has several: leave it empty."
+            raise wrong_below(told, "dataset", "cache_dir")
+        if by_ratio and self.dataset.operation("RecConAug") is not None:
+            told = "hold RecConAug, whose joined lines MultiSizeResize would squeeze to one canvas: leave it out."
+            raise wrong_below(told, "dataset", "transforms")
+        return self
 
     @property
     def reads_lines(self) -> bool:

@@ -10,6 +10,7 @@ from scenetext.config.kinds import (
     IMAGE_SHAPE,
     INT,
     JOINED_SHAPE,
+    PAIRS_OF_SIDES,
     SHARE,
     Flag,
     Share,
@@ -26,6 +27,7 @@ from scenetext.config.section import Operations, Section
 from scenetext.config.sections import detection
 
 MOST_JOINED = 1000
+MOST_RATIO = 100  # of a line's width to its height: 3,200 pixels of 32
 OptionalShare = Annotated[float | None, optional(SHARE)]
 
 
@@ -133,6 +135,33 @@ class SVTRRecResizeImg(Resize):
     """SVTR's resize."""
 
 
+class MultiSizeResize(Resize):
+    """(ours) Stretches each line to one of several sizes, chosen by how many times wider than high it is.
+
+    This is SVTRv2's multi-size resizing (MSR), which OpenOCR does in its RatioDataSetTVResize.
+    """
+
+    image_shape: Annotated[list[int], IMAGE_SHAPE] = Field(
+        [3, 32, 128], description="channels, the height of lines beyond base_shape, and a width to reckon batches by"
+    )
+    base_shape: Annotated[list[list[int]], PAIRS_OF_SIDES] = Field(
+        [[64, 64], [96, 48], [112, 40], [128, 32]],
+        description="width and height in pixels of lines once, twice, ... as wide as high",
+    )
+    max_ratio: Annotated[int, between(INT, 1, MOST_RATIO)] = Field(
+        12, description="lines that are more times wider than high are squeezed to it"
+    )
+    padding: Annotated[bool, one_of(False)] = Field(False, description="lines fill the canvas")
+
+    @property
+    def sizes_px(self) -> list[tuple[int, int]]:
+        """Width and height of the canvas of each ratio, from 1 on."""
+        height = self.image_shape[1]
+        sizes = [*map(tuple, self.base_shape)]
+        sizes += [(height * ratio, height) for ratio in range(len(sizes) + 1, self.max_ratio + 1)]
+        return sizes[: self.max_ratio]
+
+
 class KeepKeys(Section):
     """Which arrays of a batch PaddleOCR keeps."""
 
@@ -154,6 +183,7 @@ Transforms = Annotated[
         MultiLabelEncode,
         RecResizeImg,
         SVTRRecResizeImg,
+        MultiSizeResize,
         KeepKeys,
         *detection.TRANSFORMS,
     ),

@@ -99,6 +99,20 @@ def lmdb_folders(path: Path) -> list[tuple[Path, str]]:
     return found
 
 
+def open_lmdbs(paths: Sequence[Path]) -> Lmdbs:
+    """The lines of LMDBs, or of all LMDBs below folders; of several, names begin with the folder's number, from 1.
+
+    Raises:
+        InputError: see `Lmdbs`.
+    """
+    if len(paths) == 1:
+        return Lmdbs(paths[0])
+    places = [
+        (place, f"{number}/{prefix}") for number, path in enumerate(paths, 1) for place, prefix in lmdb_folders(path)
+    ]
+    return Lmdbs(paths[0], [Lmdb(*place) for place in places])
+
+
 class Lmdbs:
     """Pictures of an LMDB, or of all LMDBs below a folder: "000000017", and below a folder "ic15/000000017".
 

@@ -19,15 +19,15 @@ from paddle.nn import functional as F
 from scenetext.config.kinds import Count, Factor, Share
 from scenetext.config.options import Odd, OptionError, check_heads
 from scenetext.models.backbones.svtr import ConvBNLayer
-from scenetext.models.blocks.layers import GELU, LayerNorm, conv2d
+from scenetext.models.blocks.layers import GELU, LayerNorm, conv2d, rows_of
 from scenetext.models.blocks.svtr_block import Attention, Block, to_sequence
 from scenetext.models.kernels import onednn
 
 EPSILON = 1e-6
 
 
-def to_map(x: Tensor, height: int) -> Tensor:
-    """(B, T = H * W, D) → (B, D, H, W); for oneDNN a view whose channels are last in memory."""
+def to_map(x: Tensor, height: int | Tensor) -> Tensor:
+    """(B, T = H * W, D) → (B, D, H, W); for oneDNN a view whose channels are last in memory. See `rows_of`."""
     if onednn.is_usable(x):
         return x.reshape([0, height, -1, x.shape[2]]).transpose([0, 3, 1, 2])
     return x.transpose([0, 2, 1]).reshape([0, x.shape[2], height, -1])
@@ -55,7 +55,7 @@ class ConvBlock(Block):
     """A block whose mixer takes a map. (B, D, H, W) → (B, D, H, W)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        height = x.shape[2]
+        height = rows_of(x)
         if onednn.is_usable(x):  # sequences are views of these maps; the sum of two maps would copy both
             total = to_sequence(x) + self.drop_path(to_sequence(self.mixer(x)))
         else:
@@ -86,7 +86,7 @@ class SubSample(nn.Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.conv(x)
-        return to_map(self.norm(to_sequence(x)), x.shape[2])
+        return to_map(self.norm(to_sequence(x)), rows_of(x))
 
 
 class SVTRStage(nn.Layer):
@@ -107,7 +107,7 @@ class SVTRStage(nn.Layer):
         self.downsample = downsample
 
     def forward(self, x: Tensor) -> Tensor:
-        height = x.shape[2]
+        height = rows_of(x)
         if not isinstance(self.blocks[0], ConvBlock):
             x = to_sequence(x)
         for block in self.blocks:

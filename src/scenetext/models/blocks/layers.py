@@ -70,6 +70,11 @@ def spatial_mean(x: Tensor) -> Tensor:
     return x.mean(axis=3, keepdim=True).mean(axis=2, keepdim=True)
 
 
+def rows_of(x: Tensor) -> int | Tensor:
+    """H of a map (B, C, H, W): a number, or a tensor where a network is traced for pictures of any height."""
+    return x.shape[2] if x.shape[2] >= 0 else paddle.shape(x)[2]
+
+
 def _pair(value: int | Sequence[int]) -> tuple[int, int]:
     return (value, value) if isinstance(value, int) else tuple(value)
 

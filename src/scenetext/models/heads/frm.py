@@ -19,7 +19,7 @@ from paddle.nn.initializer import TruncatedNormal
 from scenetext.config.kinds import Rate
 from scenetext.config.options import OptionError
 from scenetext.errors import InputError
-from scenetext.models.blocks.layers import GELU
+from scenetext.models.blocks.layers import GELU, rows_of
 from scenetext.models.blocks.svtr_block import GlobalBlock, linear
 from scenetext.models.heads.auxiliary_branch import HeadWithAuxiliaryBranch
 from scenetext.models.heads.ctc_head import CTCHead
@@ -46,7 +46,7 @@ class FeatureRearrangement(nn.Layer):
         self.selecting_token = self.create_parameter([dim, 1], attr=ParamAttr(initializer=TruncatedNormal(std=0.02)))
 
     def forward(self, x: Tensor) -> Tensor:
-        height = x.shape[2]
+        height = rows_of(x)
         x = self.horizontal(x.transpose([0, 2, 3, 1]).flatten(0, 1))  # (B * H, W, D)
         x = x.unsqueeze(1).reshape([-1, height, 0, x.shape[2]])  # (B, H, W, D)
         keys, values = self.key_value(x).chunk(2, axis=-1)
