@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from scenetext.config.checking import check
+from scenetext.config.openocr import is_openocr, translated
 from scenetext.config.overriding import apply_overrides, merge
 from scenetext.config.schema import Config
 from scenetext.config.yaml_text import Location, dump, parse, read_text, shown
@@ -25,7 +26,8 @@ def load_config(source: str | Path | Mapping[str, Any] | Config, overrides: Sequ
     """Reads, extends, overrides and checks a configuration.
 
     Args:
-        source: a YAML file, the same as a mapping, which is left as it is, or a checked configuration.
+        source: a YAML file, the same as a mapping, which is left as it is, or a checked configuration. OpenOCR's schema
+            is translated (`openocr`).
         overrides: `KEY.KEY=VALUE` strings, applied in their order.
 
     Returns:
@@ -46,6 +48,8 @@ def load_config(source: str | Path | Mapping[str, Any] | Config, overrides: Sequ
             path = find_shipped(Path(source))
         values, locations = _read(path, ())
         fallback = str(source)
+    if is_openocr(values):
+        values, locations = translated(values, fallback), {}
     apply_overrides(values, overrides, locations)
     return check(values, locations, fallback)
 

@@ -94,6 +94,14 @@ def build_model(
     architecture = config.Architecture
     if architecture.model_type == "det":
         return _detection_model(architecture, "Architecture")
+    model = _recognition_models(config, architecture, num_classes)
+    model.pth_img_mode = config.Global.pth_img_mode
+    return model
+
+
+def _recognition_models(
+    config: Config, architecture: settings.Network | settings.DistillationModel, num_classes: int | None
+) -> RecognitionModel | DistillationModel:
     charset = load_charset(config) if num_classes is None else None
     size = _training_size(config)
     if isinstance(architecture, settings.DistillationModel):

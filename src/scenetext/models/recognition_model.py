@@ -22,7 +22,10 @@ class RecognitionModel(FusibleModel):
         charset: the characters of the classes.
         fused: whether normalisations and branches have been folded into the convolutions.
         image_size: (height, width) in pixels of the pictures that the config lays lines on, where it says so.
+        pth_img_mode: the order of colours that weights from PyTorch were trained with; pictures here are blue first.
     """
+
+    pth_img_mode = "RGB"
 
     def __init__(
         self,

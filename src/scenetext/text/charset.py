@@ -39,7 +39,11 @@ SPACE = " "
 DEFAULT_CHARACTERS = string.digits + string.ascii_lowercase
 """The characters of a network without a dictionary."""
 
-UPSTREAM_FOLDERS = {"ppocr", "charsets"}  # folders of dictionaries in PaddleOCR's configs and in ours
+UPSTREAM_FOLDERS = {
+    "ppocr",
+    "tools",
+    "charsets",
+}  # folders of dictionaries in PaddleOCR's and OpenOCR's configs and ours
 
 BUNDLED = {
     "ppocr_keys_v1": "ppocr_keys_v1.txt",  # CRNN to PP-OCRv4: 6,623 characters
@@ -50,6 +54,7 @@ BUNDLED = {
     "ppocrv6_dict": "ppocrv6.txt",
     "ppocrv6_tiny": "ppocrv6_tiny.txt",  # PP-OCRv6 tiny: 6,904 characters
     "ppocrv6_tiny_dict": "ppocrv6_tiny.txt",
+    "EN_symbol_dict": "en94.txt",  # OpenOCR's name of the next
     "en94": "en94.txt",  # the SVTRv2 paper's English networks: printable ASCII without the space
     "en_dict": "en_dict.txt",  # PP-OCRv3 and v4 English: printable ASCII from 0 on, the space last
 }

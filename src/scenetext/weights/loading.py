@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 # class counts that name a dictionary: classes → (bundled name, space appended)
 KNOWN_CLASS_COUNTS = {
+    95: ("en94", False),
     97: ("en_dict", True),
     6624: ("ppocr_keys_v1", False),
     6625: ("ppocr_keys_v1", True),
@@ -102,8 +103,9 @@ def load_weights(
 
     Args:
         model: the network.
-        source: a `.pdparams` file or its path without suffix, an `.onnx` file, an official model's name or URL, or
-            a model inside an installed wheel ("rapidocr:PP-OCRv6_rec_small", see `onnx.WHEEL_MODELS`).
+        source: a `.pdparams` file or its path without suffix, an `.onnx` file, an official model's name or URL, a
+            model inside an installed wheel ("rapidocr:PP-OCRv6_rec_small", see `onnx.WHEEL_MODELS`), or a `.pth` file
+            of OpenOCR's.
         strict: refuse anything but a complete match (columns moved by character count as a match).
         charset: the characters that the file's head was trained on; by default those it is known to have (its ONNX
             metadata, `charset.txt` beside it, or an official dictionary of that many classes).
@@ -114,7 +116,7 @@ def load_weights(
     Raises:
         InputError: the file is missing or unsafe, nothing of it matches the network, or `strict` is not met.
     """
-    found, known_charset = read_source(str(source), model.decoding)
+    found, known_charset = read_source(str(source), model.decoding, getattr(model, "pth_img_mode", "RGB"))
     if isinstance(found, list):
         target = _fused_aside(model)
         arrays = name_tensors(found, target)

@@ -1,7 +1,7 @@
-"""OpenOCR's PyTorch weights of SVTRv2 under this project's names.
+"""OpenOCR's PyTorch weights of SVTRv2 and RepSVTR under this project's names.
 
-Reference: OpenOCR, configs/rec/svtrv2 (the English T, S and B of arXiv:2411.15858). Load the `.pth` with PyTorch, give
-its "state_dict" as numpy arrays to `from_openocr`, and write the result with `paddle.save`.
+Reference: OpenOCR, configs/rec/svtrv2: the English T, S and B of arXiv:2411.15858, and the Chinese server and mobile
+networks. `torch_file` reads their files.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ import numpy as np
 from scenetext.errors import InputError
 
 EXTRA_SMTR_CLASSES = 4  # start of line, beyond its left, beyond its right, padding: behind the characters
-FIRST_CONVOLUTION = "backbone.pope.patch_embed.0.conv.weight"
+FIRST_CONVOLUTIONS = ("backbone.pope.patch_embed.0.conv.weight", "backbone.features.0.0.c.weight")
+SINGLE = re.compile(r"\.mixer\.0\.")
 RENAMINGS = (  # pattern, replacement, in this order
     (r"^encoder\.", "backbone."),
     (r"^decoder\.(ctc_decoder\.)?fc\.", "head.ctc_head.fc."),
+    (r"^decoder\.svtr_encoder\.", "head.ctc_encoder.encoder."),
     (r"^decoder\.(ctc_decoder\.)?fc_kv\.", "head.frm.key_value."),
     (r"^decoder\.(ctc_decoder\.)?char_token$", "head.frm.selecting_token"),
     (r"^decoder\.(ctc_decoder\.)?w_atten_block\.", "head.frm.horizontal."),
@@ -44,7 +46,7 @@ RENAMINGS = (  # pattern, replacement, in this order
 
 
 def from_openocr(state: Mapping[str, np.ndarray], img_mode: str = "RGB") -> dict[str, np.ndarray]:
-    """An OpenOCR SVTRv2 with RCTCDecoder, with or without its auxiliary SMTR branch, under our parameters' names.
+    """An OpenOCR network under our parameters' names: with RCTCDecoder and perhaps an SMTR branch, or with CTCDecoder.
 
     Args:
         state: its weights.
@@ -66,8 +68,12 @@ def from_openocr(state: Mapping[str, np.ndarray], img_mode: str = "RGB") -> dict
         if ".cmff_decoder." in name:
             raise InputError(f"{key} belongs to an auxiliary branch of several layers; SVTRv2's has one.")
         found[name] = _value(name, np.asarray(value, np.float32))
-    if img_mode == "RGB" and FIRST_CONVOLUTION in found:
-        found[FIRST_CONVOLUTION] = found[FIRST_CONVOLUTION][:, ::-1].copy()  # (D, 3, 3, 3)
+    for name in [name for name in found if SINGLE.search(name)]:
+        if SINGLE.sub(".mixer.1.", name) not in found:  # one convolution, which is no sequence here
+            found[SINGLE.sub(".mixer.", name)] = found.pop(name)
+    for name in FIRST_CONVOLUTIONS if img_mode == "RGB" else ():
+        if name in found:
+            found[name] = found[name][:, ::-1].copy()  # (D, 3, 3, 3)
     if "head.sgm.char_embed.weight" in found:
         classes = len(found["head.sgm.char_embed.weight"]) - EXTRA_SMTR_CLASSES
         for name, axis in (("char_embed.weight", 0), ("classifier.weight", 1), ("classifier.bias", 0)):

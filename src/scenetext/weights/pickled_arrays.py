@@ -22,10 +22,14 @@ class NoWeights(ValueError):
 
 
 class Function:
-    """A function that a pickle may name."""
+    """A function that a pickle may name.
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    Args:
+        run: carries it out, from a Budget and the arguments.
+    """
+
+    def __init__(self, run: Callable[..., Any]) -> None:
+        self.run = run
 
 
 class Type:
@@ -68,7 +72,7 @@ def call(function: Any, arguments: Any, budget: Budget) -> Any:
     """
     if not isinstance(function, Function) or type(arguments) is not tuple:
         raise NoWeights("something is called that is no function")
-    return _CALLS[function.name](budget, *arguments)
+    return function.run(budget, *arguments)
 
 
 def fill(array: np.ndarray, state: Any, budget: Budget) -> None:
@@ -183,7 +187,7 @@ _CALLS: dict[str, Callable[..., Any]] = {
     "scalar": _call_scalar,
     "_frombuffer": _call_frombuffer,
 }
-FUNCTIONS = {name: Function(name) for name in _CALLS}
+FUNCTIONS = {name: Function(run) for name, run in _CALLS.items()}
 
 
 def checked_key(key: Any) -> Any:

@@ -1,7 +1,7 @@
 """A reader of pickles that can only make numbers, texts, containers and numpy arrays.
 
 Python's own unpickler runs what a file names, recurses in C and allocates what a file states. This one knows the
-opcodes of protocols 2 to 5 that weights are written with and carries out seven functions itself; whatever else a file
+opcodes of protocols 2 to 5 that weights are written with and carries out a few functions itself; whatever else a file
 asks for is refused. Every length is compared with the bytes that are left, the objects are counted, and the result's
 depth is checked, so that a file costs no more memory and time than one of weights of its size.
 """
@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import pickletools
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import IO, Any
 
 import numpy as np
@@ -31,7 +32,7 @@ class ForbiddenName(NoWeights):
         self.name = name
 
 
-KNOWN_NAMES = {
+_NAMES = (
     ("builtins", "tuple"),  # paddle.save makes (name, array) of a tensor inside other containers
     ("__builtin__", "tuple"),  # the same in protocol 2
     ("__builtin__", "bytes"),  # an empty array in protocol 2
@@ -42,15 +43,40 @@ KNOWN_NAMES = {
     ("numpy", "dtype"),
     *((f"numpy.{core}.multiarray", name) for core in ("core", "_core") for name in ("_reconstruct", "scalar")),
     *((f"numpy.{core}.numeric", "_frombuffer") for core in ("core", "_core")),
-}
+)
+KNOWN_NAMES: dict[tuple[str, str], Any] = {name: FUNCTIONS[name[1]] for name in _NAMES}
+"""What a pickle of numpy arrays may name, by module and name."""
 
 
-def read_pickle(file: IO[bytes], size_bytes: int) -> Any:
+def _no_reference(reference: Any) -> Any:
+    raise NoWeights("it refers to values outside of the file")
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """What a kind of pickles may name and refer to.
+
+    Attributes:
+        names: what each name becomes, by module and name.
+        look_up: the value outside of the pickle that it refers to.
+        ordered_dicts_have_states: attributes of an OrderedDict are dropped; otherwise they are refused.
+    """
+
+    names: Mapping[tuple[str, str], Any] = field(default_factory=lambda: KNOWN_NAMES)
+    look_up: Callable[[Any], Any] = _no_reference
+    ordered_dicts_have_states: bool = False
+
+
+NUMPY = Dialect()
+
+
+def read_pickle(file: IO[bytes], size_bytes: int, dialect: Dialect = NUMPY) -> Any:
     """The content of a pickle.
 
     Args:
         file: the open file, at the pickle's begin.
         size_bytes: the file's size, which bounds every length.
+        dialect: what it may name.
 
     Returns:
         Numbers, texts, bytes, None, lists, tuples, dictionaries and numpy arrays, at most MAX_DEPTH inside each other.
@@ -59,7 +85,7 @@ def read_pickle(file: IO[bytes], size_bytes: int) -> Any:
         NoWeights: it is no pickle, ends too early, or asks for anything else.
     """
     try:
-        value = _Machine(file, size_bytes).run()
+        value = _Machine(file, size_bytes, dialect).run()
     except NoWeights:
         raise
     except (LookupError, TypeError, AttributeError, ValueError, OverflowError, struct.error) as error:
@@ -71,8 +97,8 @@ def read_pickle(file: IO[bytes], size_bytes: int) -> Any:
 class _Machine:
     """The stack and the memo of one pickle."""
 
-    def __init__(self, file: IO[bytes], size_bytes: int) -> None:
-        self.file, self.left = file, size_bytes
+    def __init__(self, file: IO[bytes], size_bytes: int, dialect: Dialect) -> None:
+        self.file, self.left, self.dialect = file, size_bytes, dialect
         self.stack: list[Any] = []
         self.marks: list[int] = []
         self.memo: dict[int, Any] = {}
@@ -130,9 +156,9 @@ class _Machine:
         return items
 
     def name(self, module: Any, name: Any) -> None:
-        if (module, name) not in KNOWN_NAMES:
+        if (module, name) not in self.dialect.names:
             raise ForbiddenName(f"{module}.{name}")
-        self.stack.append(FUNCTIONS[name])
+        self.stack.append(self.dialect.names[module, name])
 
     def call(self) -> None:
         arguments, function = self.pop(), self.pop()
@@ -144,6 +170,8 @@ class _Machine:
             value.set_state(state)
         elif type(value) is np.ndarray:
             fill(value, state, self.budget)
+        elif type(value) is dict and type(state) is dict and self.dialect.ordered_dicts_have_states:
+            pass
         else:
             raise NoWeights(f"a {type(value).__name__} gets a state")
 
@@ -274,6 +302,7 @@ _STEPS: dict[str, Callable[[_Machine], Any]] = {
     "MEMOIZE": _remember(lambda machine: len(machine.memo)),
     "BINGET": _recall("<B"),
     "LONG_BINGET": _recall("<I"),
+    "BINPERSID": lambda machine: machine.stack.append(machine.dialect.look_up(machine.pop())),
     "GLOBAL": _global,
     "STACK_GLOBAL": _stack_global,
     "REDUCE": lambda machine: machine.call(),

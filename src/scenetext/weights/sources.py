@@ -9,7 +9,9 @@ import numpy as np
 from scenetext.errors import InputError
 from scenetext.text.charset import CLASSES_BEYOND_CTC, Charset
 from scenetext.weights.onnx import is_wheel_source, read_onnx, wheel_model
+from scenetext.weights.openocr import from_openocr
 from scenetext.weights.pdparams import read_pdparams, with_suffix
+from scenetext.weights.torch_file import read_pth
 
 DICTIONARY_BESIDE_WEIGHTS = "charset.txt"
 
@@ -17,13 +19,16 @@ Arrays = dict[str, np.ndarray]
 """Arrays by the keys of a state_dict."""
 
 
-def read_source(source: str, layout: str = "ctc") -> tuple[Arrays | list[np.ndarray], Charset | None]:
+def read_source(
+    source: str, layout: str = "ctc", img_mode: str = "RGB"
+) -> tuple[Arrays | list[np.ndarray], Charset | None]:
     """Reads weights, fetching them first where `source` is a name or an address.
 
     Args:
         source: see `loading.load_weights`.
         layout: "ctc" or "attention", which classes the head has beside the characters; "db" of a detector, which has
             none at all.
+        img_mode: the order of colours that a network of OpenOCR's was trained with (`.pth` files).
 
     Returns:
         The arrays by key; of an ONNX graph, which has no keys, a list of the fused network's tensors in the order of
@@ -31,6 +36,8 @@ def read_source(source: str, layout: str = "ctc") -> tuple[Arrays | list[np.ndar
     """
     if is_wheel_source(source) or source.endswith(".onnx"):
         return read_onnx(wheel_model(source) if is_wheel_source(source) else Path(source))
+    if source.endswith(".pth"):
+        return from_openocr(read_pth(source), img_mode), None
     path = _local_file(source)
     arrays = read_pdparams(path)
     return arrays, _charset_beside(path.parent, arrays, layout)

@@ -52,6 +52,9 @@ class GlobalSettings(Section):
     pretrained_model: OptionalText = Field(
         None, description="weights to start from: file, prefix, address, tar, or rapidocr:PP-OCRv6_rec_small"
     )
+    pth_img_mode: Annotated[str, one_of("RGB", "BGR")] = Field(
+        "RGB", description="(ours) order of colours with which OpenOCR trained the weights of a .pth file"
+    )
     weight_interpolation: Share = Field(
         1.0, description="(ours) the best weights are this far from the pretrained to the trained ones; 1 = all the way"
     )
