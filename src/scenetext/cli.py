@@ -26,6 +26,7 @@ from scenetext.predict.arguments import (
     beam_arguments,
     engine_arguments,
     line_arguments,
+    model_or_weights,
     read_arguments,
     reading_arguments,
 )
@@ -133,7 +134,9 @@ def _add_export(verbs: Verbs) -> None:
 
 def _add_predict(verbs: Verbs) -> None:
     parser = _add_verb(verbs, "predict", _predict, "read pictures -> name<TAB>text<TAB>confidence")
-    _model_arguments(parser, "FILE.txt", "file to write")
+    _config_arguments(parser, required=False)
+    model_or_weights(parser)
+    _pictures_and_out(parser, "FILE.txt", "file to write")
     engine_arguments(parser)
     beam_arguments(parser)
     line_arguments(parser)
@@ -207,6 +210,10 @@ def _config_arguments(parser: argparse.ArgumentParser, required: bool = True) ->
 
 def _model_arguments(parser: argparse.ArgumentParser, out: str, out_help: str, required: bool = True) -> None:
     parser.add_argument("--model", required=required, metavar="DIR", help="an exported folder")
+    _pictures_and_out(parser, out, out_help, required)
+
+
+def _pictures_and_out(parser: argparse.ArgumentParser, out: str, out_help: str, required: bool = True) -> None:
     parser.add_argument("--images", required=required, metavar="DIR|FILE|ZIP", help="what to read")
     parser.add_argument("--out", required=True, metavar=out, help=out_help)
 
@@ -241,6 +248,8 @@ def _fraction_or_count(text: str) -> float | int:
 def _load_config(chosen: Arguments) -> Config:
     from scenetext.config import load_config
 
+    if chosen.config is None:
+        raise InputError("--weights needs the configuration of the network: give it by -c CONFIG.")
     return load_config(chosen.config, chosen.override)
 
 
@@ -310,7 +319,8 @@ def _predict(chosen: Arguments) -> None:
     decoding = chosen_decoding(chosen.decoding, **{name: getattr(chosen, name) for name in BEAM_OPTIONS})
     how = dict(engine=chosen.engine, batch_size=chosen.batch_size, turned=chosen.turned, decoding=decoding)
     lines["process"] = this_process()
-    read = predict_to_file(chosen.model, chosen.images, chosen.out, **how, **lines)
+    model = chosen.model or (_load_config(chosen), chosen.weights)
+    read = predict_to_file(model, chosen.images, chosen.out, **how, **lines)
     if read is None or chosen.form is not None:  # another process tells, or stdout is the log of PaddleOCR's tool
         return
     withheld = f", {read.withheld} texts left out below {chosen.min_confidence:g}" if chosen.min_confidence else ""

@@ -5,15 +5,13 @@ from __future__ import annotations
 import argparse
 
 from scenetext.evaluate.choices import PRECISIONS, PROTOCOL_NAMES, UNMATCHED
-from scenetext.predict.arguments import engine_arguments
+from scenetext.predict.arguments import engine_arguments, model_or_weights
 from scenetext.text.normalise import DEFAULT_SCORE_RULES, SCORE_RULES
 
 
 def evaluate_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds what `evaluate` takes beside the configuration and the arguments of reading."""
-    model = parser.add_mutually_exclusive_group(required=True)
-    model.add_argument("--weights", metavar="PREFIX", help="trained weights, with -c")
-    model.add_argument("--model", metavar="DIR", help="an exported folder; of detectors also wheel:NAME, see `read`")
+    model_or_weights(parser, "an exported folder; of detectors also wheel:NAME, see `read`")
     parser.add_argument("--labels", required=True, metavar="FILE", help="name<TAB>text or CSV; name<TAB>JSON of boxes")
     parser.add_argument("--images", required=True, metavar="DIR", help="folder, zip or LMDB of the pictures")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for scores.json and what was read or found")

@@ -26,13 +26,12 @@ from scenetext.evaluate.together import (
     evaluation_job,
     find_all,
     find_together,
-    parameters_hash,
 )
 from scenetext.predict.boxes import Box
 from scenetext.predict.images import warn_of_passed_over
 from scenetext.predict.model_files import file_facts
 from scenetext.predict.text_detector import open_detector
-from scenetext.predict.trained_model import load_detector
+from scenetext.predict.trained_model import load_detector, parameters_hash
 from scenetext.system.file_names import shown_path
 from scenetext.system.launched import ALONE, Process
 from scenetext.system.shared_job import SharedJob

@@ -16,7 +16,7 @@ from scenetext.evaluate.evaluation_folder import PREDICTIONS, SCORES, check_fold
 from scenetext.evaluate.results import Evaluation, ReadLines, score_lines
 from scenetext.evaluate.scoring import read_labels
 from scenetext.evaluate.selection import Selection, selection_of
-from scenetext.evaluate.together import evaluation_job, parameters_hash, read_together
+from scenetext.evaluate.together import evaluation_job, read_together
 from scenetext.predict.images import (
     RECORDS_PER_PIECE,
     FunctionReader,
@@ -27,7 +27,7 @@ from scenetext.predict.images import (
     warn_of_passed_over,
 )
 from scenetext.predict.prediction_file import WORKERS
-from scenetext.predict.trained_model import load_reader
+from scenetext.predict.trained_model import load_reader, parameters_hash
 from scenetext.predict.turned import checked_margin
 from scenetext.system.launched import ALONE, Process
 from scenetext.system.shared_job import SharedJob

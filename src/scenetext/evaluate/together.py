@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -21,9 +20,6 @@ from scenetext.system.launched import Process
 from scenetext.system.shared_job import SharedJob
 from scenetext.text.photo_labels import PhotoLabel
 from scenetext.text.records import Record
-
-if TYPE_CHECKING:
-    from paddle import nn
 
 PHOTOS_PER_PIECE = 32
 
@@ -97,12 +93,3 @@ def _made(
     with tqdm(total=count, unit=unit, desc="evaluate", disable=not job.process.is_first) as bar:
         job.make(rows, bar.update)
     return map(json.loads, job.lines()) if job.process.is_first else None
-
-
-def parameters_hash(model: nn.Layer) -> str:
-    """The SHA-256 of a network's parameters, in the order of their names."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(f"{name} {tensor.shape}\n".encode())
-        digest.update(tensor.numpy().tobytes())
-    return digest.hexdigest()

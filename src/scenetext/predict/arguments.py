@@ -16,6 +16,13 @@ def engine_arguments(parser: argparse.ArgumentParser) -> None:
     batch_argument(parser)
 
 
+def model_or_weights(parser: argparse.ArgumentParser, model_help: str = "an exported folder") -> None:
+    """Adds the network: an exported folder, or weights, whose configuration other arguments name."""
+    model = parser.add_mutually_exclusive_group(required=True)
+    model.add_argument("--weights", metavar="PREFIX", help="trained weights, with -c")
+    model.add_argument("--model", metavar="DIR", help=model_help)
+
+
 def batch_argument(parser: argparse.ArgumentParser) -> None:
     """Adds how many lines are read at a time."""
     parser.add_argument("--batch-size", type=int, default=16, metavar="N", help="lines read at a time")

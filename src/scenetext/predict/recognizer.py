@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
+from scenetext.config import Config
 from scenetext.data.sources.images import ImageSource, open_images
 from scenetext.errors import InputError, nearest_hint
 from scenetext.predict.choices import LENGTH_BONUS, LM_WEIGHT
@@ -25,6 +26,7 @@ from scenetext.predict.images import (
 from scenetext.predict.line_reader import LineReader
 from scenetext.predict.model_files import check_files, file_facts, unchanged
 from scenetext.predict.model_folder import read_inference_yml
+from scenetext.predict.model_reader import ModelReader
 from scenetext.predict.name_list import read_names
 from scenetext.predict.ngram import NGramModel
 from scenetext.predict.ngram_mixture import NGramMixture
@@ -37,6 +39,7 @@ from scenetext.predict.prediction_file import (
     write_predictions,
     write_predictions_together,
 )
+from scenetext.predict.trained_model import load_reader, parameters_hash
 from scenetext.predict.turned import checked_margin
 from scenetext.system.launched import ALONE, Process
 from scenetext.system.locks import only_writer
@@ -92,7 +95,7 @@ class Recognizer(LineReader):
 
 
 def predict_to_file(
-    model: str | Path,
+    model: str | Path | tuple[Config, str],
     images: str | Path,
     out: str | Path,
     engine: str = AUTO,
@@ -112,7 +115,7 @@ def predict_to_file(
     same call resumes there.
 
     Args:
-        model: the exported folder.
+        model: the exported folder; or the configuration of a network and its weights, which Paddle computes.
         images: a folder, zip, LMDB or picture.
         out: the file; all processes share its folder.
         engine, batch_size: see Recognizer.
@@ -142,12 +145,16 @@ def predict_to_file(
     wanted = image_names(source) if names is None else read_names(names, source)
     written = TabForm() if form is None else FORMS[form](images)
     wanted = written.order(wanted)
-    reader = Recognizer(model, engine, batch_size, process.threads, turned=turned, **decoding.reader_options)
+    if isinstance(model, tuple):
+        reader, files, shown = _trained_reader(*model, engine, batch_size, turned, decoding)
+    else:
+        reader = Recognizer(model, engine, batch_size, process.threads, turned=turned, **decoding.reader_options)
+        files, shown = {name: facts["sha256"] for name, facts in reader.files.items()}, model
     warn_of_passed_over(source)
     warn_of_escaped(wanted)
-    warn_of_breaking_characters(reader, model)
+    warn_of_breaking_characters(reader, shown)
     reader.spread = spread_of_one_process(reader.engine)
-    made_from = _origin(reader, source, wanted, decoding, form, min_confidence)
+    made_from = _origin(files, reader, source, wanted, decoding, form, min_confidence)
     what = (reader, source, wanted, written)
     how = dict(min_confidence=min_confidence, progress=progress and not written.logs)
     with only_writer(out) if process.is_first else nullcontext():
@@ -161,6 +168,20 @@ def predict_to_file(
     return summary
 
 
+def _trained_reader(
+    config: Config, weights: str, engine: str, batch_size: int, turned: float | None, decoding: Decoding
+) -> tuple[ModelReader, dict[str, str], str]:
+    """A network that is not exported as a reader, the hash of what it depends on, and its name in messages."""
+    if engine != AUTO:
+        raise InputError(f"--engine {engine} computes an exported folder, and Paddle computes --weights: leave it out.")
+    reader = load_reader(config, weights, turned=turned)
+    reader.batch_size = batch_size
+    reader.decode = decoding.decoder(weights, reader.decoding)
+    check_dictionary(decoding, reader.charset)
+    facts = {"weights": parameters_hash(reader.model), "canvas": str(reader.canvas)}
+    return reader, {**facts, "charset": "\n".join(reader.charset.characters)}, weights
+
+
 def _check_options(form: str | None, min_confidence: float) -> None:
     if form is not None and form not in FORMS:
         raise InputError(f"The form {form!r} is unknown: {nearest_hint(form, FORMS)}.")
@@ -169,7 +190,8 @@ def _check_options(form: str | None, min_confidence: float) -> None:
 
 
 def _origin(
-    reader: Recognizer,
+    files: dict[str, str],
+    reader: LineReader,
     source: ImageSource,
     names: Sequence[str],
     decoding: Decoding,
@@ -177,7 +199,7 @@ def _origin(
     min_confidence: float,
 ) -> dict[str, object]:
     return origin(
-        {name: facts["sha256"] for name, facts in reader.files.items()},
+        files,
         reader,
         source,
         names,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ from scenetext.predict.model_reader import ModelReader
 from scenetext.predict.text_detector import EagerMaps, TextDetector
 
 if TYPE_CHECKING:
+    from paddle import nn
+
     from scenetext.models.detection_model import DetectionModel
     from scenetext.models.recognition_model import RecognitionModel
     from scenetext.weights.loading import LoadReport
@@ -131,3 +134,12 @@ def load_pretrained_reader(config: Config, strict: bool = False) -> ModelReader:
     trained = load_trained_model(config, source, strict=strict, num_classes=charset.num_classes)
     trained.model.charset = charset
     return trained.reader
+
+
+def parameters_hash(model: nn.Layer) -> str:
+    """The SHA-256 of a network's parameters, in the order of their names."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(f"{name} {tensor.shape}\n".encode())
+        digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()
