@@ -285,6 +285,19 @@ def test_lmdbs_below_a_folder_are_one_training_set(tmp_path):
             images.read(name)
 
 
+def test_several_lmdbs_of_one_name_are_one_set(tmp_path):
+    for place, label in (("one", b"a"), ("two", b"b")):
+        as_lmdb(tmp_path / place / "train", [(place.encode(), label)])
+    folders = [str(tmp_path / "two" / "train"), str(tmp_path / "one")]
+    dataset = {"name": "LMDBDataSet", "data_dir_list": folders}
+    records, images = evaluation_lines(load_config({"Eval": {"dataset": dataset}}))
+    assert [(record.text, images.read(record.name)) for record in records] == [("b", b"two"), ("a", b"one")]
+    assert list(images.names()) == list(records.names)
+    for wrong in ({}, {"data_dir": folders[0], "data_dir_list": folders}):
+        with pytest.raises(InputError, match="data_dir is needed, or data_dir_list in its place"):
+            load_config({"Eval": {"dataset": {"name": "LMDBDataSet", **wrong}}})
+
+
 def test_one_lmdb_is_opened_several_times(tmp_path):
     folder = as_lmdb(tmp_path / "both", [(b"one", b"a")])
     training, evaluation = records_of(folder), records_of(folder)  # as Train and Eval of one config

@@ -11,14 +11,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from drawn import draw_digits, tiny_config
 from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 
+from scenetext.config import load_config
 from scenetext.data.sources.lmdbs import Lmdbs
 from scenetext.errors import InputError
+from scenetext.models import build_model
 from scenetext.synth import draw_lines
 from scenetext.synth.lines import undrawable
 from scenetext.text.label_files import read_label_file
+from scenetext.train.recognition import RecognitionTask
 
 TEXTS = ["欢迎光临", "®￥12", "Coffee", "烤 冷面"]
 
@@ -154,3 +158,17 @@ def test_the_drawn_ink_is_of_the_given_font(tmp_path: Path) -> None:
     font = square_font(tmp_path / "one.ttf", "a")
     draw_lines(["aaa"], tmp_path / "out", 1, fonts=[font], workers=1, progress=False)
     assert np.ptp(cv2.imread(str(tmp_path / "out" / "images" / "0.jpg"))) > 20
+
+
+def test_drawn_lines_are_mixed_with_labelled_ones_by_configuration_alone(folder: Path, tmp_path: Path) -> None:
+    draw_lines(TEXTS, tmp_path / "drawn.lmdb", 4, workers=1, progress=False)
+    labelled = draw_digits(tmp_path / "digits", 6)
+    (labelled / "charset.txt").write_text("".join(f"{c}\n" for c in sorted(set("0123456789".join(TEXTS)))))
+    ways = [
+        {"data_dir": str(tmp_path / "drawn.lmdb"), "ratio": 0.5},
+        {"data_dir": str(folder / "images"), "label_file_list": [str(folder / "labels.txt")], "ratio": 0.5},
+    ]
+    for way, drawn in zip(ways, (4, 10), strict=True):
+        config = load_config({**tiny_config(labelled)}, [f"Train.replay={[{'LabelledLines': way}]!r}"])
+        task = RecognitionTask(config, build_model(config), progress=False)
+        assert len(task.samples) == 6 + drawn and sum(len(plan.indices) for plan in task.sampler.plan(0)) == 6 + 3
