@@ -209,14 +209,14 @@ def test_openocrs_backbone_and_batch_statistics_are_renamed_and_linear_layers_tu
         {
             "encoder.pope.patch_embed.0.norm.running_mean": np.zeros(4),
             "encoder.pope.patch_embed.0.norm.num_batches_tracked": np.zeros(()),
-            "encoder.stages.0.blocks.0.mixer.0.weight": np.zeros((4, 2, 3, 3)),
+            **{f"encoder.stages.0.blocks.0.mixer.{n}.weight": np.zeros((4, 2, 3, 3)) for n in (0, 1)},
             "encoder.stages.0.blocks.0.mlp.fc1.weight": np.zeros((16, 4)),
             "decoder.fc.weight": np.zeros((10, 4)),  # trained without guidance
         }
     )
     assert {key: value.shape for key, value in found.items()} == {
         "backbone.pope.patch_embed.0.norm._mean": (4,),
-        "backbone.stages.0.blocks.0.mixer.0.weight": (4, 2, 3, 3),
+        **{f"backbone.stages.0.blocks.0.mixer.{n}.weight": (4, 2, 3, 3) for n in (0, 1)},
         "backbone.stages.0.blocks.0.mlp.fc1.weight": (4, 16),
         "head.ctc_head.fc.weight": (4, 10),
     }
