@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+DATE = (2026, 1, 1, 0, 0, 0)  # of entries, so that the same value always gives the same bytes
 STORAGE_NAMES = {"<f4": "FloatStorage", "<f8": "DoubleStorage", "<f2": "HalfStorage", "<u2": "BFloat16Storage"}
 STORAGE_NAMES |= {"<i8": "LongStorage", "|b1": "BoolStorage"}
 
@@ -76,5 +77,5 @@ def write_pth(path: Path, value: Any, compression: int = zipfile.ZIP_STORED, **e
     with zipfile.ZipFile(path, "w", compression) as file:
         for name, data in content.items():
             if data is not None:
-                file.writestr(f"{path.stem}/{name}", data)
+                file.writestr(zipfile.ZipInfo(f"{path.stem}/{name}", DATE), data, compression)
     return path

@@ -257,6 +257,24 @@ def pdparams() -> Sequence[bytes]:
 
 
 @functools.cache
+def pth() -> Sequence[bytes]:
+    from torch_files import Tensor, write_pth
+
+    weights = {
+        "encoder.conv.weight": np.arange(24, dtype=np.float32).reshape(2, 3, 2, 2),
+        "steps": np.array(7, np.int64),
+    }
+    shared = Tensor(("0", np.arange(6, dtype=np.float16)), 1, (2, 2), (1, 2))
+    contents = (weights, {"state_dict": {"half": shared}, "epoch": 3, "config": {"use_amp": True, "lr": 0.1}})
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        found += [write_pth(Path(folder) / "net.pth", content).read_bytes() for content in contents]
+        attack = pickle.dumps({"a": RunsCode()}, 2)
+        found.append(write_pth(Path(folder) / "net.pth", weights, data_pkl=attack).read_bytes())
+    return found
+
+
+@functools.cache
 def inference() -> Sequence[bytes]:
     text = (
         "Global:\n  model_name: PP-OCRv5_mobile_rec\nPreProcess:\n  transform_ops:\n"

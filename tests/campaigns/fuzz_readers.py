@@ -133,6 +133,12 @@ def _pdparams() -> Read:
     return read
 
 
+def _pth() -> Read:
+    from scenetext.weights.torch_file import read_pth
+
+    return read_pth
+
+
 def _inference() -> Read:
     from scenetext.predict.model_folder import read_inference_yml
 
@@ -209,6 +215,7 @@ READERS = {
     "lmdb": Reader(".mdb", _lmdb, bases.lmdbs, bases.LMDB_WORDS),
     "picture": Reader(".png", _picture, bases.pictures, bases.PICTURE_WORDS),
     "pdparams": Reader(".pdparams", _pdparams, bases.pdparams, bases.PICKLE_WORDS),
+    "pth": Reader(".pth", _pth, bases.pth, (*bases.ZIP_WORDS, *bases.PICKLE_WORDS)),
     "inference": Reader(".yml", _inference, bases.inference, bases.YAML_WORDS, is_text=True),
     "onnx": Reader(".onnx", _onnx, bases.onnx, bases.ONNX_WORDS),
     "ngram": Reader(".txt", _ngram, bases.ngram, bases.NGRAM_WORDS, is_text=True),

@@ -25,7 +25,7 @@ IDENTITY = "identity"  # the key in `.states`
 
 HOST_SETTINGS = {
     *("save_model_dir", "pretrained_model", "checkpoints", "character_dict_path", "data_dir", "label_file_list"),
-    *("cache_dir", "num_workers", "use_visualdl", "print_batch_step", "log_smooth_window"),
+    *("data_dir_list", "cache_dir", "num_workers", "use_visualdl", "print_batch_step", "log_smooth_window"),
 }
 """Settings that may differ from host to host: paths, and what does not change the trained weights.
 
