@@ -293,9 +293,13 @@ def test_several_lmdbs_of_one_name_are_one_set(tmp_path):
     records, images = evaluation_lines(load_config({"Eval": {"dataset": dataset}}))
     assert [(record.text, images.read(record.name)) for record in records] == [("b", b"two"), ("a", b"one")]
     assert list(images.names()) == list(records.names)
-    for wrong in ({}, {"data_dir": folders[0], "data_dir_list": folders}):
-        with pytest.raises(InputError, match="data_dir is needed, or data_dir_list in its place"):
-            load_config({"Eval": {"dataset": {"name": "LMDBDataSet", **wrong}}})
+    both = {**dataset, "data_dir": folders[0]}
+    for wrong, told in (
+        (both, "cannot be given beside data_dir_list"),
+        ({"name": "LMDBDataSet"}, "is missing: add it"),
+    ):
+        with pytest.raises(InputError, match=f"Eval.dataset.data_dir {told}"):
+            load_config({"Eval": {"dataset": wrong}})
 
 
 def test_one_lmdb_is_opened_several_times(tmp_path):

@@ -38,6 +38,11 @@ def wrong_below(message: str, *below: Any) -> ValidationError:
     return ValidationError.from_exception_data("Section", [details])
 
 
+def missing_below(key: str) -> ValidationError:
+    """What a validator raises about a setting that is missing though its field may be empty."""
+    return ValidationError.from_exception_data("Section", [InitErrorDetails(type="missing", loc=(key,), input=None)])
+
+
 class Section(BaseModel):
     """A section of a configuration. It cannot be changed: `load_config(config, overrides)` makes another one."""
 

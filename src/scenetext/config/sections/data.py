@@ -29,7 +29,7 @@ from scenetext.config.kinds import (
     one_of,
     optional,
 )
-from scenetext.config.section import ByName, Named, Section, wrong_below
+from scenetext.config.section import ByName, Named, Section, missing_below, wrong_below
 from scenetext.config.sections.replay import MisreadCharacters, Repeats, Replay, Teacher
 from scenetext.config.sections.transforms import LabelEncode, MultiSizeResize, Resize, Transforms
 
@@ -125,8 +125,10 @@ class LMDBDataSet(DatasetSettings):
 
     @model_validator(mode="after")
     def _check_folders(self) -> LMDBDataSet:
-        if bool(self.data_dir) == bool(self.data_dir_list):
-            raise wrong_below("is needed, or data_dir_list in its place: give one of them.", "data_dir")
+        if not self.data_dir and not self.data_dir_list:
+            raise missing_below("data_dir")
+        if self.data_dir and self.data_dir_list:
+            raise wrong_below("cannot be given beside data_dir_list: keep one of the two.", "data_dir")
         return self
 
 
