@@ -23,7 +23,7 @@ from pathlib import Path
 from statistics import median
 
 ROOT = Path(__file__).resolve().parents[2]
-NETWORKS = {"crnn_mobile": 16, "ppocrv6_small": 8, "repsvtr": 8, "svtrv2": 2}
+NETWORKS = {"crnn_mobile": 16, "ppocrv6_small": 2, "repsvtr": 2, "svtrv2": 2}
 """Lines a batch."""
 CLASSES, LABEL = 6625, 8
 RATE, MOMENTUM = 1e-4, 0.9
