@@ -11,7 +11,7 @@ from parity import fill, inputs, read_table, with_the_same_products_everywhere
 
 from scenetext.config import load_config
 from scenetext.models import build_model
-from scenetext.models.kernels import ctc, depthwise
+from scenetext.models.kernels import ctc, depthwise, onednn
 from scenetext.train.losses import ctc_loss
 from scenetext.train.optimiser import build_optimiser
 
@@ -113,10 +113,10 @@ def test_three_adam_steps_equal_the_reference(shared):
 def three_adam_steps(shared: Path) -> tuple[list[float], dict[str, float], dict[str, np.ndarray]]:
     """Losses, mean sizes of the first step's gradients, and the tensors afterwards; for a process of its own.
 
-    Computed by Paddle's kernels: Numba compiles ours for the processor, and Adam enlarges the difference of their last
-    digits. `test_kernels` compares ours with Paddle's.
+    Computed by Paddle's kernels: Numba and oneDNN compile ours for the processor, and Adam enlarges the difference of
+    their last digits. `test_kernels` and `test_onednn` compare ours with Paddle's.
     """
-    depthwise.is_supported = ctc.is_supported = lambda *_: False
+    depthwise.is_supported = ctc.is_supported = onednn.is_usable = lambda *_: False
     model, table = build(shared, "crnn_mv3_small")
     fill(model, table["fill_rules_applied"])
     z = np.load(shared / "parity" / "expected" / "train_steps_crnn_mv3_small.npz")

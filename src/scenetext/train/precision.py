@@ -25,6 +25,7 @@ from paddle.optimizer import Optimizer
 
 from scenetext.config import Config
 from scenetext.errors import InputError, nearest_hint
+from scenetext.models.kernels import onednn
 from scenetext.models.rectifiers.stn import STN_ON
 from scenetext.models.rectifiers.tps import TPS
 from scenetext.train import parallel
@@ -64,6 +65,8 @@ class Precision:
         self.casting = {"level": self.level, "dtype": self.dtype, **lists}
         self.scaler = None
         self.left_out = 0  # steps in a row, the last one included
+        if paddle.get_device() == "cpu" and (reason := onednn.why_unused()):
+            self.notes.append(f"trains with Paddle's own kernels, because {reason}")
         self.statistics: list[tuple[Tensor, Tensor]] = []  # of batch normalisations, each with its copy before the step
         if self.dtype == FLOAT16:
             scale = config.Global.scale_loss

@@ -67,7 +67,7 @@ class PatchEmbed(nn.Layer):
         self.proj = nn.Sequential(*map(ConvBNLayer, widths[:-1], widths[1:]))
 
     def forward(self, x: Tensor) -> Tensor:
-        return to_sequence(self.proj(x))  # (B, T, D)
+        return to_sequence(self.proj(x), self.training)  # (B, T, D)
 
 
 class SubSample(nn.Layer):
@@ -95,7 +95,7 @@ class SubSample(nn.Layer):
     def forward(self, x: Tensor) -> Tensor:
         x = x.transpose([0, 2, 1]).reshape(self.map_shape)  # (B, D, H, W)
         x = (self.avgpool(x) + self.maxpool(x)) * 0.5 if self.pooled else self.conv(x)
-        x = to_sequence(x)  # (B, T, D)
+        x = to_sequence(x, self.training)  # (B, T, D)
         return self.norm(self.proj(x) if self.pooled else x)
 
 

@@ -26,9 +26,12 @@ from scenetext.models.kernels import onednn
 EPSILON = 1e-6
 
 
-def to_map(x: Tensor, height: int | Tensor) -> Tensor:
-    """(B, T = H * W, D) → (B, D, H, W); for oneDNN a view whose channels are last in memory. See `rows_of`."""
-    if onednn.is_usable(x):
+def to_map(x: Tensor, height: int | Tensor, training: bool) -> Tensor:
+    """(B, T = H * W, D) → (B, D, H, W); for oneDNN, in training, a view whose channels are last in memory.
+
+    See `rows_of` for the height.
+    """
+    if onednn.is_usable(training, x):
         return x.reshape([0, height, -1, x.shape[2]]).transpose([0, 3, 1, 2])
     return x.transpose([0, 2, 1]).reshape([0, x.shape[2], height, -1])
 
@@ -56,19 +59,19 @@ class ConvBlock(Block):
 
     def forward(self, x: Tensor) -> Tensor:
         height = rows_of(x)
-        if onednn.is_usable(x):  # sequences are views of these maps; the sum of two maps would copy both
-            total = to_sequence(x) + self.drop_path(to_sequence(self.mixer(x)))
+        if onednn.is_usable(self.training, x):  # sequences are views of these maps; the sum of two maps would copy both
+            total = to_sequence(x, True) + self.drop_path(to_sequence(self.mixer(x), True))
         else:
-            total = to_sequence(x + self.drop_path(self.mixer(x)))
+            total = to_sequence(x + self.drop_path(self.mixer(x)), self.training)
         x = self.norm1(total)
-        return to_map(self.norm2(x + self.drop_path(self.mlp(x))), height)
+        return to_map(self.norm2(x + self.drop_path(self.mlp(x))), height, self.training)
 
 
 class FlattenTranspose(nn.Layer):
     """(B, D, H, W) → (B, T, D)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return to_sequence(x)
+        return to_sequence(x, self.training)
 
 
 class SubSample(nn.Layer):
@@ -86,7 +89,7 @@ class SubSample(nn.Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.conv(x)
-        return to_map(self.norm(to_sequence(x)), rows_of(x))
+        return to_map(self.norm(to_sequence(x, self.training)), rows_of(x), self.training)
 
 
 class SVTRStage(nn.Layer):
@@ -109,11 +112,11 @@ class SVTRStage(nn.Layer):
     def forward(self, x: Tensor) -> Tensor:
         height = rows_of(x)
         if not isinstance(self.blocks[0], ConvBlock):
-            x = to_sequence(x)
+            x = to_sequence(x, self.training)
         for block in self.blocks:
             x = block(x)
         if not isinstance(self.blocks[-1], ConvBlock):
-            x = to_map(x, height)
+            x = to_map(x, height, self.training)
         return x if self.downsample is None else self.downsample(x)
 
 

@@ -33,9 +33,10 @@ class Conv2D(nn.Conv2D):
     def forward(self, x: Tensor) -> Tensor:
         if not is_eager_float32_on_cpu(x, self.weight):
             return super().forward(x)
-        if not isinstance(self._padding, str) and depthwise.is_supported(x, self.weight, self._groups, self._dilation):
+        has_padding = not isinstance(self._padding, str)  # in pixels
+        if has_padding and depthwise.is_supported(x, self.weight, self._groups, self._dilation):
             y = depthwise.depthwise_conv2d(x, self.weight, _pair(self._stride), _pair(self._padding))
-        elif not isinstance(self._padding, str) and onednn.is_usable(x):
+        elif has_padding and convolution.is_worth_it(self.weight) and onednn.is_usable(self.training, x):
             geometry = (_pair(v) for v in (self._stride, self._padding, self._dilation))
             return convolution.conv2d(x, self.weight, self.bias, *geometry, self._groups)
         else:
@@ -89,7 +90,7 @@ class Linear(nn.Linear):
     def forward(self, x: Tensor) -> Tensor:
         if self.bias is None or not is_eager_float32_on_cpu(x, self.weight):
             return super().forward(x)
-        if onednn.is_usable(x):
+        if onednn.is_usable(self.training, x):
             return linear.linear(x, self.weight, self.bias)
         ones = paddle.ones([*x.shape[:-1], 1], x.dtype)
         return paddle.matmul(paddle.concat([x, ones], -1), paddle.concat([self.weight, self.bias.unsqueeze(0)]))
@@ -248,7 +249,7 @@ class LayerNorm(nn.LayerNorm):
     """Paddle's layer normalisation of the last axis; in eager mode on CPU it is faster."""
 
     def forward(self, x: Tensor) -> Tensor:
-        if onednn.is_usable(x, self.weight):
+        if onednn.is_usable(self.training, x, self.weight):
             return layer_norm.layer_norm(x, self.weight, self.bias, self._epsilon)
         return super().forward(x)
 
@@ -257,7 +258,7 @@ class Swish(nn.Layer):
     """x * sigmoid(x) (Ramachandran et al., arXiv:1710.05941) of any tensor; in eager mode on CPU it is faster."""
 
     def forward(self, x: Tensor) -> Tensor:
-        if onednn.is_usable(x):
+        if onednn.is_usable(self.training, x):
             return activation.activate(x, "swish")
         return F.swish(x)
 
@@ -329,7 +330,7 @@ class GELU(nn.Layer):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        if onednn.is_usable(x):
+        if onednn.is_usable(self.training, x):
             return activation.activate(x, "gelu")
         if self.training and not x.stop_gradient and is_eager_float32_on_cpu(x):
             return F.gelu(paddle.clip(x, -SATURATED, SATURATED)) + F.relu(x - SATURATED)

@@ -32,9 +32,9 @@ def linear(in_features: int, out_features: int, bias: bool = True) -> Linear:
     )
 
 
-def to_sequence(x: Tensor) -> Tensor:
-    """(B, D, H, W) → (B, T = H * W, D); for oneDNN a view of a map whose channels are last in memory."""
-    if onednn.is_usable(x):
+def to_sequence(x: Tensor, training: bool) -> Tensor:
+    """(B, D, H, W) → (B, T = H * W, D); for oneDNN, in training, a view of a map whose channels are last in memory."""
+    if onednn.is_usable(training, x):
         return x.transpose([0, 2, 3, 1]).flatten(1, 2)
     return x.flatten(2).transpose([0, 2, 1])
 
@@ -89,7 +89,7 @@ class Attention(nn.Layer):
         self.proj_drop = nn.Dropout(proj_drop)
 
     def forward(self, x: Tensor) -> Tensor:
-        if self._is_plain() and onednn.is_usable(x):
+        if self._is_plain() and onednn.is_usable(self.training, x):
             return self.proj_drop(self.proj(attention.attention(self.qkv(x), self.heads, self.scale)))
         qkv = self.qkv(x).reshape([0, -1, 3 * self.heads, self.dim // self.heads]).transpose([0, 2, 1, 3])
         q, k, v = qkv.chunk(3, 1)  # (B, heads, T, head_dim); indexing has a slow gradient
@@ -98,9 +98,10 @@ class Attention(nn.Layer):
         return self.proj_drop(self.proj(x))  # (B, T, D)
 
     def _is_plain(self) -> bool:
-        """Whether nothing is masked or dropped between the two products, so that one operation computes all of it."""
-        drops = self.training and self.attn_drop.p > 0
-        return not drops and type(self).mask is Attention.mask
+        """Whether nothing comes between the two products, no mask, dropout or hook, so that one operation does all."""
+        drop = self.attn_drop
+        watched = drop._forward_pre_hooks or drop._forward_post_hooks  # by who wants to see the weights
+        return not watched and not (self.training and drop.p > 0) and type(self).mask is Attention.mask
 
     def mask(self, logits: Tensor) -> Tensor:
         """The attention logits with those of hidden positions lowered; here no position is hidden.
@@ -171,7 +172,7 @@ class ConvMixer(nn.Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         x = x.transpose([0, 2, 1]).reshape(self.map_shape)  # (B, D, H, W)
-        return to_sequence(self.local_mixer(x))  # (B, T, D)
+        return to_sequence(self.local_mixer(x), self.training)  # (B, T, D)
 
 
 class Mlp(nn.Layer):
@@ -274,7 +275,7 @@ def mix_row(x: Tensor, blocks: nn.LayerList, norm: nn.LayerNorm) -> Tensor:
         blocks: layers (B, T, D) → (B, T, D).
         norm: the normalisation after the last of them.
     """
-    x = to_sequence(x)
+    x = to_sequence(x, norm.training)
     for block in blocks:
         x = block(x)
     return norm(x).transpose([0, 2, 1]).unsqueeze(2)

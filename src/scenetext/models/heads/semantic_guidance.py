@@ -94,7 +94,7 @@ class SemanticGuidance(nn.Layer):
         """
         left, right = contexts(ids, self.length)
         queries = paddle.concat([self._query(self.left, left), self._query(self.right, right)], axis=1)  # (B, 2L, D)
-        picture = self.norm_picture(to_sequence(features))  # (B, H * W, D)
+        picture = self.norm_picture(to_sequence(features, self.training))  # (B, H * W, D)
         found = self.search_picture(self.norm_query(queries), picture)
         return self.classifier(self.norm_found(found))  # (B, 2L, C)
 

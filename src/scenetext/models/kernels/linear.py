@@ -1,7 +1,7 @@
 """Linear layers: the product with its bias in one pass, and the gradients without copies.
 
-Each of the three products goes to the library that is faster at its shape, oneDNN or, for the weights' gradient,
-Paddle's MKL (tests/benchmarks/LOG.md has the figures).
+oneDNN computes the former. The gradients' products are those of Paddle's MKL, which is faster there
+(tests/benchmarks/LOG.md has the figures), and whose result for one line does not depend on the number of lines.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from paddle import Tensor
 from paddle.autograd import PyLayer
 
 from scenetext.models.kernels import onednn
-from scenetext.models.kernels.arrays import array_of, new_tensor
 
 KEPT = 1024  # prepared products; every width of a batch needs its own
 
@@ -33,18 +32,12 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 @lru_cache(KEPT)
-def _forward(rows: int, inside: int, out: int) -> onednn.Primitive:
+def _prepared(rows: int, inside: int, out: int) -> onednn.Primitive:
     x, y = onednn.layout((rows, inside), (inside, 1)), onednn.layout((rows, out), (out, 1))
     weight, bias = onednn.layout((out, inside), (1, out)), onednn.layout((out,), (1,))
     free = [onednn.layout(shape) for shape in ((rows, inside), (out, inside))]
     layouts = {onednn.SRC: x, onednn.WEIGHTS: weight, onednn.BIAS: bias, onednn.DST: y}
     return onednn.Primitive("inner_product_forward", (onednn.FORWARD, *free, bias, onednn.layout((rows, out))), layouts)
-
-
-@lru_cache(KEPT)
-def _to_x(rows: int, inside: int, out: int) -> onednn.Primitive:
-    gradient, turned = onednn.layout((rows, out), (out, 1)), onednn.layout((out, inside), (1, out))
-    return onednn.product(gradient, turned, onednn.layout((rows, inside), (inside, 1)))
 
 
 class _Linear(PyLayer):
@@ -54,7 +47,7 @@ class _Linear(PyLayer):
         inside, out = weight.shape
         ctx.sizes = (x.size // inside, inside, out)
         y = paddle.empty([*x.shape[:-1], out], "float32")
-        _forward(*ctx.sizes).run({onednn.SRC: x, onednn.WEIGHTS: weight, onednn.BIAS: bias, onednn.DST: y})
+        _prepared(*ctx.sizes).run({onednn.SRC: x, onednn.WEIGHTS: weight, onednn.BIAS: bias, onednn.DST: y})
         ctx.save_for_backward(x, weight)
         ctx.frozen = (x.stop_gradient, weight.stop_gradient, bias.stop_gradient)
         return y
@@ -65,11 +58,10 @@ class _Linear(PyLayer):
         gradient, (rows, inside, out) = gradient.contiguous(), ctx.sizes
         to_x = to_weight = to_bias = None
         if not ctx.frozen[0]:
-            to_x = paddle.empty(x.shape, "float32")
-            _to_x(*ctx.sizes).run({onednn.SRC: gradient, onednn.WEIGHTS: weight, onednn.DST: to_x})
+            to_x = paddle.matmul(gradient, weight, transpose_y=True)
         if not ctx.frozen[1]:
             to_weight = paddle.matmul(x.reshape([rows, inside]), gradient.reshape([rows, out]), transpose_x=True)
         if not ctx.frozen[2]:
-            to_bias, sums = new_tensor((out,))
-            array_of(gradient).reshape(rows, out).sum(0, out=sums)
+            # MKL adds up rows in several sums; NumPy's one sum after the other rounds five times as much
+            to_bias = paddle.matmul(paddle.ones([1, rows]), gradient.reshape([rows, out])).reshape([out])
         return to_x, to_weight, to_bias

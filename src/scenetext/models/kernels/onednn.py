@@ -3,14 +3,17 @@
 In eager training Paddle uses its plain kernels, although its wheel carries oneDNN for inference. Here its C interface
 (https://oneapi-src.github.io/oneDNN, version 3) is called through ctypes: an operation of given shapes is prepared once
 as a `Primitive` and then runs on any tensors of these shapes. oneDNN chooses the layouts that it computes fastest in;
-a primitive reorders what it is given into them and its results back. SCENETEXT_ONEDNN=1 in the environment switches all
-of it on; it is off without, because mixed precision and attention maps do not know it yet.
+a primitive reorders what it is given into them and its results back.
+
+Only layers in training mode use it. In evaluation mode Paddle's own kernels compute, because oneDNN adds up in another
+order and its convolutions round up to twice as much. SCENETEXT_ONEDNN=0 in the environment switches all of it off.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
+import platform
 from collections.abc import Mapping, Sequence
 from ctypes import POINTER, Structure, byref, c_float, c_int, c_int64, c_size_t, c_uint, c_void_p
 from functools import cache
@@ -20,6 +23,8 @@ from threading import RLock
 import numpy as np
 import paddle
 from paddle import Tensor
+from paddle.base import core
+from paddle.base.framework import _dygraph_tracer
 
 from scenetext.models.kernels.arrays import is_eager_float32_on_cpu
 
@@ -32,6 +37,24 @@ _SCRATCHPAD, _ANY_LAYOUT, _CPU, _IN_ORDER, _USER_SCRATCHPAD, _LINEAR = 80, 1, 1,
 _MD_OF_ARGUMENT, _SCRATCHPAD_MD = 255, 136  # dnnl_query_exec_arg_md, dnnl_query_scratchpad_md
 RESULTS = {DST, MEAN, VARIANCE, DIFF_SRC, DIFF_WEIGHTS, DIFF_BIAS, DIFF_SCALE, DIFF_SHIFT}
 ALIGNMENT = 64  # bytes, a cache line
+FUNCTIONS = """
+    dnnl_engine_create dnnl_stream_create dnnl_memory_create dnnl_memory_destroy dnnl_memory_set_data_handle
+    dnnl_memory_desc_create_with_strides dnnl_memory_desc_create_with_tag dnnl_memory_desc_equal
+    dnnl_memory_desc_get_size dnnl_post_ops_append_eltwise dnnl_post_ops_create dnnl_primitive_attr_create
+    dnnl_primitive_attr_set_post_ops dnnl_primitive_attr_set_scratchpad_mode dnnl_primitive_create
+    dnnl_primitive_desc_destroy dnnl_primitive_desc_query_md dnnl_primitive_destroy dnnl_primitive_execute
+    dnnl_reorder_primitive_desc_create dnnl_version
+    dnnl_convolution_backward_data_primitive_desc_create dnnl_convolution_backward_weights_primitive_desc_create
+    dnnl_convolution_forward_primitive_desc_create dnnl_eltwise_backward_primitive_desc_create
+    dnnl_eltwise_forward_primitive_desc_create dnnl_inner_product_forward_primitive_desc_create
+    dnnl_layer_normalization_backward_primitive_desc_create dnnl_layer_normalization_forward_primitive_desc_create
+    dnnl_matmul_primitive_desc_create dnnl_softmax_backward_primitive_desc_create
+    dnnl_softmax_forward_primitive_desc_create
+""".split()
+"""All that the kernels call."""
+MAJOR = 3  # the version whose arguments and numbers they are
+PROCESSORS = {"x86_64", "AMD64"}  # elsewhere oneDNN's code is plain C++, slower than Paddle's
+FILES = ("libdnnl.so.*", "libdnnl.*.dylib", "mkldnn.dll")  # on Linux, macOS and Windows
 
 _lock = RLock()  # primitives share their scratch memory
 
@@ -46,23 +69,48 @@ class _Version(Structure):
 
 @cache
 def library() -> ctypes.CDLL | None:
-    """oneDNN 3 from Paddle's wheel; None where the wheel has none, or without SCENETEXT_ONEDNN=1 in the environment."""
-    if os.environ.get("SCENETEXT_ONEDNN") != "1":
-        return None
-    folder = Path(paddle.__file__).parent / "libs"
-    for path in (*folder.glob("libdnnl.so.3"), *folder.glob("libdnnl.3.dylib"), *folder.glob("mkldnn.dll")):
-        loaded = ctypes.CDLL(str(path))
-        loaded.dnnl_version.restype = POINTER(_Version)
-        loaded.dnnl_primitive_desc_query_md.restype = c_void_p
-        loaded.dnnl_memory_desc_get_size.restype = c_size_t
-        if loaded.dnnl_version().contents.major == 3:
-            return loaded
-    return None
+    """oneDNN from Paddle's wheel, or None where `why_unused` says why not."""
+    return _find(Path(paddle.__file__).parent / "libs")[0]
 
 
-def is_usable(*tensors: Tensor) -> bool:
-    """Whether oneDNN can compute with these tensors: eager mode, float32, CPU memory, and Paddle's wheel has it."""
-    return is_eager_float32_on_cpu(*tensors) and library() is not None
+def why_unused() -> str:
+    """Half a sentence about why oneDNN is not used in this process; empty if it is."""
+    return _find(Path(paddle.__file__).parent / "libs")[1]
+
+
+@cache
+def _find(folder: Path) -> tuple[ctypes.CDLL | None, str]:
+    """oneDNN from a folder, or None and why it is not used."""
+    if os.environ.get("SCENETEXT_ONEDNN") == "0":
+        return None, "SCENETEXT_ONEDNN=0 switches oneDNN off"
+    if platform.machine() not in PROCESSORS:
+        return None, f"oneDNN is slow on {platform.machine()}"
+    path = next((path for pattern in FILES for path in sorted(folder.glob(pattern))), None)
+    if path is None:
+        return None, "this Paddle has no oneDNN"
+    found = ctypes.CDLL(str(path))
+    missing = [name for name in FUNCTIONS if not hasattr(found, name)]
+    if missing:
+        return None, f"this Paddle's oneDNN has no {missing[0]}"
+    found.dnnl_version.restype = POINTER(_Version)
+    found.dnnl_primitive_desc_query_md.restype = c_void_p
+    found.dnnl_memory_desc_get_size.restype = c_size_t
+    major = found.dnnl_version().contents.major
+    return (found, "") if major == MAJOR else (None, f"this Paddle's oneDNN has version {major}, not {MAJOR}")
+
+
+def is_usable(training: bool, *tensors: Tensor) -> bool:
+    """Whether oneDNN computes with these tensors.
+
+    Args:
+        training: whether the layer is in training mode; in evaluation mode it is not used.
+        tensors: must be float32 in CPU memory, in eager mode without mixed precision.
+    """
+    return training and is_eager_float32_on_cpu(*tensors) and not _mixes_precisions() and library() is not None
+
+
+def _mixes_precisions() -> bool:
+    return _dygraph_tracer()._amp_level != core.AmpLevel.O0
 
 
 def _checked(status: int, function: str) -> None:
