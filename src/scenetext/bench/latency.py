@@ -25,7 +25,7 @@ from tqdm.auto import tqdm
 from scenetext.data.transforms import to_canvas
 from scenetext.errors import InputError
 from scenetext.evaluate.breakdown import range_name
-from scenetext.predict.recognizer import Recognizer
+from scenetext.predict.line_reader import LineReader
 
 CANVAS_GROUPS_PX = (1, 161, 321, 481, 641, 1281)  # widths: each group begins here and ends before the next
 ALL_WIDTHS = "all"
@@ -65,7 +65,7 @@ class _Timed:
 
 
 def measure_latency(
-    readers: dict[str, Recognizer],
+    readers: dict[str, LineReader],
     pictures: Sequence[np.ndarray],
     batch_sizes: Sequence[int],
     rounds: int = 3,
@@ -74,7 +74,7 @@ def measure_latency(
     """Times several networks on the same pictures.
 
     Args:
-        readers: the networks, by the name of their folder.
+        readers: the networks, by the name of their folder or variant.
         pictures: (H, W, 3) uint8 each, blue first.
         batch_sizes: lines a batch.
         rounds: how often every batch is timed.
@@ -125,7 +125,7 @@ def latency_table(rows: Sequence[Latency]) -> str:
     return "\n".join(lines)
 
 
-def _batches(reader: Recognizer, pictures: Sequence[np.ndarray], size: int) -> Iterator[np.ndarray]:
+def _batches(reader: LineReader, pictures: Sequence[np.ndarray], size: int) -> Iterator[np.ndarray]:
     """Lines of like widths together, each batch on the canvas of its widest line."""
     lines = sorted((reader.fit(picture) for picture in pictures), key=lambda line: line.canvas_px)
     for start in range(0, len(lines), size):
