@@ -5,8 +5,11 @@ logs one line `Predicts of path:('text', score)` a picture and writes no file, s
 Programs that read either of them can read what is written here. Both take the pictures in the order of their paths.
 `log_lines` has the lines of the log.
 
-Two things differ. A picture that cannot be read ends infer_rec; here it has a line with an empty text and the score
-0.0. Tabs and line ends of the dictionary, which would break a line, are written as `system.file_names` does.
+Three things differ. A picture that cannot be read ends infer_rec; here it has a line with an empty text and the score
+0.0. Tabs and line ends of the dictionary, which would break a line, are written as `system.file_names` does. Without a
+dictionary (`character_dict_path:` empty) infer_rec squeezes lines wider than the canvas, as training did; here, as in
+predict_rec, they keep their proportions, which a CRNN reads better (tests/benchmarks/LOG.md). In all else the texts are
+equal, too, those of predict_rec if no wider line shares a line's batch there.
 """
 
 from __future__ import annotations
