@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from exported import skip_without_converter, tiny_export, tiny_folder
 from lmdbs import write_lmdb
@@ -88,8 +90,6 @@ def small_network(path: Path) -> None:
 
 
 def test_half_precision_changes_the_third_digit_and_recurrent_layers_do_not_end_the_process(tmp_path: Path) -> None:
-    import onnxruntime
-
     small_network(tmp_path / "full.onnx")
     onnx_variants._to_half(tmp_path / "full.onnx", tmp_path / "half.onnx")
     onnx.checker.check_model(str(tmp_path / "half.onnx"))
@@ -101,13 +101,21 @@ def test_half_precision_changes_the_third_digit_and_recurrent_layers_do_not_end_
     assert 0 < np.abs(full - half).max() < 2e-3
 
 
-def test_variants_are_what_their_names_say(variants: dict[str, Path]) -> None:
+def test_variants_are_what_their_names_say(variants: dict[str, Path], tmp_path: Path) -> None:
+    onnx_variants._simplify(variants[FP32] / "inference.onnx", tmp_path / "unpacked.onnx")
+    unpacked = (tmp_path / "unpacked.onnx").stat().st_size
     sizes = {name: (folder / "inference.onnx").stat().st_size for name, folder in variants.items()}
     assert len(graph(variants[SIMPLIFIED]).node) < len(graph(variants[FP32]).node)
     kinds = {tensor.data_type for tensor in graph(variants[FP16]).initializer}
     assert onnx.TensorProto.FLOAT16 in kinds
-    assert sizes[FP16] < 0.8 * sizes[SIMPLIFIED] and sizes[INT8] < 0.6 * sizes[SIMPLIFIED]
+    assert sizes[FP16] < 0.8 * unpacked and sizes[INT8] < 0.6 * unpacked
     assert onnx.TensorProto.UINT8 in {tensor.data_type for tensor in graph(variants[INT8]).initializer}
+
+
+def test_simplifying_leaves_quantised_weights_packed(variants: dict[str, Path]) -> None:
+    full, simplified = ((variants[name] / "inference.onnx").stat().st_size for name in (FP32, SIMPLIFIED))
+    assert simplified < 1.05 * full
+    assert not {path.name for path in variants[FP32].parent.iterdir()} - set(onnx_variants.FOLDERS.values())
 
 
 def test_the_command_lays_accuracy_and_speed_side_by_side(variants, lmdb: Path, tmp_path: Path) -> None:
@@ -123,16 +131,43 @@ def test_the_command_lays_accuracy_and_speed_side_by_side(variants, lmdb: Path, 
     for row in (rows[FP32], rows[SIMPLIFIED]):
         assert (row["lines"], row["lost"], row["won"], row["changed"]) == ("12", "0", "0", "0")
         assert float(row["raw"]) == pytest.approx(10 / 12)
-    assert all(float(row["lines_per_second"]) > 0 for row in rows.values())
-    assert "in batches of 32 on one CPU thread" in done.stdout and "Please consider" not in done.stderr
+    assert all(float(row["lines_per_second"]) > 0 and row["timed_lines"] == "12" for row in rows.values())
+    assert "accuracy on 12 lines" in done.stdout and "batches of 32, 12 lines in 1 rounds" in done.stdout
+    assert "Please consider" not in done.stderr
     assert (tmp_path / "fp16/inference.onnx").is_file()
 
 
-@pytest.mark.parametrize(("only", "missing"), [("accuracy", "lines_per_second"), ("performance", "raw")])
-def test_accuracy_and_performance_can_be_measured_alone(variants, lmdb: Path, tmp_path: Path, only, missing) -> None:
-    bench_onnx(tiny_export("json", "uint8"), lmdb, out=tmp_path, rounds=1, only=only, progress=False)
+@pytest.mark.parametrize(
+    ("only", "missing", "lines", "timed"),
+    [("accuracy", "lines_per_second", "12", ""), ("performance", "raw", "", "5")],
+)
+def test_accuracy_and_performance_can_be_measured_alone(
+    variants, lmdb: Path, tmp_path: Path, only: str, missing: str, lines: str, timed: str
+) -> None:
+    bench_onnx(tiny_export("json", "uint8"), lmdb, out=tmp_path, rounds=1, limit=5, only=only, progress=False)
     with open(tmp_path / "onnx.csv", encoding="utf-8", newline="") as file:
-        assert all(row[missing] == "" and row["lines"] == "12" for row in csv.DictReader(file))
+        for row in csv.DictReader(file):
+            assert (row[missing], row["lines"], row["timed_lines"]) == ("", lines, timed)
+
+
+def test_one_variant_is_open_for_accuracy_and_none_keeps_memory_of_batches_for_time(
+    variants, lmdb: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[weakref.ref] = []
+    arenas: list[bool] = []
+
+    class Session(onnxruntime.InferenceSession):
+        def __init__(self, path: str, options: onnxruntime.SessionOptions, **others):
+            if options.enable_cpu_mem_arena:
+                assert not any(session() for session in opened)
+            opened.append(weakref.ref(self))
+            arenas.append(options.enable_cpu_mem_arena)
+            super().__init__(path, options, **others)
+
+    monkeypatch.setattr("onnxruntime.InferenceSession", Session)
+    monkeypatch.setattr("scenetext.bench.onnx_report.write_variants", lambda model, out: variants)
+    bench_onnx(tiny_export("json", "uint8"), lmdb, rounds=1, progress=False)
+    assert arenas == [True] * 4 + [False] * 4
 
 
 def test_lines_without_labels_and_a_missing_package_are_told(

@@ -135,6 +135,13 @@ def test_a_number_of_lines_that_cannot_be_is_told(count, told, tmp_path):
         open_images(tmp_path)
 
 
+def test_lines_beyond_the_number_of_lines_are_told_and_not_read(tmp_path):
+    written(tmp_path, lines(3, random.Random(0)) | {b"num-samples": b"2"})
+    with pytest.warns(UserWarning, match="also holds label-000000003, but its num-samples is 2"):
+        source = open_images(tmp_path)
+    assert list(source.names()) == ["000000001", "000000002"]
+
+
 def test_a_list_of_values_is_told(tmp_path):
     with lmdb.open(str(tmp_path), map_size=1 << 20, max_dbs=2) as environment:
         environment.open_db(b"num-samples")

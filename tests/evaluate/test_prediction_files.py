@@ -11,6 +11,7 @@ from scenetext.evaluate.matching import matched
 from scenetext.evaluate.prediction_files import PredictionFile, read_predictions
 from scenetext.text.records import Record
 
+LOGGED = "[2024/01/02 03:04:05] ppocr INFO: "
 NAMES, TEXTS = ["a/0.jpg", "1.jpg", "2.jpg"], ["停车 场", "", 'x "y", z']
 
 
@@ -25,8 +26,17 @@ NAMES, TEXTS = ["a/0.jpg", "1.jpg", "2.jpg"], ["停车 场", "", 'x "y", z']
         ("p.csv", 'name,prediction,confidence\na/0.jpg,停车 场,0.5\n1.jpg,,0\n2.jpg,"x ""y"", z",1\n', [0.5, 0.0, 1.0]),
         ("p.csv", 'name,value\na/0.jpg,停车 场\n1.jpg,\n2.jpg,"x ""y"", z"\n', []),
         ("p.csv", 'name,confidence,text\na/0.jpg,,停车 场\n1.jpg,,\n2.jpg,,"x ""y"", z"\n', []),
+        ("rec.log", "\n".join([
+            "a warning that is not the logger's",
+            f"{LOGGED}In PP-OCRv3, rec_image_shape parameter defaults to '3, 48, 320', ",
+            f"{LOGGED}Predicts of a/0.jpg:('停车 场', 0.5)",
+            f"{LOGGED}error in loading image:1.jpg",
+            f"{LOGGED}Predicts of 2.jpg:('x \"y\", z', 1.0)",
+        ]), [0.5, 0.0, 1.0]),
+        ("rec.txt", f"{LOGGED}Predicts of a/0.jpg:('停车 场', 0.5)\n{LOGGED}Predicts of 1.jpg:('', nan)\n"
+         f"{LOGGED}Predicts of 2.jpg:('x \"y\", z', 1)\n", [0.5, 0.0, 1.0]),
     ],
-)
+)  # fmt: skip
 @pytest.mark.filterwarnings("ignore:p.txt. 1 labels stand in quotes")
 def test_all_forms_say_the_same(file: str, content: str, confidences: list[float], tmp_path: Path) -> None:
     (tmp_path / file).write_bytes(content.encode())
@@ -64,6 +74,13 @@ def test_the_csv_of_an_evaluation_brings_sizes_and_labels(tmp_path: Path) -> Non
         ("p.txt", b"\tA\n", r"p\.txt:1: '' is no name of a picture"),
         ("p.txt", b"0.jpg\t" + b"A" * 20_000 + b"\n", r"p\.txt:1: a text of 20,000 characters is no line of text"),
         ("p.txt", b"0.jpg\tA\0\n", r"p\.txt:1 holds a zero byte"),
+        (
+            "r.log",
+            LOGGED.encode() + b"Predicts of 0.jpg:('A', 0.\n",
+            r"r\.log:1: .* is no whole line of predict_rec's log",
+        ),
+        ("r.log", LOGGED.encode() + b"Predicts of 0.jpg:('A', nan)\n", r"r\.log:1: the confidence 'nan' is no number"),
+        ("r.log", LOGGED.encode() + b"infer_img: 0.jpg\n", r"r\.log holds no prediction"),
     ],
 )
 def test_wrong_rows_are_told_with_their_line(file: str, content: bytes, told: str, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 COMPARISONS = ("train", "predict", "latency", "onnx")
 MEASURED = ("accuracy", "performance")  # of `bench onnx`
+TIMED_LINES = 64  # by default, of `bench onnx`; its four variants then take about a minute on 2 cores
 
 
 def add_arguments(parser: argparse.ArgumentParser, add_config: Callable[[argparse.ArgumentParser], None]) -> None:
@@ -40,6 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser, add_config: Callable[[argpars
     onnx.add_argument("--model", required=True, metavar="DIR", help="an exported folder")
     _add_lines(onnx, "folder for the ONNX files and the table as CSV")
     onnx.add_argument("--batch-size", type=int, default=32, metavar="N", help="lines at a time (default 32)")
+    timed = f"time the first N pictures (default {TIMED_LINES}); accuracy is measured on all"
+    onnx.add_argument("--limit", type=int, default=TIMED_LINES, metavar="N", help=timed)
     onnx.add_argument("--only", choices=MEASURED, help="measure one of the two")
     for side in (train, predict, latency, onnx):
         side.add_argument("--rounds", type=int, default=3, metavar="N", help="runs of each side, in turn")
@@ -65,7 +68,8 @@ def run(chosen: argparse.Namespace, load_config: Callable[[argparse.Namespace], 
         print(bench.bench_latency(chosen.model, chosen.images, **lines, **options))
     else:
         lines = dict(labels=chosen.labels, out=chosen.out, batch_size=chosen.batch_size)
-        print(bench.bench_onnx(chosen.model, chosen.images, **lines, rounds=chosen.rounds, only=chosen.only))
+        options = dict(rounds=chosen.rounds, limit=chosen.limit, only=chosen.only)
+        print(bench.bench_onnx(chosen.model, chosen.images, **lines, **options))
 
 
 def _add_lines(parser: argparse.ArgumentParser, out: str) -> None:

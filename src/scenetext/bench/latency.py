@@ -24,8 +24,7 @@ from tqdm.auto import tqdm
 
 from scenetext.errors import InputError
 from scenetext.evaluate.breakdown import range_name
-from scenetext.predict.line_reader import like_batches
-from scenetext.predict.recognizer import Recognizer
+from scenetext.predict.line_reader import LineReader, like_batches
 
 CANVAS_GROUPS_PX = (1, 161, 321, 481, 641, 1281)  # widths: each group begins here and ends before the next
 ALL_WIDTHS = "all"
@@ -65,7 +64,7 @@ class _Timed:
 
 
 def measure_latency(
-    readers: dict[str, Recognizer],
+    readers: dict[str, LineReader],
     pictures: Sequence[np.ndarray],
     batch_sizes: Sequence[int],
     rounds: int = 3,
@@ -74,7 +73,7 @@ def measure_latency(
     """Times several networks on the same pictures.
 
     Args:
-        readers: the networks, by the name of their folder.
+        readers: the networks, by the name of their folder or variant.
         pictures: (H, W, 3) uint8 each, blue first.
         batch_sizes: lines a batch.
         rounds: how often every batch is timed.

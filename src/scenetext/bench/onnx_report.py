@@ -1,4 +1,9 @@
-"""`scenetext bench onnx`: what each precision of a network's ONNX file costs in accuracy, and what it gains in time."""
+"""`scenetext bench onnx`: what each precision of a network's ONNX file costs in accuracy, and what it gains in time.
+
+Accuracy is measured on all labelled lines, time on the first TIMED_LINES of them. Each variant is opened alone for
+accuracy. For time all are open, because they take turns; therefore they have no arena, in which ONNX Runtime would keep
+the most memory that a batch ever needed, once for each variant.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +15,17 @@ from contextlib import nullcontext
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
-from scenetext.bench.command import MEASURED
+import numpy as np
+
+from scenetext.bench.command import MEASURED, TIMED_LINES
 from scenetext.bench.labelled_lines import LabelledLines, open_lines
 from scenetext.bench.latency import ALL_WIDTHS, Latency, measure_latency
 from scenetext.bench.onnx_variants import FP32, write_variants
 from scenetext.errors import InputError
 from scenetext.evaluate.metrics import Scores, line_scores, score
-from scenetext.predict.model_folder import model_bytes
+from scenetext.predict.engines import OnnxRuntime
+from scenetext.predict.line_reader import LineReader
+from scenetext.predict.model_folder import model_bytes, read_inference_yml
 from scenetext.predict.recognizer import Recognizer
 from scenetext.system.files import MEGABYTE, write_text
 
@@ -31,11 +40,12 @@ class Precision:
     Attributes:
         variant: its name.
         size_bytes: of the ONNX file.
-        lines: how many were read.
+        lines: how many were read for the accuracy.
         raw, normalised: line accuracy in [0, 1].
         lost: lines read right in FP32 and wrong here, normalised.
         won: the other way round.
         changed: lines whose text differs from FP32's.
+        timed_lines: how many were computed in each round.
         mean_ms, p50_ms, p95_ms: of a batch.
         lines_per_second: of the network alone, on one CPU thread.
     """
@@ -48,6 +58,7 @@ class Precision:
     lost: int | None = None
     won: int | None = None
     changed: int | None = None
+    timed_lines: int | None = None
     mean_ms: float | None = None
     p50_ms: float | None = None
     p95_ms: float | None = None
@@ -62,6 +73,7 @@ def bench_onnx(
     out: str | Path | None = None,
     batch_size: int = 32,
     rounds: int = 3,
+    limit: int = TIMED_LINES,
     only: str | None = None,
     progress: bool = True,
 ) -> str:
@@ -74,6 +86,7 @@ def bench_onnx(
         out: a folder for the variants and the table as CSV; None keeps neither.
         batch_size: lines a batch.
         rounds: how often every batch is timed.
+        limit: only so many pictures are timed, the first ones.
         only: "accuracy" or "performance" measures one of the two.
         progress: show bars.
 
@@ -88,9 +101,8 @@ def bench_onnx(
         raise InputError(f"{images} brings no labels: give them by --labels, or measure --only {PERFORMANCE}.")
     with nullcontext(out) if out is not None else tempfile.TemporaryDirectory(prefix="scenetext-onnx-") as place:
         folders = write_variants(model, Path(place))
-        readers = {name: Recognizer(folder, "onnxruntime", batch_size, threads=1) for name, folder in folders.items()}
-        accuracy = {} if only == PERFORMANCE else _accuracies(readers, lines, progress)
-        rows = [] if only == ACCURACY else measure_latency(readers, lines.pictures(), [batch_size], rounds, progress)
+        accuracy = {} if only == PERFORMANCE else _accuracies(folders, lines, batch_size, progress)
+        rows = [] if only == ACCURACY else _latencies(folders, lines.pictures(limit), batch_size, rounds, progress)
         speed = {row.model: row for row in rows if row.width_px == ALL_WIDTHS}
         precisions = [
             _precision(name, model_bytes(folder), accuracy.get(name), speed.get(name))
@@ -98,7 +110,7 @@ def bench_onnx(
         ]
     if out is not None:
         write_text(Path(out) / TABLE, _csv(precisions))
-    return _table(precisions, batch_size)
+    return _table(precisions, batch_size, rounds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +121,14 @@ class _Accuracy:
     changed: int
 
 
-def _accuracies(readers: dict[str, Recognizer], lines: LabelledLines, progress: bool) -> dict[str, _Accuracy]:
+def _accuracies(
+    folders: dict[str, Path], lines: LabelledLines, batch_size: int, progress: bool
+) -> dict[str, _Accuracy]:
     """The scores of every variant, and its lines beside those of FP32."""
     targets = lines.targets
-    texts = {name: lines.read(reader, progress) for name, reader in readers.items()}
+    texts = {
+        name: lines.read(Recognizer(folder, "onnxruntime", batch_size), progress) for name, folder in folders.items()
+    }
     right = {name: line_scores(own, targets)[:, 1] > 0 for name, own in texts.items()}
     return {
         name: _Accuracy(
@@ -125,6 +141,18 @@ def _accuracies(readers: dict[str, Recognizer], lines: LabelledLines, progress: 
     }
 
 
+def _latencies(
+    folders: dict[str, Path], pictures: Sequence[np.ndarray], batch_size: int, rounds: int, progress: bool
+) -> list[Latency]:
+    """The times of every variant on one CPU thread."""
+    readers = {}
+    for name, folder in folders.items():
+        settings = read_inference_yml(folder)
+        engine = OnnxRuntime(folder, threads=1, workers=1)
+        readers[name] = LineReader(engine, settings.charset, settings.canvas, batch_size, settings.decoding)
+    return measure_latency(readers, pictures, [batch_size], rounds, progress)
+
+
 def _precision(name: str, size_bytes: int, accuracy: _Accuracy | None, speed: Latency | None) -> Precision:
     found = {}
     if accuracy is not None:
@@ -133,15 +161,22 @@ def _precision(name: str, size_bytes: int, accuracy: _Accuracy | None, speed: La
         found |= dict(lost=accuracy.lost, won=accuracy.won, changed=accuracy.changed)
     if speed is not None:
         found |= dict(mean_ms=speed.mean_ms, p50_ms=speed.p50_ms, p95_ms=speed.p95_ms)
-        found |= dict(lines=speed.lines, lines_per_second=speed.lines_per_second)
+        found |= dict(timed_lines=speed.lines, lines_per_second=speed.lines_per_second)
     return Precision(name, size_bytes, **found)
 
 
-def _table(rows: Sequence[Precision], batch_size: int) -> str:
+def _table(rows: Sequence[Precision], batch_size: int, rounds: int) -> str:
     head = f"{'':18}{'MB':>8}{'raw':>9}{'normalised':>12}{'lost':>6}{'won':>6}{'changed':>9}"
-    lines = [
-        f"{rows[0].lines:,} lines in batches of {batch_size} on one CPU thread, ONNX Runtime; lost, won and changed "
-        f"against {FP32}",
+    first, lines = rows[0], []
+    if first.lines is not None:
+        lines.append(f"accuracy on {first.lines:,} lines; lost, won and changed against {FP32}")
+    if first.timed_lines is not None:
+        lines.append(
+            f"time of batches of {batch_size}, {first.timed_lines:,} lines in {rounds} rounds on one CPU thread, ONNX "
+            "Runtime without its memory arena"
+        )
+    lines += [
+        "FP16 and INT8 are made of unpacked weights: of quantised ones FP16 is larger than FP32",
         f"{head}{'mean ms':>10}{'p95 ms':>10}{'lines/s':>10}",
     ]
     for row in rows:

@@ -1,9 +1,10 @@
 """One network as ONNX in several precisions, each as an exported folder of its own.
 
 SVTR's deployment guides (DeepSpark's among them) go this way: export, simplify, FP32 and FP16. Simplified is what
-onnxslim makes: constants folded, which decodes quantised weights, and operators joined. FP16 stores weights in 16 bits
-and computes in them, but for inputs, outputs and KEPT_FP32. INT8 is ONNX Runtime's dynamic quantisation: weights are
-stored in 8 bits, and each input is quantised when it comes.
+onnxslim makes: small constants folded and operators joined. Weights that the export quantised stay so, up to
+FOLDED_BYTES each; folded, they would take four times the bytes. FP16 and INT8 are made of the weights unpacked. FP16
+stores weights in 16 bits and computes in them, but for inputs, outputs and KEPT_FP32. INT8 is ONNX Runtime's dynamic
+quantisation: weights are stored in 8 bits, and each input is quantised when it comes.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -30,6 +32,7 @@ KEPT_FP32 = ("LSTM", "GRU", "RNN", "Transpose")
 """Operators that stay FP32 in the FP16 file. ONNX Runtime 1.31 has recurrent layers for CPUs in FP32 alone; in FP16
 they, and transpositions beside them, end the process that opens the file (segmentation fault)."""
 
+FOLDED_BYTES = 1024  # of a constant that simplifying may compute in advance
 FOLDERS = {FP32: "fp32", SIMPLIFIED: "fp32-simplified", FP16: "fp16", INT8: "int8"}
 
 
@@ -55,16 +58,20 @@ def write_variants(folder: str | Path, out: Path) -> dict[str, Path]:
         settings.write(out / below)
         files[name] = out / below / ONNX
     shutil.copyfile(onnx_file(folder), files[FP32])
-    _simplify(files[FP32], files[SIMPLIFIED])
-    _to_half(files[SIMPLIFIED], files[FP16])
-    _to_int8(files[SIMPLIFIED], files[INT8])
+    _simplify(files[FP32], files[SIMPLIFIED], FOLDED_BYTES)
+    with tempfile.TemporaryDirectory(dir=out) as scratch:
+        unpacked = Path(scratch) / ONNX
+        _simplify(files[FP32], unpacked)
+        _to_half(unpacked, files[FP16])
+        _to_int8(unpacked, files[INT8])
     return {name: path.parent for name, path in files.items()}
 
 
-def _simplify(source: Path, target: Path) -> None:
+def _simplify(source: Path, target: Path, most_bytes: int | None = None) -> None:
+    """Simplifies a file; constants of more bytes than `most_bytes` stay computed when the file is opened."""
     import onnxslim
 
-    model = onnxslim.slim(str(source))
+    model = onnxslim.slim(str(source), size_threshold=most_bytes)
     with replacing(target) as file:
         file.write(model.SerializeToString())
 

@@ -21,7 +21,9 @@ def evaluate_arguments(parser: argparse.ArgumentParser) -> None:
 
 def score_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of `scoring.score_command`."""
-    predictions = "lines name<TAB>text[<TAB>confidence], a predicts.txt, or a predictions.csv"
+    predictions = (
+        "name<TAB>text[<TAB>confidence], a predicts.txt or predictions.csv, or the log of PaddleOCR's predict_rec"
+    )
     parser.add_argument("--predictions", required=True, metavar="FILE", help=predictions)
     parser.add_argument("--labels", required=True, metavar="FILE", help="lines name<TAB>text, or a CSV")
     parser.add_argument("--out", metavar="DIR", help="folder for scores.json and predictions.csv (default: none)")

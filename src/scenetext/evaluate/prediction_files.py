@@ -4,7 +4,9 @@
   them,
 - `predicts.txt`, the same lines under the header `new_name<TAB>value`,
 - a CSV with the columns `name` and `prediction` (or `value`, `text`), such as the `predictions.csv` of an evaluation,
-  which may also have `confidence`, `width_px`, `height_px` and `target`.
+  which may also have `confidence`, `width_px`, `height_px` and `target`,
+- the log of PaddleOCR's `tools/infer/predict_rec.py`, or of `predict --form predict_rec`; its other messages are passed
+  over.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from scenetext.errors import InputError
+from scenetext.predict.log_lines import is_logged, logged_line, names_a_picture
 from scenetext.system.file_names import shown_path
 from scenetext.system.untrusted import reading
 from scenetext.text.encodings import read_text, split_lines
@@ -67,7 +70,10 @@ def read_predictions(path: str | Path) -> PredictionFile:
     path = Path(path)
     with reading(shown_path(path), "a file of predictions", "give one that predict, submit or evaluate wrote"):
         text, _ = read_text(path, prefer="utf-8")
-        read = _read_csv(path, text) if path.suffix.lower() == ".csv" else _read_tabbed(path, text)
+        if path.suffix.lower() == ".csv":
+            read = _read_csv(path, text)
+        else:
+            read = _read_log(path, text) if any(map(is_logged, split_lines(text))) else _read_tabbed(path, text)
     if not read.names:
         raise InputError(f"{shown_path(path)} holds no prediction: give lines of a name, a tab and a text.")
     return read
@@ -88,6 +94,19 @@ def _read_tabbed(path: Path, text: str) -> PredictionFile:
         lines.add(read, number, cells[0].strip(), cells[1])
         if width == 3:
             read.confidences.append(lines.confidence(number, cells[2], cells[1]))
+    return read
+
+
+def _read_log(path: Path, text: str) -> PredictionFile:
+    read, lines = PredictionFile(path), _Lines(path)
+    for number, line in enumerate(split_lines(text), 1):
+        if not names_a_picture(line):
+            continue
+        logged = logged_line(line)
+        if logged is None:
+            raise InputError(f"{path.name}:{number}: {short(line)} is no whole line of predict_rec's log.")
+        lines.add(read, number, logged.path, logged.text)
+        read.confidences.append(lines.confidence(number, logged.score, logged.text))
     return read
 
 

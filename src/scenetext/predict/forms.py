@@ -3,23 +3,25 @@
 `tools/infer_rec.py` writes `path<TAB>text<TAB>score` and logs the picture and its result; `tools/infer/predict_rec.py`
 logs one line `Predicts of path:('text', score)` a picture and writes no file, so that users redirect what it prints.
 Programs that read either of them can read what is written here. Both take the pictures in the order of their paths.
-PaddleOCR's logger puts the time, `ppocr` and the level before every line (ppocr/utils/logging.py).
+`log_lines` has the lines of the log.
 
-Two things differ. A picture that cannot be read ends infer_rec; here it has a line with an empty text and the score
-0.0. Tabs and line ends of the dictionary, which would break a line, are written as `system.file_names` does.
+Three things differ. A picture that cannot be read ends infer_rec; here it has a line with an empty text and the score
+0.0. Tabs and line ends of the dictionary, which would break a line, are written as `system.file_names` does. Without a
+dictionary (`character_dict_path:` empty) infer_rec squeezes lines wider than the canvas, as training did; here, as in
+predict_rec, they keep their proportions, which a CRNN reads better (tests/benchmarks/LOG.md). In all else the texts are
+equal, too, those of predict_rec if no wider line shares a line's batch there.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 from scenetext.predict.images import Prediction
+from scenetext.predict.log_lines import failed, log_start, logged_line, predicted
 from scenetext.system.file_names import shown_name, shown_path
 
 Read = tuple[str, float]  # text and confidence
@@ -112,16 +114,15 @@ class PredictRecForm(_PathForm):
 
     def row(self, prediction: Prediction) -> str:
         path = self._path(prediction.name)
-        if prediction.problem is not None:
-            return f"{log_start()}error in loading image:{path}"
-        return f"{log_start()}Predicts of {path}:{(prediction.text, prediction.confidence)}"
+        problem = prediction.problem is not None
+        message = failed(path) if problem else predicted(path, prediction.text, prediction.confidence)
+        return f"{log_start()}{message}"
 
     def read(self, name: str, row: str) -> Read | None:
-        path = re.escape(self._path(name))
-        found = re.fullmatch(rf"{_LOG_START}(?:error in loading image:{path}|Predicts of {path}:{_PAIR})", row)
-        if found is None:
+        line = logged_line(row)
+        if line is None or line.path != self._path(name) or line.score == "nan":
             return None
-        return (_unquoted(found["text"]), float(found["confidence"])) if found["text"] else ("", 0.0)
+        return line.text, float(line.score)
 
     def log(self, row: str) -> None:
         _print(row)
@@ -132,18 +133,6 @@ class PredictRecForm(_PathForm):
 
 FORMS = {"infer_rec": InferRecForm, "predict_rec": PredictRecForm}
 """PaddleOCR's forms, by the names of its tools."""
-
-_LOG_START = r"\[\d{4}/\d\d/\d\d \d\d:\d\d:\d\d\] ppocr INFO: "
-_PAIR = (  # how Python shows a text and a number in brackets
-    r"""\((?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"), (?P<confidence>\d+(?:\.\d+)?(?:e[+-]?\d+)?)\)"""
-)
-_ESCAPE = re.compile(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U(000[0-9a-f]{5}|0010[0-9a-f]{4})|(.))")
-_CONTROLS = {"n": "\n", "r": "\r", "t": "\t"}
-
-
-def log_start() -> str:
-    """The time, name and level that PaddleOCR's logger puts before a message."""
-    return f"[{datetime.now():%Y/%m/%d %H:%M:%S}] ppocr INFO: "
 
 
 def picture_path(images: str | Path, name: str) -> str:
@@ -165,16 +154,6 @@ def _read_tabs(name: str, row: str) -> Read | None:
         return fields[1], float(fields[2])
     except ValueError:
         return None
-
-
-def _unquoted(shown: str) -> str:
-    """The text that Python shows in quotes, with backslashes before what it escapes."""
-
-    def character(found: re.Match[str]) -> str:
-        code = found[1] or found[2] or found[3]
-        return chr(int(code, 16)) if code else _CONTROLS.get(found[4], found[4])
-
-    return _ESCAPE.sub(character, shown[1:-1])
 
 
 def _print(*lines: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -49,6 +50,13 @@ class Lmdb:
             raise InputError(
                 f"{shown_path(path)} holds {self._file.entries} entries, but its num-samples is {self.count}: copy it "
                 "again, or correct num-samples."
+            )
+        beyond = b"label-%09d" % (self.count + 1)
+        if self._file.get(beyond, _LARGEST_LABEL_BYTES) is not None:  # as an interrupted create_lmdb_dataset leaves it
+            warnings.warn(
+                f"{shown_path(path)} also holds {beyond.decode()}, but its num-samples is {self.count}: the lines "
+                "beyond are not read; correct num-samples to read them.",
+                stacklevel=1,
             )
 
     def image(self, number: str) -> bytes | None:
