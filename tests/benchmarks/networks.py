@@ -26,7 +26,7 @@ from tqdm import tqdm  # noqa: E402
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from exported import trace  # noqa: E402
 
-from scenetext.config import load_config  # noqa: E402
+from scenetext.config import Config, load_config  # noqa: E402
 from scenetext.data.pipeline import canvas_of  # noqa: E402
 from scenetext.data.transforms import Canvas  # noqa: E402
 from scenetext.export import exporter  # noqa: E402
@@ -56,14 +56,12 @@ def configurations() -> list[Path]:
     return [path for path in found if not names.match(path.stem)]
 
 
-def settings(path: Path) -> dict:
+def settings(path: Path) -> Config:
     """The configuration with random weights and a bundled dictionary instead of the one in data/."""
-    config = load_config(path)
-    own = config["Global"].get("character_dict_path") or ""
-    if "data/" in own:
-        config["Global"]["character_dict_path"] = "ppocr_keys_v1"
-    config["Global"]["pretrained_model"] = None
-    return config
+    changes = ["Global.pretrained_model=null"]
+    if "data/" in (load_config(path).Global.character_dict_path or ""):
+        changes.append("Global.character_dict_path=ppocr_keys_v1")
+    return load_config(path, changes)
 
 
 def draw(model: RecognitionModel, canvas: Canvas) -> None:
@@ -80,7 +78,7 @@ def draw(model: RecognitionModel, canvas: Canvas) -> None:
         tensor.set_value(tensor.numpy() * (SPREAD / spread))
 
 
-def training_speed(config: dict, model: paddle.nn.Layer) -> float:
+def training_speed(config: Config, model: paddle.nn.Layer) -> float:
     """Lines per second of complete training steps, without the first one."""
     canvas = canvas_of(config, model.input_size, "Train")
     loss, optimiser = build_loss(config), build_optimiser(config, model, 1, STEPS + 1)
@@ -107,7 +105,7 @@ def reading_speed(folder: Path, width_px: int, height_px: int) -> float:
     return LINES / (time.perf_counter() - started)
 
 
-def bytes_in_8_bits(model: RecognitionModel, config: dict, scratch: Path) -> int:
+def bytes_in_8_bits(model: RecognitionModel, config: Config, scratch: Path) -> int:
     """Of program and parameters, every convolution and linear layer in 8 bits."""
     quantised = quantise_weights(
         model, lambda w: QuantScheme(UINT8) if w.size >= MIN_ELEMENTS and not w.recurrent else None
