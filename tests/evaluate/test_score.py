@@ -8,6 +8,7 @@ import resource
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -243,6 +244,15 @@ def test_a_folder_of_nothing_else_is_exchanged_whole(tmp_path: Path, monkeypatch
     json.loads((tmp_path / "out" / "scores.json").read_text(encoding="utf-8"))
 
 
+def plain_python_s(labels: list[str]) -> float:
+    """Processor seconds of a fixed loop: 0.2 where a hundred thousand lines may take 5 s."""
+    started = time.process_time()
+    for _ in range(66):
+        for label in labels:
+            "".join(sorted(Counter(label)))
+    return time.process_time() - started
+
+
 def test_a_hundred_thousand_lines_take_seconds_and_little_memory(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     letters = list("烤鱼停车场入口中山路出租火锅超市便利店abcdefg0123456789 ＡＢＣ")
@@ -260,5 +270,6 @@ def test_a_hundred_thousand_lines_take_seconds_and_little_memory(tmp_path: Path)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert done.returncode == 0, done.stderr
     seconds = used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
-    assert seconds < 5, (seconds, time.perf_counter() - started)
+    slowness = plain_python_s(labels)  # of the machine at this moment
+    assert seconds < 25 * slowness, (seconds, slowness, time.perf_counter() - started)
     assert int(done.stdout) / 1024 < 300  # MB

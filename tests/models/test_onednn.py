@@ -173,7 +173,12 @@ def test_no_function_is_called_that_is_not_looked_for(monkeypatch):
 
     monkeypatch.setattr(onednn, "library", Recording)
     losses_of(1, width=72)  # which no other test has prepared
-    assert called - set(onednn.FUNCTIONS) == set() and len(called) > 20
+    assert called - set(onednn.FUNCTIONS) == set()
+    assert {
+        "dnnl_primitive_create",
+        "dnnl_primitive_execute",
+        "dnnl_convolution_forward_primitive_desc_create",
+    } <= called
 
 
 MIXERS = [["Conv"], ["Conv", "Global"], ["Global"]]
