@@ -56,11 +56,12 @@ def photos(tmp_path: Path) -> dict[str, str]:
 def test_what_a_network_finds_at_other_thresholds(photos, probability: float, best: tuple[float, float]) -> None:
     detector = TextDetector(Unsure(probability), DetectionSettings())
     labels = read_photo_labels(photos["labels"])
-    scores = threshold_scores(detector, labels, open_images(photos["images"]), progress=False)
+    own, scores = threshold_scores(detector, labels, open_images(photos["images"]), progress=False)
     assert [(s.thresh, s.box_thresh) for s in scores] == [(t, b) for t in THRESHES for b in BOX_THRESHES]
     found = {(s.thresh, s.box_thresh): (s.counts.matched, s.counts.found, s.counts.truths) for s in scores}
     assert found[0.3, 0.7] == ((1, 1, 2) if probability > 0.7 else (0, 0, 2))
     assert found[0.3, 0.3] == (1, 2, 2)  # what is beside it, too
+    assert [len(boxes) for boxes, _ in own] == [int(probability > 0.7), 0] and "b.png" in own[1][1]
     chosen = best_of(scores)
     assert (chosen.thresh, chosen.box_thresh) == best
     told = f"highest: 0.6667 by -o PostProcess.thresh={best[0]} PostProcess.box_thresh={best[1]}"
@@ -69,7 +70,7 @@ def test_what_a_network_finds_at_other_thresholds(photos, probability: float, be
 
 def test_a_network_that_finds_nothing_is_said_to_need_training(photos) -> None:
     detector = TextDetector(Unsure(0.06), DetectionSettings())
-    scores = threshold_scores(
+    _, scores = threshold_scores(
         detector, read_photo_labels(photos["labels"]), open_images(photos["images"]), progress=False
     )
     assert "has to be trained for longer" in table(scores)

@@ -157,8 +157,8 @@ def evaluate_detector_command(
 ) -> DetectionEvaluation | None:
     """`scenetext evaluate` for a detector: trained weights with their config, or an exported folder.
 
-    With `thresholds` the photos are searched again for the scores at other thresholds. `process` is this one of several
-    that search the photos together; those that are not the first one return None.
+    `thresholds` adds the scores at other thresholds. `process` is this one of several that search the photos together;
+    those that are not the first one return None.
     """
     check_folder_name(out)
     photos = read_photo_labels(labels)
@@ -175,14 +175,16 @@ def evaluate_detector_command(
         origin = {"model": parameters_hash(detect.engine.model), "settings": str(detect.settings)}
     if SharedJob.is_for(process, out):
         if thresholds:
-            raise InputError("--thresholds searches the photos in one process: leave out the launcher.")
+            raise InputError(
+                "--thresholds searches the photos in one process: leave out the launcher, or give another --out if "
+                f"{shown_path(out)}.parts is left of several processes."
+            )
         origin["engine"] = type(detect.engine).__name__
         with evaluation_job(out, process, photos, source, PHOTOS_PER_PIECE, **origin) as job:
             found = find_together(job, detect, photos, source)
             evaluation = None if found is None else _scored(photos, found, out)
     elif thresholds:
-        found = list(find_all(detect, tqdm(photos, desc="photos", unit="photo"), source))
-        scores = threshold_scores(detect, photos, source)
+        found, scores = threshold_scores(detect, photos, source)
         evaluation = _scored(photos, found, out, thresholds=rows_of(scores))
         print(table(scores))
     else:

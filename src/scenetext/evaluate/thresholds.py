@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 from tqdm.auto import tqdm
 
 from scenetext.data.detection.decoding import decode_photo
 from scenetext.data.sources.images import ImageSource
 from scenetext.errors import InputError
 from scenetext.evaluate.box_metrics import BoxCounts, count_boxes
+from scenetext.evaluate.together import Found
+from scenetext.predict.boxes import Box, BoxRule
 from scenetext.predict.text_detector import TextDetector
 from scenetext.text.photo_labels import PhotoLabel
 
@@ -39,42 +40,44 @@ class ThresholdScore:
 
 def threshold_scores(
     detector: TextDetector, labels: Sequence[PhotoLabel], source: ImageSource, *, progress: bool = True
-) -> list[ThresholdScore]:
+) -> tuple[list[Found], list[ThresholdScore]]:
     """Scores a detector at each pair of THRESHES and BOX_THRESHES; a photo is searched once.
 
     Args:
-        detector: its own thresholds do not matter.
+        detector: finds the boxes.
         labels: of the photos.
         source: the photos; on one that cannot be read nothing is found.
         progress: show a progress bar.
 
     Returns:
-        One entry for each pair, in the order of THRESHES, then of BOX_THRESHES.
+        What is found on each photo at the detector's own thresholds; and one entry for each pair, in the order of
+        THRESHES, then of BOX_THRESHES.
     """
     counts: dict[tuple[float, float], list[BoxCounts]] = {(t, b): [] for t in THRESHES for b in BOX_THRESHES}
-    for label in tqdm(labels, desc="thresholds", unit="photo", disable=not progress):
-        found = _boxes_by_thresh(detector, source, label.name)
+    own: list[Found] = []
+    for label in tqdm(labels, desc="photos", unit="photo", disable=not progress):
+        found, by_thresh = _search(detector, source, label)
+        own.append(found)
         for (thresh, box_thresh), of_photos in counts.items():
-            outlines = [points for points, score in found[thresh] if score >= box_thresh]
+            outlines = [box.points for box in by_thresh.get(thresh, ()) if box.score >= box_thresh]
             of_photos.append(count_boxes(label.outlines, label.ignored, outlines))
-    return [ThresholdScore(*pair, BoxCounts.total(of_photos)) for pair, of_photos in counts.items()]
+    return own, [ThresholdScore(*pair, BoxCounts.total(of_photos)) for pair, of_photos in counts.items()]
 
 
-def _boxes_by_thresh(
-    detector: TextDetector, source: ImageSource, name: str
-) -> dict[float, list[tuple[np.ndarray, float]]]:
-    """Outlines in pixels of the photo and their scores, for each of THRESHES."""
+def _search(detector: TextDetector, source: ImageSource, label: PhotoLabel) -> tuple[Found, dict[float, list[Box]]]:
+    """What is found on a photo at the detector's own thresholds, and the boxes at each of THRESHES."""
     try:
-        photo = decode_photo(source.read(name), source.location(name))
-    except InputError:
-        return {thresh: [] for thresh in THRESHES}  # the evaluation before has named it
-    probabilities = detector.map(photo.image)
-    found = {}
-    for thresh in THRESHES:
-        rule = replace(detector.settings.rule, thresh=thresh, box_thresh=min(BOX_THRESHES))
-        boxes = rule.boxes(probabilities, photo.image.shape[:2])
-        found[thresh] = [(photo.size.in_photo(box.points), box.score) for box in boxes]
-    return found
+        photo = decode_photo(source.read(label.name), f"{source.location(label.name)} ({label.location})")
+    except InputError as error:
+        return ([], str(error)), {}
+    probabilities, rule = detector.map(photo.image), detector.settings.rule
+
+    def boxes(rule: BoxRule) -> list[Box]:
+        found = rule.boxes(probabilities, photo.image.shape[:2])
+        return [Box(photo.size.in_photo(box.points), box.score) for box in found]
+
+    least = min(BOX_THRESHES)
+    return (boxes(rule), None), {t: boxes(replace(rule, thresh=t, box_thresh=least)) for t in THRESHES}
 
 
 def best_of(scores: Sequence[ThresholdScore]) -> ThresholdScore:
@@ -96,10 +99,8 @@ def table(scores: Sequence[ThresholdScore]) -> str:
     if not best.counts.matched:
         return "\n".join([*lines, "Nothing is found at any of them: the network has to be trained for longer."])
     settings = f"PostProcess.thresh={best.thresh} PostProcess.box_thresh={best.box_thresh}"
-    chosen = (
-        f"highest: {best.counts.hmean:.4f} by -o {settings}; it was chosen on these photos, so it is lower on others"
-    )
-    return "\n".join([*lines, chosen])
+    lines.append(f"highest: {best.counts.hmean:.4f} by -o {settings}, for `evaluate -c` and `export`;")
+    return "\n".join([*lines, "chosen on these photos, so it says less of others"])
 
 
 def _row(first: str, cells: Iterable[str]) -> str:
