@@ -27,7 +27,7 @@ from scenetext.predict.images import (
     warn_of_passed_over,
 )
 from scenetext.predict.prediction_file import WORKERS
-from scenetext.predict.trained_model import load_reader, parameters_hash
+from scenetext.predict.trained_model import load_reader, reader_facts
 from scenetext.predict.turned import checked_margin
 from scenetext.system.launched import ALONE, Process
 from scenetext.system.shared_job import SharedJob
@@ -133,13 +133,9 @@ def evaluate_command(
         origin = {"model": {name: facts["sha256"] for name, facts in reader.files.items()}, "decoding": chosen.facts}
     else:
         reader = load_reader(config, weights, turned=turned)
-        charset = reader.model.charset
+        charset = reader.charset
         selection = selection_of(config, weights, table.records)
-        origin = {
-            "model": parameters_hash(reader.model),
-            "canvas": str(reader.canvas),
-            "charset": "\n".join(charset.characters),
-        }
+        origin = {"model": reader_facts(reader)}
     scoring = dict(charset=charset, selection=selection)
     if SharedJob.is_for(process, out):
         origin |= {"engine": type(reader.engine).__name__, WORKERS: reader.spread, "turned": turned}

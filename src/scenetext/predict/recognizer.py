@@ -39,7 +39,7 @@ from scenetext.predict.prediction_file import (
     write_predictions,
     write_predictions_together,
 )
-from scenetext.predict.trained_model import load_reader, parameters_hash
+from scenetext.predict.trained_model import load_reader, reader_facts
 from scenetext.predict.turned import checked_margin
 from scenetext.system.launched import ALONE, Process
 from scenetext.system.locks import only_writer
@@ -178,8 +178,7 @@ def _trained_reader(
     reader.batch_size = batch_size
     reader.decode = decoding.decoder(weights, reader.decoding)
     check_dictionary(decoding, reader.charset)
-    facts = {"weights": parameters_hash(reader.model), "canvas": str(reader.canvas)}
-    return reader, {**facts, "charset": "\n".join(reader.charset.characters)}, weights
+    return reader, reader_facts(reader), weights
 
 
 def _check_options(form: str | None, min_confidence: float) -> None:

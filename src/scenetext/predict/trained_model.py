@@ -136,6 +136,15 @@ def load_pretrained_reader(config: Config, strict: bool = False) -> ModelReader:
     return trained.reader
 
 
+def reader_facts(reader: ModelReader) -> dict[str, str]:
+    """What the texts of a reader depend on: its parameters, its canvas and its dictionary."""
+    return {
+        "weights": parameters_hash(reader.model),
+        "canvas": str(reader.canvas),
+        "charset": "\n".join(reader.charset.characters),
+    }
+
+
 def parameters_hash(model: nn.Layer) -> str:
     """The SHA-256 of a network's parameters, in the order of their names."""
     digest = hashlib.sha256()
