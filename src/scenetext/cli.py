@@ -29,6 +29,7 @@ from scenetext.predict.arguments import (
     model_or_weights,
     read_arguments,
     reading_arguments,
+    tell_unused_config,
 )
 from scenetext.prepare.arguments import prepare_arguments
 from scenetext.report.arguments import report_arguments, runs_arguments
@@ -261,7 +262,8 @@ def _train(chosen: Arguments) -> None:
 
 
 def _evaluate(chosen: Arguments) -> None:
-    config = _load_config(chosen) if chosen.config else None
+    tell_unused_config(chosen)
+    config = None if chosen.model else _load_config(chosen)
     from scenetext.evaluate.command import evaluate_any
 
     names = ("weights", "model", "labels", "images", "out", "turned", "decoding", "thresholds")
@@ -319,6 +321,7 @@ def _predict(chosen: Arguments) -> None:
     decoding = chosen_decoding(chosen.decoding, **{name: getattr(chosen, name) for name in BEAM_OPTIONS})
     how = dict(engine=chosen.engine, batch_size=chosen.batch_size, turned=chosen.turned, decoding=decoding)
     lines["process"] = this_process()
+    tell_unused_config(chosen)
     model = chosen.model or (_load_config(chosen), chosen.weights)
     read = predict_to_file(model, chosen.images, chosen.out, **how, **lines)
     if read is None or chosen.form is not None:  # another process tells, or stdout is the log of PaddleOCR's tool

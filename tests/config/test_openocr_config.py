@@ -240,6 +240,9 @@ def test_the_command_line_reads_openocrs_configuration_and_weights(
     assert main(["predict", *network, "--weights", "best.pth", "--engine", "paddle", *pictures, "x.txt"]) == 2
     assert "Paddle computes --weights" in capsys.readouterr().err
 
+    assert main(["predict", *network, "--model", "none", *pictures, "x.txt"]) == 2
+    assert "-c and -o are not used: --model is a folder" in capsys.readouterr().err
+
     data = {"data_dir": "images", "label_file_list": ["train.txt"]}
     own = [f"{section}.dataset.{key}={value}" for section in ("Train", "Eval") for key, value in data.items()]
     named = [f"{section}.dataset.name=SimpleDataSet" for section in ("Train", "Eval")]

@@ -29,7 +29,7 @@ def evaluate_any(
     """Scores trained weights with their config, or an exported folder; the processes of a launcher share the pictures.
 
     Args:
-        config: of `weights`.
+        config: of `weights`; None for an exported folder.
         weights: what `load_weights` takes; None for an exported folder.
         model: the exported folder, or "wheel:NAME", a detector in an installed wheel.
         labels: a label file, of text recognition or of text detection.
@@ -40,10 +40,8 @@ def evaluate_any(
         thresholds: score a detector at other thresholds, too; see `evaluate.thresholds`.
 
     Raises:
-        InputError: there is no configuration for the weights, or an option is for the other kind of network.
+        InputError: an option is for the other kind of network.
     """
-    if weights and config is None:
-        raise InputError("--weights needs the configuration of the network: give it by -c CONFIG.")
     network = {"config": config, "weights": weights, "model": model}
     pictures = {"labels": labels, "images": images, "out": out, "process": this_process()}
     if config.Architecture.model_type == "det" if weights else is_in_wheel(model) or is_detector(model):

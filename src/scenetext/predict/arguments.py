@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from scenetext.predict.choices import AUTO, ENGINE_NAMES, FORM_NAMES, LENGTH_BONUS, LM_WEIGHT, TURNED_MARGIN
 
@@ -21,6 +22,12 @@ def model_or_weights(parser: argparse.ArgumentParser, model_help: str = "an expo
     model = parser.add_mutually_exclusive_group(required=True)
     model.add_argument("--weights", metavar="PREFIX", help="trained weights, with -c")
     model.add_argument("--model", metavar="DIR", help=model_help)
+
+
+def tell_unused_config(chosen: argparse.Namespace) -> None:
+    """Says on stderr that -c and -o, which belong to --weights, change nothing beside --model."""
+    if chosen.model and (chosen.config or chosen.override):
+        print("note: -c and -o are not used: --model is a folder with settings of its own", file=sys.stderr)
 
 
 def batch_argument(parser: argparse.ArgumentParser) -> None:
