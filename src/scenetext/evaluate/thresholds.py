@@ -1,7 +1,7 @@
 """What a detector would find at other thresholds: hmean for pairs of PostProcess.thresh and PostProcess.box_thresh.
 
-The map of a network that was trained for a short time is unsure of itself: at a box_thresh of 0.6 such a network finds
-nothing, at 0.4 it may find half of the texts. One score at one pair of thresholds cannot tell the two cases apart.
+The map of a network that was trained for a short time is unsure of itself: it may find nothing at a box_thresh of 0.6
+and half of the texts at 0.4. One score at one pair of thresholds does not tell it from a network that finds nothing.
 """
 
 from __future__ import annotations
