@@ -1,15 +1,17 @@
 """Compares training and reading with a checkout of PaddleOCR on this machine, each side in turn.
 
-    python tests/benchmarks/paddleocr_checkout.py CHECKOUT train LABELS IMAGES [--python PYTHON] [--rounds 3]
+    python tests/benchmarks/paddleocr_checkout.py CHECKOUT train LABELS IMAGES [--config FILE ...] [--batch 32] [...]
     python tests/benchmarks/paddleocr_checkout.py CHECKOUT predict FOLDER IMAGES [--python PYTHON] [--rounds 3]
 
 CHECKOUT is the folder of a PaddleOCR repository; nothing of it is copied. PYTHON runs PaddleOCR's scripts and must have
 their dependencies; the default is the interpreter that runs this file. LABELS is a file of name<TAB>text, IMAGES the
 folder of its pictures. FOLDER is an exported CRNN.
 
-train: compares `tools/train.py` with rec_chinese_lite_train_v2.0.yml (CRNN on MobileNetV3, 6,625 classes, 32x320,
-RecAug, batches of 32, 2 workers) with the same training in this package, and with this package's own configuration
-(characters of the labels, width buckets). Measures samples per second, the median of an epoch's steps.
+train: compares `tools/train.py` with `scenetext train` on the same configuration files of the checkout, unchanged but
+for paths, batches and the dataset's kind (a list of pictures); both sides draw the same canvases. By default that is
+rec_chinese_lite_train_v2.0.yml (CRNN on MobileNetV3, 6,625 classes, 32x320, RecAug), which is also compared with this
+package's own configuration (characters of the labels, width buckets). Measures samples per second, the median of an
+epoch's steps, with 2 workers there.
 
 predict: compares `tools/infer/predict_rec.py` with oneDNN, batches of 16, with `scenetext predict` and each engine.
 Measures images per second of whole processes.
@@ -25,19 +27,23 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import median
+from string import ascii_lowercase, digits
+
+import yaml
 
 from scenetext.bench.throughput import in_turn, table
 from scenetext.predict.engines import ENGINES
 from scenetext.system.process import prepare_process
-from scenetext.text.charset import Charset, charset_path
+from scenetext.text.charset import Charset
 from scenetext.text.label_files import read_label_file, write_label_file
+from scenetext.text.records import Record
 
 ROOT = Path(__file__).resolve().parents[2]
-CONFIG = "configs/rec/ch_ppocr_v2.0/rec_chinese_lite_train_v2.0.yml"
-BATCH = 32
+CONFIG, OWN_CONFIG = "configs/rec/ch_ppocr_v2.0/rec_chinese_lite_train_v2.0.yml", "configs/crnn_mobile.yml"
 FIRST_STEPS = 3  # not counted: kernels are chosen and compiled in these steps
 
 
@@ -55,53 +61,87 @@ def plain_environment() -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if k not in ("OMP_NUM_THREADS", "MKL_DEBUG_CPU_TYPE")}
 
 
-def paddleocr_speed(checkout: Path, python: str, labels: Path, images: Path) -> float:
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """What both sides train on: a label file, the folder of its pictures, and the lines of a batch."""
+
+    labels: Path
+    images: Path
+    batch: int
+
+    def settings(self, config: Path) -> list[str]:
+        """Overrides that both programs read, for one of their configurations."""
+        content = yaml.safe_load(config.read_text(encoding="utf-8"))
+        sampler = content["Train"].get("sampler") or {}
+        kind = content["Train"]["dataset"]["name"]
+        kind = "SimpleDataSet" if kind == "LMDBDataSet" else kind  # both sides read the same list of pictures
+        files = f"['{self.labels}']"
+        return [
+            "Global.use_gpu=False", "Global.epoch_num=1", "Global.print_batch_step=1", "Global.log_smooth_window=1",
+            "Global.eval_batch_step=[0, 1000000]", "Optimizer.lr.warmup_epoch=0",
+            f"Train.dataset.name={kind}", f"Train.dataset.data_dir={self.images}",
+            f"Train.dataset.label_file_list={files}", f"Train.loader.batch_size_per_card={self.batch}",
+            "Eval.dataset.name=SimpleDataSet", f"Eval.dataset.data_dir={self.images}",
+            f"Eval.dataset.label_file_list={files}",
+            *([f"Train.sampler.first_bs={self.batch}"] if "first_bs" in sampler else []),
+        ]  # fmt: skip
+
+
+def paddleocr_speed(checkout: Path, config: str, python: str, data: TrainingData) -> float:
     """Samples per second of PaddleOCR's trainer."""
     with tempfile.TemporaryDirectory() as out:
-        options = [
-            "Global.use_gpu=False", "Global.epoch_num=1", "Global.print_batch_step=1", f"Global.save_model_dir={out}",
-            "Global.log_smooth_window=1", "Global.eval_batch_step=[0, 1000000]", "Optimizer.lr.warmup_epoch=0",
-            f"Train.dataset.data_dir={images}", f"Train.dataset.label_file_list=['{labels}']",
-            f"Train.loader.batch_size_per_card={BATCH}", "Train.loader.num_workers=2",
-            f"Eval.dataset.data_dir={images}", f"Eval.dataset.label_file_list=['{labels}']",
-        ]  # fmt: skip
-        log = run([python, "tools/train.py", "-c", CONFIG, "-o", *options], checkout, plain_environment())
+        options = [*data.settings(checkout / config), f"Global.save_model_dir={out}", "Train.loader.num_workers=2"]
+        log = run([python, "tools/train.py", "-c", config, "-o", *options], checkout, plain_environment())
     return median([float(ips) for ips in re.findall(r"ips: ([\d.]+)", log)][FIRST_STEPS:])
 
 
-def our_speed(labels: Path, images: Path, *options: str) -> float:
+def our_speed(config: Path, data: TrainingData, *options: str) -> float:
     """Samples per second of this package's trainer."""
     with tempfile.TemporaryDirectory() as out:
-        common = [
-            "Global.use_gpu=False", "Global.epoch_num=1", "Global.print_batch_step=1", "Global.log_smooth_window=1",
-            "Global.eval_batch_epoch=", "Global.eval_batch_step=[0, 1000000]", "Global.use_visualdl=false",
-            f"Global.save_model_dir={out}", "Optimizer.lr.warmup_epoch=0",
-            f"Train.dataset.data_dir={images}", f"Train.dataset.label_file_list=[{labels}]",
-            f"Eval.dataset.data_dir={images}", f"Eval.dataset.label_file_list=[{labels}]",
-            f"Train.loader.batch_size_per_card={BATCH}",
-        ]  # fmt: skip
-        command = [sys.executable, "-m", "scenetext", "train", "-c", "configs/crnn_mobile.yml", "-o", *common, *options]
-        run(command, ROOT, plain_environment())
+        own = ["Global.eval_batch_epoch=", "Global.use_visualdl=false", f"Global.save_model_dir={out}"]
+        settings = [*data.settings(config), *own, *options]
+        run([sys.executable, "-m", "scenetext", "train", "-c", str(config), "-o", *settings], ROOT, plain_environment())
         rows = [json.loads(line) for line in Path(out, "history.jsonl").read_text(encoding="utf-8").splitlines()]
     return median([row["lines_per_second"] for row in rows if "lines_per_second" in row][FIRST_STEPS:])
 
 
 def compare_training(options: argparse.Namespace) -> dict[str, list[float]]:
     """Samples per second of each side, by round."""
-    images = Path(options.images).resolve()
+    checkout, images, sides = options.checkout.resolve(), Path(options.images).resolve(), {}
     with tempfile.TemporaryDirectory() as scratch:
-        labels, charset = Path(scratch, "train.txt"), Path(scratch, "charset.txt")
-        known = Charset.from_file(charset_path("ppocr_keys_v1"), use_space_char=True)
-        records = [r for r in read_label_file(options.first) if not known.unknown(r.text)]  # as PaddleOCR does
-        write_label_file(labels, records)
-        Charset.from_labels(record.text for record in records).write(charset)
-        ours = partial(our_speed, labels, images)
-        sides = {
-            "PaddleOCR": lambda: paddleocr_speed(options.checkout, options.python, labels, images),
-            "scenetext, same configuration": lambda: ours("Global.character_dict_path=ppocr_keys_v1", "Train.sampler="),
-            "scenetext, own configuration": lambda: ours(f"Global.character_dict_path={charset}"),
-        }
+        for number, config in enumerate(options.config or [CONFIG]):
+            name = Path(config).stem
+            labels = Path(scratch, f"train_{number}.txt")
+            records = writable_records(checkout, config, options.first)
+            write_label_file(labels, records)
+            data = TrainingData(labels, images, options.batch)
+            theirs = checkout / config
+            sides[f"{name}, PaddleOCR"] = partial(paddleocr_speed, checkout, config, options.python, data)
+            sides[f"{name}, scenetext"] = partial(our_speed, theirs, data, *dictionary_setting(checkout, config))
+            if config == CONFIG:
+                charset = Path(scratch, "charset.txt")
+                Charset.from_labels(record.text for record in records).write(charset)
+                own = (ROOT / OWN_CONFIG, data, f"Global.character_dict_path={charset}")
+                sides[f"{name}, scenetext's own configuration"] = partial(our_speed, *own)
         return in_turn(sides, options.rounds)
+
+
+def dictionary_setting(checkout: Path, config: str) -> list[str]:
+    """The override that names the dictionary of a configuration of the checkout by its whole path."""
+    path = yaml.safe_load((checkout / config).read_text(encoding="utf-8"))["Global"].get("character_dict_path")
+    return [f"Global.character_dict_path={checkout / path}"] if path else []
+
+
+def writable_records(checkout: Path, config: str, labels: str) -> list[Record]:
+    """The lines that the configuration's dictionary can write: PaddleOCR's trainer draws another one for each other."""
+    settings = yaml.safe_load((checkout / config).read_text(encoding="utf-8"))["Global"]
+    path = settings.get("character_dict_path")
+    known = set((checkout / path).read_text(encoding="utf-8").splitlines() if path else digits + ascii_lowercase)
+    known |= {" "} if settings.get("use_space_char") else set()
+    length = settings.get("max_text_length", 25)
+    read = read_label_file(labels)
+    texts = {r.name: r.text if path else r.text.lower() for r in read}
+    return [r for r in read if texts[r.name] and set(texts[r.name]) <= known and len(texts[r.name]) < length]
 
 
 def compare_reading(options: argparse.Namespace) -> dict[str, list[float]]:
@@ -137,6 +177,8 @@ def main() -> None:
     parser.add_argument("images")
     parser.add_argument("--python", default=sys.executable)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--config", nargs="+", help="of the checkout, for train")
+    parser.add_argument("--batch", type=int, default=32, help="lines, for train")
     options = parser.parse_args()
     prepare_process()
     print(table({"train": compare_training, "predict": compare_reading}[options.what](options)))
