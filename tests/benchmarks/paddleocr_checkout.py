@@ -1,6 +1,6 @@
 """Compares training and reading with a checkout of PaddleOCR on this machine, each side in turn.
 
-    python tests/benchmarks/paddleocr_checkout.py CHECKOUT train LABELS IMAGES [--config FILE ...] [--batch 32] [...]
+    python tests/benchmarks/paddleocr_checkout.py CHECKOUT train LABELS IMAGES [--config FILE ...] [--batch 32] [--gpu] [...]
     python tests/benchmarks/paddleocr_checkout.py CHECKOUT predict FOLDER IMAGES [--python PYTHON] [--rounds 3]
 
 CHECKOUT is the folder of a PaddleOCR repository; nothing of it is copied. PYTHON runs PaddleOCR's scripts and must have
@@ -63,11 +63,12 @@ def plain_environment() -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """What both sides train on: a label file, the folder of its pictures, and the lines of a batch."""
+    """What both sides train on: a label file, the folder of its pictures, the lines of a batch, and the device."""
 
     labels: Path
     images: Path
     batch: int
+    on_gpu: bool
 
     def settings(self, config: Path) -> list[str]:
         """Overrides that both programs read, for one of their configurations."""
@@ -77,8 +78,8 @@ class TrainingData:
         kind = "SimpleDataSet" if kind == "LMDBDataSet" else kind  # both sides read the same list of pictures
         files = f"['{self.labels}']"
         return [
-            "Global.use_gpu=False", "Global.epoch_num=1", "Global.print_batch_step=1", "Global.log_smooth_window=1",
-            "Global.eval_batch_step=[0, 1000000]", "Optimizer.lr.warmup_epoch=0",
+            f"Global.use_gpu={self.on_gpu}", "Global.epoch_num=1", "Global.print_batch_step=1",
+            "Global.log_smooth_window=1", "Global.eval_batch_step=[0, 1000000]", "Optimizer.lr.warmup_epoch=0",
             f"Train.dataset.name={kind}", f"Train.dataset.data_dir={self.images}",
             f"Train.dataset.label_file_list={files}", f"Train.loader.batch_size_per_card={self.batch}",
             "Eval.dataset.name=SimpleDataSet", f"Eval.dataset.data_dir={self.images}",
@@ -114,7 +115,7 @@ def compare_training(options: argparse.Namespace) -> dict[str, list[float]]:
             labels = Path(scratch, f"train_{number}.txt")
             records = writable_records(checkout, config, options.first)
             write_label_file(labels, records)
-            data = TrainingData(labels, images, options.batch)
+            data = TrainingData(labels, images, options.batch, options.gpu)
             theirs = checkout / config
             sides[f"{name}, PaddleOCR"] = partial(paddleocr_speed, checkout, config, options.python, data)
             sides[f"{name}, scenetext"] = partial(our_speed, theirs, data, *dictionary_setting(checkout, config))
@@ -179,6 +180,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--config", nargs="+", help="of the checkout, for train")
     parser.add_argument("--batch", type=int, default=32, help="lines, for train")
+    parser.add_argument("--gpu", action="store_true", help="train on the GPU")
     options = parser.parse_args()
     prepare_process()
     print(table({"train": compare_training, "predict": compare_reading}[options.what](options)))
