@@ -1,6 +1,6 @@
 """Compares training and reading with a checkout of PaddleOCR on this machine, each side in turn.
 
-    python tests/benchmarks/paddleocr_checkout.py CHECKOUT train LABELS IMAGES [--config FILE ...] [--batch 32] [--gpu] [...]
+    python tests/benchmarks/paddleocr_checkout.py CHECKOUT train LABELS IMAGES [--config FILE...] [--batch 32] [--gpu]
     python tests/benchmarks/paddleocr_checkout.py CHECKOUT predict FOLDER IMAGES [--python PYTHON] [--rounds 3]
 
 CHECKOUT is the folder of a PaddleOCR repository; nothing of it is copied. PYTHON runs PaddleOCR's scripts and must have
