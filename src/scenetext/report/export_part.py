@@ -10,7 +10,7 @@ from scenetext import plots
 from scenetext.report.inline import figure_uri
 from scenetext.report.run_files import RunFiles
 
-CURVE_IN, PARTS_IN = (4.8, 3.0), (6.4, 2.2)  # the latter has a legend of many parts
+CURVE_IN, PARTS_IN = (4.8, 3.0), (6.4, 2.5)  # the latter has a legend of many parts
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,7 +121,7 @@ def render(content: Mapping[str, Any]) -> str:
 
 
 def _percent(ratio: float, digits: int = 1) -> str:
-    return f"{100 * ratio:.{digits}f} %"
+    return f"{100 * ratio:.{digits}f}\u00a0%"  # the sign stays beside its number
 
 
 def _points(difference: float) -> str:
