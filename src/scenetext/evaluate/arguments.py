@@ -47,17 +47,19 @@ def score_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def compare_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the arguments of `compare_sources.compare_command`."""
+    """Adds the arguments of `report.comparison_page.compare_command`."""
     sources = "runs, exported folders, evaluations, submissions, files of predictions; each is compared with the first"
     parser.add_argument("sources", nargs="+", metavar="A B", help=sources)
     labels = "labels of the lines (default: those that an evaluation was scored against)"
     parser.add_argument("--labels", metavar="FILE", help=labels)
-    parser.add_argument("--images", metavar="DIR", help="their pictures: runs and exported folders read them anew")
+    images = "their pictures, for the page; with --labels runs and exported folders read them anew"
+    parser.add_argument("--images", metavar="DIR", help=images)
     protocol = f"how a text is compared with its label (default: normalised): {', '.join(PROTOCOL_NAMES)}"
     parser.add_argument(
         "--protocol", dest="rules", default="normalised", metavar="NAME", choices=PROTOCOL_NAMES, help=protocol
     )
-    parser.add_argument("--out", metavar="DIR", help="folder for comparison.json, won.csv and lost.csv (default: none)")
+    out = "folder for comparison.json, won.csv, lost.csv, and a page with the pictures (default: none)"
+    parser.add_argument("--out", metavar="DIR", help=out)
     _add_unmatched(parser)
 
 
