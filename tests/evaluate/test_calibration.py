@@ -66,14 +66,14 @@ def test_what_lines_show_holds_for_other_lines_and_what_they_reach_does_not() ->
     ("right", "wanted", "told"),
     [
         ("1" * 40, 0.9, "90 % is shown from confidence 0.9600 on: 100.0% of 40 lines are right, 95 % interval 94."),
-        ("1", 0.9, "90 % is reached from confidence 0.9990 on, but not shown, for it rests on 1 line: that takes 36 "),
-        ("1" * 9, 0.95, "but not shown, for it rests on 9 lines: that takes 72 lines without an error, or more"),
+        ("1", 0.9, "90 % is reached from confidence 0.9990 on by 1 line, too few to show it: 36 without an error "),
+        ("1" * 9, 0.95, "on by 9 lines, too few to show it: 72 without an error would, or more with some"),
         (
             "1" * 9,
             1.0,
-            "100 % is reached from confidence 0.9910 on, but not shown, for it rests on 9 lines: no number ",
+            "100 % is reached from confidence 0.9910 on by 9 lines, too few to show it: no number of lines ",
         ),
-        ("000", 0.99, "99 % is not reached on these lines: that takes 368 lines without an error, or more"),
+        ("000", 0.99, "99 % is not reached on these lines"),
     ],
 )
 def test_a_sentence_says_on_how_many_lines_a_threshold_rests(right: str, wanted: float, told: str) -> None:
@@ -84,4 +84,4 @@ def test_a_sentence_says_on_how_many_lines_a_threshold_rests(right: str, wanted:
 def test_the_table_of_score_holds_the_sentences() -> None:
     read = ReadLines(["0.png", "1.png"], ["A", "B"], ["A", "B"], [0.9, 0.8])
     text = table_of(score_lines(read, precisions=(0.9,)))
-    assert "90 % is reached from confidence 0.8000 on, but not shown, for it rests on 2 lines" in text
+    assert "90 % is reached from confidence 0.8000 on by 2 lines, too few to show it" in text

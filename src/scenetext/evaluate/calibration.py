@@ -165,13 +165,11 @@ def threshold_sentence(threshold: Threshold) -> str:
         right = f"{shown.precision.value:.1%} of {shown.lines:,} lines are right, 95 % interval {low} to {high} %"
         return f"{wanted} is shown from confidence {shown.confidence:.4f} on: {right}"
     needed = threshold.lines_needed
-    takes = (
-        "no number of lines shows it" if needed is None else f"that takes {needed:,} lines without an error, or more"
-    )
+    would = "no number of lines shows it" if needed is None else f"{needed:,} without an error would, or more with some"
     if threshold.confidence is None:
-        return f"{wanted} is not reached on these lines: {takes}"
-    reached = f"{wanted} is reached from confidence {threshold.confidence:.4f} on, but not shown"
-    return f"{reached}, for it rests on {threshold.lines:,} {'line' if threshold.lines == 1 else 'lines'}: {takes}"
+        return f"{wanted} is not reached on these lines"
+    lines = f"{threshold.lines:,} line{'s' if threshold.lines != 1 else ''}"
+    return f"{wanted} is reached from confidence {threshold.confidence:.4f} on by {lines}, too few to show it: {would}"
 
 
 def _shows(right: np.ndarray, wanted: float) -> np.ndarray:
