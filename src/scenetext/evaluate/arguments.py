@@ -29,7 +29,10 @@ def score_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--predictions", required=True, metavar="FILE", help=predictions)
     parser.add_argument("--labels", required=True, metavar="FILE", help="lines name<TAB>text, a CSV, or LMDBs")
     parser.add_argument("--out", metavar="DIR", help="folder for scores.json and predictions.csv (default: none)")
-    rules = f"what the normalised score forgives (default: {' '.join(DEFAULT_SCORE_RULES)}; nothing after it: nothing)"
+    rules = (
+        f"what the normalised score forgives (default: {' '.join(DEFAULT_SCORE_RULES)}; nothing after it: nothing); "
+        "width is Unicode's NFKC, in which ① is 1, too"
+    )
     parser.add_argument("--rules", nargs="*", default=DEFAULT_SCORE_RULES, choices=SCORE_RULES, help=rules)
     protocols = f"score by the rules of these benchmarks, too: {', '.join(PROTOCOL_NAMES)}"
     parser.add_argument(
