@@ -10,7 +10,6 @@ error that is left at the output (Nagel et al., arXiv:1906.04721, appendix D).
 from __future__ import annotations
 
 import copy
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +19,7 @@ from paddle import nn
 
 from scenetext.export.compress.calibration import input_rows
 from scenetext.export.compress.codings import QuantisedTensor
+from scenetext.export.compress.layer_calls import layer_calls
 from scenetext.export.compress.lockstep import Lockstep
 from scenetext.export.compress.quantisation import QuantScheme, as_rows, quantise_array
 from scenetext.export.compress.quantised_weights import QuantisableWeight, quantisable_weights
@@ -76,8 +76,9 @@ def quantise_sequentially(
     weights = {weight.key: weight for weight in quantisable_weights(model) if weight.key in alone}
     twins = {weight.key: weight for weight in quantisable_weights(changed)}
     quantised, biases = dict(alone), {}
-    calls = _calls_per_pass(model, list(weights.values()), batches[0])
-    once = [key for key in calls if calls[key] == 1 and not weights[key].recurrent]
+    keys = {weight.layer: key for key, weight in weights.items() if not weight.recurrent}
+    calls = layer_calls(model, keys, paddle.to_tensor(batches[0]))
+    once = [keys[layer] for layer in calls if calls[layer] == 1]
     for key in alone:
         if key not in once:
             twins[key].set_value(quantised[key].dequantise())
@@ -98,19 +99,6 @@ def quantise_sequentially(
                 bias.set_value((bias.numpy() + correction).astype(np.float32))
                 biases[f"{key.rpartition('.')[0]}.bias"] = bias.numpy()
     return QuantisedModel(quantised, biases)
-
-
-def _calls_per_pass(model: nn.Layer, weights: Sequence[QuantisableWeight], batch: np.ndarray) -> Counter[str]:
-    """How often the layer of each weight computes in one pass; keys in the order of their first calls."""
-    calls: Counter[str] = Counter()
-    hooks = [w.layer.register_forward_pre_hook(lambda _, __, key=w.key: calls.update([key])) for w in weights]
-    try:
-        with paddle.no_grad():
-            model(paddle.to_tensor(batch))
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return calls
 
 
 def _quantise_compensated(
