@@ -71,15 +71,16 @@ def test_passes_that_begin_in_the_middle_measure_what_whole_passes_measure(netwo
     paddle.seed(1)
     model = Tied() if network is Tied else build_model(network())
     model.eval()
-    shape = (2, 5, 3) if network is Tied else (2, 3, 32, 96)
+    shape = (2, 5, 3) if network is Tied else (2, 3, 32, 64)
     if network is not Tied:
         model.fuse()
     weights = quantisable_weights(model)
+    weights = weights[:: -(-len(weights) // 10)]  # all over the network
     quantised = {w.key: quantise(w, QuantScheme(PACKED, 4)).dequantise() for w in weights}
     outputs = ReferenceOutputs(model, [RNG.uniform(-1, 1, shape).astype(np.float32) for _ in range(2)])
     wanted = one_by_one(outputs, weights, quantised)
-    for _ in range(2):  # the first measurement leaves the network as it was
-        assert measure_losses(outputs, weights, quantised) == pytest.approx(wanted, rel=1e-6, abs=1e-12)
+    assert measure_losses(outputs, weights, quantised) == pytest.approx(wanted, rel=1e-6, abs=1e-12)
+    assert outputs.divergence() == 0.0  # the network is as it was
     assert sum(loss > 1e-9 for loss in wanted.values()) > len(wanted) // 2
     assert not [layer for layer in model.sublayers() if "forward" in vars(layer)]
 
@@ -104,5 +105,5 @@ def test_what_stands_before_a_changed_layer_is_computed_once(monkeypatch) -> Non
     weights = quantisable_weights(model)
     before = Counter(Counted.computed)
     measure_losses(outputs, weights[::-1], {w.key: 0 * w.value for w in weights})
-    # one pass finds the order; layer n computes changed, once unchanged if one follows, and after each of the n before it
+    # one pass finds the order; layer n computes changed, unchanged if one follows, and after each of the n before it
     assert Counted.computed - before == {name: 2 + (name < 5) + name for name in range(6)}
