@@ -277,7 +277,7 @@ def _score(chosen: Arguments) -> None:
 
 
 def _compare(chosen: Arguments) -> None:
-    from scenetext.evaluate.compare_sources import compare_command
+    from scenetext.report.comparison_page import compare_command
 
     compare_command(**_options(chosen))
 

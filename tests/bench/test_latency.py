@@ -7,11 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from exported import LINES, skip_without_converter, tiny_export, tiny_folder
 from lmdbs import write_lmdb
 
+from scenetext.bench.labelled_lines import open_lines
 from scenetext.bench.latency import latency_table, measure_latency
 from scenetext.bench.latency_report import bench_latency
 from scenetext.bench.network_cost import multiply_adds, network_cost
@@ -186,6 +188,15 @@ def test_without_labels_there_is_no_accuracy_and_an_lmdb_brings_its_own(tmp_path
     write_lmdb(tmp_path / "lmdb", [((images / f"{number}.png").read_bytes(), "x") for number in range(2)])
     told = bench_latency([folder], tmp_path / "lmdb", out=tmp_path / "b", batch_sizes=[1], rounds=1, progress=False)
     assert "0.0000 [" in told and (tmp_path / "b/accuracy_by_latency.png").exists()
+
+
+def test_with_labels_only_labelled_lines_are_timed(tmp_path: Path) -> None:
+    for number, width in enumerate((20, 40, 60)):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), np.zeros((32, width, 3), np.uint8))
+    (tmp_path / "val.txt").write_text("2.png\tA\n0.png\tB\n", encoding="utf-8")
+    lines = open_lines(tmp_path, tmp_path / "val.txt")
+    assert [picture.shape[1] for picture in lines.pictures()] == [60, 20]
+    assert [picture.shape[1] for picture in open_lines(tmp_path).pictures(2)] == [20, 40]
 
 
 def test_one_folder_twice_is_refused() -> None:

@@ -16,8 +16,11 @@ import pytest
 from scenetext.errors import InputError
 from scenetext.evaluate.breakdown import Confusion, confusions, group_scores, range_name
 from scenetext.evaluate.evaluation import evaluate, evaluate_command
+from scenetext.export.exporter import export_model
+from scenetext.models import build_model
 from scenetext.text.charset import Charset
 from scenetext.text.records import Record
+from scenetext.train.checkpoint import save_weights
 
 # name, label, what the reader says, correct raw, correct normalised
 LINES = [
@@ -161,14 +164,9 @@ def test_the_command_scores_trained_weights_and_an_exported_folder_alike(images:
     config.write_text(
         f"base: {root}/configs/crnn_mobile.yml\nGlobal:\n  character_dict_path: {tmp_path}/charset.txt\n", "utf-8"
     )
-    make = (
-        "import sys\nfrom scenetext.models import build_model\nfrom scenetext.train.checkpoint import save_weights\n"
-        "from scenetext.export.exporter import export_model\n"
-        "save_weights(build_model(sys.argv[1]), sys.argv[2])\n"
-        "export_model(sys.argv[1], sys.argv[2], sys.argv[3], progress=False)"
-    )
     weights, exported = tmp_path / "weights", tmp_path / "exported"
-    subprocess.run([sys.executable, "-c", make, str(config), str(weights), str(exported)], check=True, timeout=600)
+    save_weights(build_model(config), weights)
+    export_model(config, weights, exported, progress=False)
     common = ["--labels", str(tmp_path / "labels.csv"), "--images", str(images)]
     found = {}
     for name, model in (

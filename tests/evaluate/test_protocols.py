@@ -19,6 +19,9 @@ PAIRS = [
     ("chinese-benchmark", "停车场", "停車場", True),
     ("chinese-benchmark", "ab1!", "ＡＢ 1！", True),
     ("chinese-benchmark", "你的", "妳的", True),  # OpenCC keeps this variant, the benchmark's converter does not
+    ("chinese-benchmark", "锺表妆台", "鐘錶粧枱", True),  # as zhconv 1.4.3 rewrites them
+    ("chinese-benchmark", "中国 bank", "中　國ＢＡＮＫ", True),
+    ("chinese-benchmark", "头发发展", "頭髮發展", True),
     ("chinese-benchmark", "①", "1", False),  # half width, not NFKC
     ("chinese-benchmark", "好。", "好", False),
     ("paddleocr", "a b", "ab", True),
@@ -70,6 +73,40 @@ def test_rules_are_applied_in_one_order_whatever_the_order_they_are_named_in() -
     chosen = chosen_rules(["case", "punctuation", "traditional", "width"])
     assert chosen.rules == ("width", "traditional", "punctuation", "case")
     assert chosen("《停車》 Ａ！") == "停车 a"
+
+
+def test_figures_of_the_chinese_benchmark_are_those_worked_out_by_hand() -> None:
+    lines = [  # what was read, label: 1 - distance / longer length after the rules
+        ("鳳凰樓", "凤凰楼"),  # 1
+        ("Ｂ超 ２４", "b超24"),  # 1
+        ("中山大路", "中山路"),  # one of 4 is too many: 3/4
+        ("", "停車場"),  # 0
+        ("价:５元", "價：6元"),  # one of 4 differs: 3/4
+        ("好。", "好."),  # the full stop of Chinese has no half width: 1/2
+    ]
+    scores = protocol("chinese-benchmark").score([read for read, _ in lines], [label for _, label in lines])
+    assert (scores.lines, scores.left_out) == (6, 0)
+    assert scores.correct.tolist() == [True, True, False, False, False, False]
+    assert scores.accuracy.value == pytest.approx(2 / 6)
+    assert scores.norm_edit_dis.value == pytest.approx((1 + 1 + 3 / 4 + 0 + 3 / 4 + 1 / 2) / 6)
+
+
+def test_figures_of_english_protocols_are_those_worked_out_by_hand() -> None:
+    read = ["thankyou", "cafe", "x", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "sale.", "naive x"]
+    labels = ["Thankyou!", "café", "!!!", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "Sale", "naïve-x"]
+    by_hand = {  # lines, acc, norm_edit_dis
+        "parseq": (4, 1, 1),  # !!! has no character of the charset, 26 letters are too many
+        "parseq-cased": (4, 2 / 4, (7 / 8 + 1 + 3 / 4 + 1) / 4),
+        "deep-text-recognition": (6, 3 / 6, (1 + 3 / 4 + 0 + 1 + 1 + 5 / 6) / 6),  # café is caf, naïve-x is navex
+        "union14m": (6, 3 / 6, (1 + 3 / 4 + 0 + 1 + 1 + 5 / 6) / 6),
+        "openocr": (5, 2 / 5, (1 + 3 / 4 + 0 + 1 + 5 / 6) / 5),
+        # Sale counts in place of the 26 letters, too; of 9, 4, 3, 5, 5 and 7 characters 2, 1, 3, 2, 2 and 2 differ
+        "paddleocr": (6, 0, (7 / 9 + 3 / 4 + 0 + 3 / 5 + 3 / 5 + 5 / 7) / 6),
+    }
+    for name, expected in by_hand.items():
+        scores = protocol(name).score(read, labels)
+        found = (scores.lines, scores.accuracy.value, scores.norm_edit_dis.value)
+        assert found == pytest.approx(expected, abs=1e-5), name
 
 
 def test_figures_of_a_protocol_are_means_over_the_lines_that_it_counts() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from lmdbs import write_lmdb
 
 from scenetext.errors import InputError
 from scenetext.evaluate.calibration import calibration
@@ -204,6 +205,22 @@ def test_faulty_labels_are_named_and_their_predictions_are_no_other_lines(tmp_pa
     labels.write_text(labels.read_text(encoding="utf-8").replace("入口", ""), encoding="utf-8")
     assert score_files(read, labels).scores.lines == 6
     assert "val.txt:4 is not scored" in capsys.readouterr().err
+
+
+def test_lmdbs_are_labels_by_the_names_that_a_benchmark_writes(tmp_path: Path, capsys) -> None:
+    write_lmdb(tmp_path / "sets/a", [(b"", "烤鱼"), (b"", "")])
+    write_lmdb(tmp_path / "sets/b", [(b"", "AB")])
+    names = ("a/000000001", "a/000000002", "b/000000001")
+    read = tmp_path / "predictions.txt"
+    read.write_text("".join(f"{name}\tab\t0.9\n" for name in names), encoding="utf-8")
+    found = score_files(read, tmp_path / "sets")
+    assert [(line.name, line.target, line.correct_normalised) for line in found.lines] == [
+        ("a/000000001", "烤鱼", False), ("b/000000001", "AB", True),
+    ]  # fmt: skip
+    assert "sets/a:image-000000002 is not scored: the label is empty" in capsys.readouterr().err
+    (tmp_path / "nothing").mkdir()
+    with pytest.raises(InputError, match="nothing is no LMDB"):
+        score_files(read, tmp_path / "nothing")
 
 
 def test_lines_left_out_on_request_are_counted(tmp_path: Path, capsys) -> None:

@@ -147,10 +147,8 @@ def test_sequential_quantisation_brings_the_outputs_nearer_in_the_same_bytes_and
     outputs = ReferenceOutputs(model, batches(4))  # of other lines
     allocator = BitAllocator(model, lines)
     schemes = {w.key: QuantScheme(PACKED, 256 if w.recurrent else 6) for w in allocator.weights.values()}
-    quantised = {
-        key: quantise(allocator.weights[key], scheme, allocator.hessians.get(key)) for key, scheme in schemes.items()
-    }
-    sequential = allocator.quantise_sequentially(quantised)
+    quantised = allocator.quantise({key: Option(scheme, 0, 0.0) for key, scheme in schemes.items()})
+    sequential = allocator.quantise_sequentially(schemes)
     np.testing.assert_array_equal(model(paddle.to_tensor(lines[0])).numpy(), own)
     assert {k: t.size_bytes for k, t in sequential.weights.items()} == {k: t.size_bytes for k, t in quantised.items()}
     same = {key for key in quantised if sequential.weights[key] is quantised[key]}
@@ -168,8 +166,9 @@ def test_sequential_quantisation_brings_the_outputs_nearer_in_the_same_bytes_and
 
 def test_eight_bits_are_not_quantised_again(model) -> None:
     allocator = BitAllocator(model, batches(1))
-    quantised = {w.key: quantise(w, QuantScheme(UINT8)) for w in allocator.weights.values()}
-    assert allocator.quantise_sequentially(quantised) == QuantisedModel(quantised, {})
+    schemes = dict.fromkeys(allocator.weights, QuantScheme(UINT8))
+    quantised = allocator.quantise({key: Option(scheme, 0, 0.0) for key, scheme in schemes.items()})
+    assert allocator.quantise_sequentially(schemes) == QuantisedModel(quantised, {})
 
 
 class Twice(nn.Layer):
@@ -188,10 +187,13 @@ def test_only_a_layer_that_computes_once_compensates_for_the_error_of_others() -
     line = RNG.normal(size=(50, 6)).astype(np.float32)
     weights = {w.key: w for w in quantisable_weights(model)}
     hessians = input_hessians(model, list(weights.values()), [line])
-    quantised = {
-        key: quantise(w, QuantScheme(PACKED, 4 if key == "often.weight" else 64)) for key, w in weights.items()
-    }
-    sequential = quantise_sequentially(model, quantised, hessians, [line])
+    schemes = {key: QuantScheme(PACKED, 4 if key == "often.weight" else 64) for key in weights}
+    quantised = {key: quantise(weight, schemes[key]) for key, weight in weights.items()}
+    asked = []
+    sequential = quantise_sequentially(
+        model, schemes, lambda key: asked.append(key) or quantised[key], hessians, [line]
+    )
+    assert asked == ["often.weight"]  # what compensates is not quantised alone before
     assert sequential.weights["often.weight"] is quantised["often.weight"] and set(sequential.biases) == {"once.bias"}
     wanted, changed = model(paddle.to_tensor(line)).numpy(), Twice()
     errors = []

@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from scenetext import plots
 from scenetext.plots.gallery import EDIT_COLOURS
 from scenetext.plots.style import text_fonts, visible, wilson_interval
+from scenetext.report.export_part import PARTS_IN
 
 RNG = np.random.default_rng(0)
 GROUPS = {"group": ["1", "2-3"], "lines": [10, 5], "normalised": [0.8, 1.0], "low": [0.6, 1.0], "high": [0.9, 1.0]}
@@ -198,3 +199,20 @@ def test_the_interval_of_an_accuracy_is_wilson_s() -> None:
     low, high = wilson_interval(np.array([0.0, 0.89, 1.0]), 200)
     np.testing.assert_allclose(low, [0.0, 0.8391, 0.9812], atol=1e-4)
     np.testing.assert_allclose(high, [0.0188, 0.9262, 1.0], atol=1e-4)
+
+
+def test_the_legend_of_many_parts_is_inside_the_figure_of_a_report() -> None:
+    parts = {"head.ctc_head": 2_000_000, "backbone": 10_000_000, "head.ctc_encoder": 1_300_000, "program and names": 9}
+    figure = plots.bytes_by_part({"float32": parts, "float16": parts}, 10_000_000)
+    figure.set_size_inches(*PARTS_IN)
+    FigureCanvasAgg(figure).draw()
+    legend = figure.axes[0].get_legend().get_window_extent()
+    assert legend.x0 >= 0 and legend.x1 <= figure.bbox.width and legend.y1 <= figure.bbox.height
+
+
+def test_numbers_of_lines_at_no_accuracy_stay_off_the_numbers_of_the_axis() -> None:
+    bins = [{"confidence": 0.1, "accuracy": value, "low": 0.0, "high": 0.9, "lines": 1} for value in (0.0, 0.5)]
+    figure = plots.reliability(bins)
+    FigureCanvasAgg(figure).draw()
+    panel = figure.axes[0]
+    assert all(text.get_window_extent().y0 >= panel.get_window_extent().y0 for text in panel.texts)

@@ -16,7 +16,8 @@ from scenetext.cli import main
 from scenetext.config import load_config
 from scenetext.data.pipeline import canvas_of
 from scenetext.errors import InputError
-from scenetext.evaluate.results import Line
+from scenetext.evaluate.evaluation_folder import write_evaluation
+from scenetext.evaluate.results import Line, ReadLines, score_lines
 from scenetext.models import build_model
 from scenetext.predict import load_reader
 from scenetext.predict.model_reader import ModelReader
@@ -94,6 +95,34 @@ def test_the_page_tells_the_training_the_scores_and_the_export(page: Path, whole
     assert f"{100 * report['accuracy']['exported']['normalised']['value']:.1f} %" in text
     assert "MobileNetV3 small" in text and "0.002" in text
     assert page.stat().st_size < 3_000_000
+
+
+def test_the_network_before_finetuning_is_compared_line_by_line_where_it_read_the_same_lines(own_run: Path) -> None:
+    evaluated = own_run / "evaluate"
+    lines = read_run_evaluation(evaluated).evaluation.lines
+    right = sum(line.correct_normalised for line in lines)
+    read = ReadLines([line.name for line in lines], [line.target for line in lines], [""] * len(lines))
+    write_evaluation(score_lines(read), evaluated / "pretrained")
+    page = text_of(write_report(own_run, worst=0, progress=False))
+    told = (
+        f"(normalised accuracy 0.0% and {right / len(lines):.1%} of {len(lines)} lines; {right} won, 0 lost, McNemar p"
+    )
+    assert told in page and "intervals overlap" not in page
+    others = ReadLines([f"other/{line.name}" for line in lines], [line.target for line in lines], [""] * len(lines))
+    write_evaluation(score_lines(others), evaluated / "pretrained")
+    assert "Compared line by line" not in text_of(write_report(own_run, worst=0, progress=False))
+
+
+def test_a_threshold_of_the_confidence_says_how_many_lines_show_it(own_run: Path) -> None:
+    names = [f"{number}.png" for number in range(41)]
+    texts = ["A"] * 40 + ["B"]
+    read = ReadLines(names, ["A"] * 41, texts, [0.9] * 36 + [0.8] * 4 + [0.1])
+    write_evaluation(score_lines(read), own_run / "evaluate")
+    page = text_of(write_report(own_run, worst=0, progress=False))
+    assert re.search(
+        r"90 % 0\.8000 40 100\.0 % 95 % interval · \S+ \[9\d\.\d %, 100\.0 %\] here from 0\.1000 on: 41 lines", page
+    )
+    assert "99 % not shown" in page and "it takes 368 lines without an error, or more" in page
 
 
 def test_a_run_without_evaluation_export_and_history_has_a_report_that_says_so(own_run: Path) -> None:

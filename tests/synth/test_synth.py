@@ -61,9 +61,10 @@ def test_nothing_but_the_four_files_is_written(competition):
     assert sorted(found) == sorted(FILES)
 
 
-def test_same_seed_gives_the_same_bytes_in_another_process(competition, root, tmp_path):
+def test_same_seed_gives_the_same_bytes_in_other_processes(competition, root, tmp_path):
     code = (
-        f"from scenetext.synth import draw_competition as d; d({str(tmp_path)!r}, train={TRAIN}, test={TEST}, seed=3)"
+        f"from scenetext.synth import draw_competition as d; "
+        f"d({str(tmp_path)!r}, train={TRAIN}, test={TEST}, seed=3, workers=2)"
     )
     environment = {**os.environ, "PYTHONPATH": str(root / "src")}
     subprocess.run([sys.executable, "-c", code], check=True, env=environment, capture_output=True)
@@ -218,7 +219,7 @@ def test_a_missing_font_package_is_named():
         fonts.package_file("no_such_fonts", "a.ttf")
 
 
-@pytest.mark.parametrize("arguments", [{"train": 0}, {"test": 0}, {"seed": -1}])
+@pytest.mark.parametrize("arguments", [{"train": 0}, {"test": 0}, {"seed": -1}, {"workers": 0}])
 def test_impossible_counts_and_seeds_are_refused_before_anything_is_written(arguments, tmp_path):
     with pytest.raises(InputError, match=next(iter(arguments))):
         draw_competition(tmp_path / "out", **{"train": 1, "test": 1, **arguments})

@@ -56,6 +56,29 @@ def test_a_rate_that_never_changes_has_no_chart(data: Path, tmp_path: Path):
     assert "train/lr" not in tags_of(tmp_path / "run")["scalar"]
 
 
+def test_the_charts_of_a_resumed_training_begin_at_its_first_step(data: Path, tmp_path: Path):
+    """Of several files in a folder VisualDL shows the newest alone: earlier steps would be gone."""
+    from visualdl import LogReader
+
+    from scenetext.train.curves import Curves
+
+    rows = [
+        {"kind": "train", "step": 2, "epoch": 1, "loss": 3.0},
+        {"kind": "eval", "step": 3, "epoch": 1, "normalised": 0.25, "best": True},
+        {"kind": "ended", "step": 3, "reason": "interrupted"},
+    ]
+    curves = Curves(tmp_path / "vdl", load_config(tiny_config(data)))
+    curves.repeat(rows)
+    curves.scalars("train", {"loss": 2.0}, 4)
+    curves.close()
+    (file,) = (tmp_path / "vdl").iterdir()
+    reader = LogReader(file_path=str(file))
+    tags = ("train/loss", "eval/normalised")
+    points = {tag: [(point.id, point.value) for point in reader.get_data("scalar", tag)] for tag in tags}
+    assert points == {"train/loss": [(2, 3.0), (4, 2.0)], "eval/normalised": [(3, 0.25)]}
+    assert set(reader.get_tags()["scalar"]) == set(tags)  # no counters, and nothing of how it ended
+
+
 def test_the_table_of_hyper_parameters_shows_the_last_scores(charted: Path):
     from visualdl.reader.reader import LogReader
     from visualdl.server import lib

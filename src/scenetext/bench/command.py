@@ -74,5 +74,5 @@ def run(chosen: argparse.Namespace, load_config: Callable[[argparse.Namespace], 
 
 def _add_lines(parser: argparse.ArgumentParser, out: str) -> None:
     parser.add_argument("--images", required=True, metavar="DIR|ZIP", help="folder, zip or LMDB of lines")
-    parser.add_argument("--labels", metavar="FILE", help="labels of the lines; an LMDB brings its own")
+    parser.add_argument("--labels", metavar="FILE", help="labels of the lines to time; an LMDB brings its own")
     parser.add_argument("--out", metavar="DIR", help=out)

@@ -12,7 +12,9 @@ from scenetext.text.normalise import DEFAULT_SCORE_RULES, SCORE_RULES
 def evaluate_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds what `evaluate` takes beside the configuration and the arguments of reading."""
     model_or_weights(parser, "an exported folder; of detectors also wheel:NAME, see `read`")
-    parser.add_argument("--labels", required=True, metavar="FILE", help="name<TAB>text or CSV; name<TAB>JSON of boxes")
+    parser.add_argument(
+        "--labels", required=True, metavar="FILE", help="name<TAB>text, CSV or LMDBs; name<TAB>JSON of boxes"
+    )
     parser.add_argument("--images", required=True, metavar="DIR", help="folder, zip or LMDB of the pictures")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for scores.json and what was read or found")
     thresholds = "of a detector: also score it at other thresholds, and name the best ones"
@@ -25,9 +27,12 @@ def score_arguments(parser: argparse.ArgumentParser) -> None:
         "name<TAB>text[<TAB>confidence], a predicts.txt or predictions.csv, or the log of PaddleOCR's predict_rec"
     )
     parser.add_argument("--predictions", required=True, metavar="FILE", help=predictions)
-    parser.add_argument("--labels", required=True, metavar="FILE", help="lines name<TAB>text, or a CSV")
+    parser.add_argument("--labels", required=True, metavar="FILE", help="lines name<TAB>text, a CSV, or LMDBs")
     parser.add_argument("--out", metavar="DIR", help="folder for scores.json and predictions.csv (default: none)")
-    rules = f"what the normalised score forgives (default: {' '.join(DEFAULT_SCORE_RULES)}; nothing after it: nothing)"
+    rules = (
+        f"what the normalised score forgives (default: {' '.join(DEFAULT_SCORE_RULES)}; nothing after it: nothing); "
+        "width is Unicode's NFKC, in which ① is 1, too"
+    )
     parser.add_argument("--rules", nargs="*", default=DEFAULT_SCORE_RULES, choices=SCORE_RULES, help=rules)
     protocols = f"score by the rules of these benchmarks, too: {', '.join(PROTOCOL_NAMES)}"
     parser.add_argument(
@@ -47,17 +52,19 @@ def score_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def compare_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the arguments of `compare_sources.compare_command`."""
+    """Adds the arguments of `report.comparison_page.compare_command`."""
     sources = "runs, exported folders, evaluations, submissions, files of predictions; each is compared with the first"
     parser.add_argument("sources", nargs="+", metavar="A B", help=sources)
-    labels = "labels of the lines (default: those that an evaluation was scored against)"
-    parser.add_argument("--labels", metavar="FILE", help=labels)
-    parser.add_argument("--images", metavar="DIR", help="their pictures: runs and exported folders read them anew")
+    labels = "labels of the lines, a file or LMDBs (default: those that an evaluation was scored against)"
+    parser.add_argument("--labels", metavar="FILE|DIR", help=labels)
+    images = "their pictures, for the page; with --labels runs and exported folders read them anew"
+    parser.add_argument("--images", metavar="DIR", help=images)
     protocol = f"how a text is compared with its label (default: normalised): {', '.join(PROTOCOL_NAMES)}"
     parser.add_argument(
         "--protocol", dest="rules", default="normalised", metavar="NAME", choices=PROTOCOL_NAMES, help=protocol
     )
-    parser.add_argument("--out", metavar="DIR", help="folder for comparison.json, won.csv and lost.csv (default: none)")
+    out = "folder for comparison.json, won.csv, lost.csv, and a page with the pictures (default: none)"
+    parser.add_argument("--out", metavar="DIR", help=out)
     _add_unmatched(parser)
 
 

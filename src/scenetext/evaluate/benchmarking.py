@@ -116,7 +116,11 @@ def benchmark(
 
 def benchmark_command(*, out: str, **options: Any) -> None:
     """`scenetext benchmark`: prints the table; the arguments are those of `benchmark`."""
-    print(f"{benchmark(out=out, **options)}\n{shown_path(out)}: {SCORES}")
+    found = benchmark(out=out, **options)
+    print(f"{found}\n{shown_path(out)}: {SCORES} and {PREDICTIONS}")
+    if not found.skipped and not options["sets"]:
+        scored = f"--predictions {shown_path(Path(out, PREDICTIONS))} --labels {shown_path(options['data'])}"
+        print(f"scenetext score {scored} tells what each rule forgives.")
 
 
 def _warn_of(found: Sequence[FoundSet], broken: dict[str, str]) -> None:

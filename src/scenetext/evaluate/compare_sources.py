@@ -9,18 +9,13 @@ from pathlib import Path
 
 from scenetext.errors import InputError
 from scenetext.evaluate.comparison import Comparison, compare_texts, holm, p_value_text
-from scenetext.evaluate.evaluation_folder import check_folder_name
 from scenetext.evaluate.matching import Unmatched
 from scenetext.evaluate.protocols import Protocol, protocol
 from scenetext.evaluate.readings import Model, Source, common_lines, open_source
 from scenetext.evaluate.results import Evaluation
 from scenetext.evaluate.scoring import read_labels
 from scenetext.evaluate.table import aligned
-from scenetext.system.file_names import shown_path
-from scenetext.system.files import json_text, may_be_replaced, replacing_folder
 from scenetext.text.records import Record
-
-COMPARISON, WON, LOST = "comparison.json", "won.csv", "lost.csv"
 
 Labels = str | Path | Sequence[Record]
 """A label file, or its records."""
@@ -81,41 +76,6 @@ def compare_all(
         compare_texts(lines.names, lines.targets, lines.texts[0], texts, (called[0], name), by, seed)
         for name, texts in zip(called[1:], lines.texts[1:], strict=True)
     ]
-
-
-def compare_command(
-    sources: Sequence[str],
-    labels: str | None,
-    images: str | None,
-    rules: str,
-    unmatched: Unmatched,
-    out: str | None,
-) -> list[Comparison]:
-    """`scenetext compare`: prints the comparisons, and writes them and the lines that changed if `out` is given."""
-    if out is not None:  # before a model reads
-        check_folder_name(out)
-        if not may_be_replaced(Path(out).resolve(), (COMPARISON, WON, LOST)):
-            raise InputError(f"{shown_path(out)} holds other files: give the name of a new folder.")
-    comparisons = compare_all(sources, labels, images, rules=rules, unmatched=unmatched)
-    if out is not None:
-        write_comparisons(comparisons, out)
-    print(table_of_comparisons(comparisons))
-    if out is not None:
-        print(f"{Path(out)}: {COMPARISON}, {WON} and {LOST}")
-    return comparisons
-
-
-def write_comparisons(comparisons: Sequence[Comparison], out: str | Path) -> None:
-    """Writes comparison.json, won.csv and lost.csv, which take their places in one step.
-
-    Args:
-        comparisons: all of them.
-        out: a folder that is new or holds nothing else.
-    """
-    with replacing_folder(Path(out).resolve()) as made:
-        (made / COMPARISON).write_bytes(json_text([each.as_dict() for each in comparisons]).encode())
-        for name, kind in ((WON, "won"), (LOST, "lost")):
-            (made / name).write_bytes(changed_lines_csv(comparisons, kind).encode())
 
 
 def table_of_comparisons(comparisons: Sequence[Comparison]) -> str:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from scenetext.data.sources.lmdbs import Lmdbs
 from scenetext.errors import InputError
 from scenetext.evaluate.choices import PRECISIONS
 from scenetext.evaluate.evaluation_folder import PREDICTIONS, SCORES, check_folder_name, write_evaluation
@@ -17,8 +18,9 @@ from scenetext.evaluate.results import Evaluation, score_lines
 from scenetext.evaluate.table import table_of
 from scenetext.system.file_names import shown_path
 from scenetext.text.charset import Charset, charset_path
-from scenetext.text.label_files import LabelTable, read_label_table
+from scenetext.text.label_files import LabelTable, Problem, read_label_table
 from scenetext.text.normalise import DEFAULT_SCORE_RULES
+from scenetext.text.records import RecordTable
 
 
 def score_files(
@@ -80,10 +82,13 @@ def score_files(
 def read_labels(path: str | Path) -> LabelTable:
     """Reads labels to score against; faulty rows are named on stderr.
 
+    Args:
+        path: a label file, an LMDB, or a folder of LMDBs.
+
     Raises:
-        InputError: the file cannot be read, or holds no label that can be scored.
+        InputError: it cannot be read, or holds no label that can be scored.
     """
-    table = read_label_table(path)
+    table = _lmdb_labels(Path(path)) if Path(path).is_dir() else read_label_table(path)
     for problem in table.problems:
         print(f"{problem.location} is not scored: {problem.detail}", file=sys.stderr)
     if not table.records:
@@ -91,6 +96,14 @@ def read_labels(path: str | Path) -> LabelTable:
             f"{shown_path(path)} holds no label that can be scored: give lines of a name, a tab and a text."
         )
     return table
+
+
+def _lmdb_labels(folder: Path) -> LabelTable:
+    """The labels of LMDBs, by the names that `predict` and `benchmark` write."""
+    records = RecordTable.joined([part.table() for part in Lmdbs(folder).parts])
+    kept = [record for record in records if record.text]
+    empty = [Problem(r.location, "empty label", r.name, "the label is empty") for r in records if not r.text]
+    return LabelTable(kept, "utf-8", empty)
 
 
 def score_command(predictions: str, labels: str, out: str | None, **options: object) -> Evaluation:

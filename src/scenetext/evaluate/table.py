@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from scenetext.evaluate.breakdown import Group
-from scenetext.evaluate.calibration import Calibration
+from scenetext.evaluate.calibration import Calibration, threshold_sentence
 from scenetext.evaluate.intervals import Score
 from scenetext.evaluate.paddleocr_metric import PaddleOCRScores
 from scenetext.evaluate.results import Evaluation
@@ -113,11 +113,14 @@ def _calibration(found: Calibration) -> list[str]:
         name = f"{each.low:.1f} to {each.high:.1f}"
         rows.append((name, f"{each.lines:,}", f"{each.confidence:.4f}", *_score(each.accuracy), ""))
     told = f"mean confidence {found.confidence:.4f}, right {found.accuracy:.4f}, calibration error {found.error:.4f}"
-    wanted: list[Row] = [("wanted precision", "confidence from", "lines", "of all", "precision", "95 % interval", "")]
+    wanted: list[Row] = [
+        ("precision on these lines", "confidence from", "lines", "of all", "precision", "95 % interval", "")
+    ]
     for each in found.thresholds:
         if each.precision is None:
             wanted.append((f"{each.wanted:g}", "not reached", "", "", "", "", ""))
             continue
         kept = (f"{each.lines:,}", f"{each.coverage:.1%}")
         wanted.append((f"{each.wanted:g}", f"{each.confidence:.4f}", *kept, *_score(each.precision), ""))
-    return [f"{aligned(rows)}\n{told}", aligned(wanted)]
+    sentences = [f"{threshold_sentence(each)}." for each in found.thresholds]
+    return [f"{aligned(rows)}\n{told}", "\n".join([aligned(wanted), *sentences])]

@@ -51,8 +51,10 @@ class Fitting:
         Afterwards the network has the biases that go with them.
         """
         from scenetext.export.compress.finetune import finetune_quantised
+        from scenetext.export.compress.quantisation import QuantScheme
 
-        sequential = self.allocator().quantise_sequentially(quantised)
+        schemes = {key: QuantScheme.of(tensor) for key, tensor in quantised.items()}
+        sequential = self.allocator().quantise_sequentially(schemes)
         if not finetune_steps:
             sequential.apply_biases(self.network.model)
             return sequential.weights
@@ -85,13 +87,15 @@ def budget_curve(
         of a detector `precision`,
         `recall` and `hmean`; last the network with float32 weights, with `max_mb` None.
     """
+    from scenetext.export.compress.bit_allocation import schemes_of
+
     rows = []
     for budget_mb in [*sorted(set(budgets_mb)), None]:
         budget = allocator.float32_bytes if budget_mb is None else int(budget_mb * MEGABYTE) - program_bytes
         allocation = allocator.allocate(budget - allocator.fixed_bytes)
-        quantised = allocator.quantise(allocation)
         name = "float32" if budget_mb is None else f"{budget_mb:g} MB"
-        with allocator.using(allocator.quantise_sequentially(quantised, f"quantise for {name}")):
+        quantised = allocator.quantise_sequentially(schemes_of(allocation), f"quantise for {name}")
+        with allocator.using(quantised):
             scores = network.scores(network.read(f"read at {name}"))
         size = program_bytes + allocator.fixed_bytes + sum(option.size_bytes for option in allocation.values())
         rows.append(
@@ -99,8 +103,8 @@ def budget_curve(
                 "max_mb": budget_mb,
                 "size_bytes": size,
                 "fits": budget_mb is None or size <= budget_mb * MEGABYTE,
-                "bits": allocator.mean_bits(quantised),
-                "bits_by_weight": allocator.bits(quantised),
+                "bits": allocator.mean_bits(quantised.weights),
+                "bits_by_weight": allocator.bits(quantised.weights),
                 "expected_loss": sum(option.loss for option in allocation.values()),
                 **{name: _value(scores[name]) for name in CURVE_SCORES if name in scores},
             }

@@ -112,7 +112,8 @@ def reliability(bins: Sequence[Mapping[str, Any]]) -> Figure:
     errors = interval_errors(value, low, high)
     panel.errorbar(confidence, value, errors, fmt="o-", color=BLUE, markersize=4, capsize=2, elinewidth=0.8)
     for x, y, row in zip(confidence, value, bins, strict=True):
-        panel.annotate(f"{row['lines']:,}", (x, y), xytext=(4, -10), textcoords="offset points", fontsize=7)
+        beside = (4, -10 if y > 10 else 4)  # points; not among the numbers of the axis below
+        panel.annotate(f"{row['lines']:,}", (x, y), xytext=beside, textcoords="offset points", fontsize=7)
     panel.set(xlabel="confidence, % (numbers: lines)", ylabel="lines read right, %", xlim=(0, 104), ylim=(0, 104))
     panel.legend(frameon=False, loc="upper left")
     return figure

@@ -21,7 +21,7 @@ def bytes_by_part(parts: Mapping[str, Mapping[str, int]], budget_bytes: int | No
         parts: bytes by stage and by part of the network; a part that a stage lacks counts as 0.
         budget_bytes: is marked if given.
     """
-    figure, (panel,) = new_figure(1, height_in=1.2 + 0.5 * len(parts))
+    figure, (panel,) = new_figure(1, height_in=1.4 + 0.5 * len(parts))
     stages = list(parts)
     left = np.zeros(len(stages))
     for index, part in enumerate(dict.fromkeys(name for stage in parts.values() for name in stage)):
@@ -34,7 +34,7 @@ def bytes_by_part(parts: Mapping[str, Mapping[str, int]], budget_bytes: int | No
         panel.axvline(budget_bytes / 1e6, color="black", linestyle="--", linewidth=1, label="budget")
     panel.invert_yaxis()
     panel.set(xlabel="1,000,000 bytes", xlim=(0, 1.12 * max(left.max(), (budget_bytes or 0) / 1e6)))
-    panel.legend(frameon=False, ncols=6, loc="lower left", bbox_to_anchor=(0, 1))
+    panel.legend(frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0, 1))  # more columns do not fit a page
     return figure
 
 

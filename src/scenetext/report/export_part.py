@@ -10,7 +10,7 @@ from scenetext import plots
 from scenetext.report.inline import figure_uri
 from scenetext.report.run_files import RunFiles
 
-CURVE_IN, PARTS_IN = (4.8, 3.0), (6.4, 2.2)  # the latter has a legend of many parts
+CURVE_IN, PARTS_IN = (4.8, 3.0), (6.4, 2.5)  # the latter has a legend of many parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,14 @@ def export_parts(run: RunFiles) -> list[ExportPart]:
             name,
             report,
             figure_uri(plots.bytes_by_part(report["bytes_by_part"], report["max_bytes"]), PARTS_IN),
-            figure_uri(plots.accuracy_by_size(report["curve"], report["size_bytes"]), CURVE_IN)
+            figure_uri(plots.accuracy_by_size(report["curve"], report["size_bytes"], _lines(report)), CURVE_IN)
             if report["curve"]
             else None,
         )
         for name, report in run.exports.items()
     ]
+
+
+def _lines(report: Mapping[str, Any]) -> int | None:
+    """How many lines its accuracies are of; None where no line was scored."""
+    return next((scores["lines"] for scores in (report["accuracy"] or {}).values()), None)

@@ -100,11 +100,12 @@ def _content(run: RunFiles, images: str | Path | None, worst: int, bar: tqdm) ->
     return content, note
 
 
-def render(content: Mapping[str, Any]) -> str:
-    """The page of a report.
+def render(content: Mapping[str, Any], template: str = TEMPLATE) -> str:
+    """A page.
 
     Args:
         content: by the names that the template uses.
+        template: its file.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -117,11 +118,11 @@ def render(content: Mapping[str, Any]) -> str:
     )
     environment.filters |= {"percent": _percent, "points": _points, "megabytes": _megabytes, "shown": _shown}
     style = environment.loader.get_source(environment, STYLE)[0]
-    return environment.get_template(TEMPLATE).render(**content, style=style)
+    return environment.get_template(template).render(**content, style=style)
 
 
 def _percent(ratio: float, digits: int = 1) -> str:
-    return f"{100 * ratio:.{digits}f} %"
+    return f"{100 * ratio:.{digits}f}\u00a0%"  # the sign stays beside its number
 
 
 def _points(difference: float) -> str:

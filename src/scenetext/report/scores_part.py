@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from scenetext import plots
+from scenetext.evaluate.calibration import Threshold
+from scenetext.evaluate.comparison import Comparison, compare_texts
+from scenetext.evaluate.evaluation_folder import PREDICTIONS
+from scenetext.evaluate.prediction_files import read_predictions
+from scenetext.evaluate.protocols import chosen_rules
+from scenetext.evaluate.results import Evaluation
 from scenetext.report.inline import figure_uri
 from scenetext.report.run_files import EVALUATION, PRETRAINED, RunEvaluation, RunFiles, read_scores
 
@@ -27,12 +34,16 @@ class ScoresPart:
         pretrained: the same of the network before finetuning; None if it was not scored.
         groups: pictures as data URIs, by the key of the groups.
         reliability: the reliability curve as data URI; None without confidences.
+        thresholds: of the confidence, for each wanted precision; empty without confidences.
+        comparison: with what was read before finetuning, line by line; None if that is not known.
     """
 
     scores: dict[str, Any]
     pretrained: dict[str, Any] | None
     groups: dict[str, str]
     reliability: str | None
+    thresholds: list[Threshold]
+    comparison: Comparison | None
 
 
 def scores_part(run: RunFiles, evaluation: RunEvaluation) -> ScoresPart:
@@ -43,7 +54,25 @@ def scores_part(run: RunFiles, evaluation: RunEvaluation) -> ScoresPart:
     groups = {key: uri for key in GROUPS if (uri := _groups(key, networks)) is not None}
     bins = [_flat(each) for each in (scores.get("calibration") or {}).get("bins", ())]
     reliability = figure_uri(plots.reliability(bins), FIGURE_IN) if bins else None
-    return ScoresPart(scores, pretrained, groups, reliability)
+    found = evaluation.evaluation.calibration
+    comparison = _comparison(run.folder / EVALUATION / PRETRAINED, evaluation.evaluation) if pretrained else None
+    return ScoresPart(scores, pretrained, groups, reliability, found.thresholds if found else [], comparison)
+
+
+def _comparison(before: Path, evaluation: Evaluation) -> Comparison | None:
+    """What finetuning won and lost; None if the network before it read other lines."""
+    read, lines = read_predictions(before / PREDICTIONS), evaluation.lines
+    texts = dict(zip(read.names, read.texts, strict=True))
+    if texts.keys() != {line.name for line in lines}:
+        return None
+    return compare_texts(
+        [line.name for line in lines],
+        [line.target for line in lines],
+        [texts[line.name] for line in lines],
+        [line.prediction for line in lines],
+        ("before finetuning", "this network"),
+        replace(chosen_rules(evaluation.rules), name="normalised"),
+    )
 
 
 def _groups(key: str, networks: dict[str, dict[str, Any]]) -> str | None:

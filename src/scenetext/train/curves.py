@@ -6,14 +6,14 @@ Only what can change is charted: history.jsonl keeps the rest, such as the epoch
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from scenetext.config import Config
 from scenetext.evaluate.edits import edit_script
-from scenetext.runs.history import SCORED
+from scenetext.runs.history import SCORED, TRAINED, Row
 from scenetext.runs.summary import short_settings
 
 THRESHOLDS = 101  # of the confidence: 0.00, 0.01, ..., 1.00
@@ -56,6 +56,17 @@ class Curves:
         for name, value in values.items():
             if name not in self._left_out:
                 self._writer.add_scalar(f"{kind}/{name}", value, step)
+
+    def repeat(self, rows: Iterable[Row]) -> None:
+        """Adds the points of a training that is resumed again: of several files VisualDL shows the newest alone.
+
+        Args:
+            rows: of its history, up to the checkpoint.
+        """
+        for row in rows:
+            if row["kind"] in (TRAINED, SCORED):
+                numbers = {name: value for name, value in row.items() if isinstance(value, (int, float))}
+                self.scalars(row["kind"], {name: numbers[name] for name in numbers if name != "step"}, row["step"])
 
     def training_lines(self, rows: np.ndarray, step: int) -> None:
         """Shows training lines as the network gets them.

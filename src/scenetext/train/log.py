@@ -20,7 +20,7 @@ from scenetext.data.sources.images import ImageSource
 from scenetext.data.transforms import decode_image
 from scenetext.errors import RunError
 from scenetext.predict.images import Prediction
-from scenetext.runs.history import ENDED, RESUMED, SCORED, TRAINED
+from scenetext.runs.history import ENDED, RESUMED, SCORED, TRAINED, read_history
 from scenetext.system.files import writing
 from scenetext.text.normalise import normalise_for_score
 from scenetext.text.records import Record
@@ -90,6 +90,7 @@ class TrainingLog:
             self.logger.addHandler(self.handler)
             if config.Global.use_visualdl:
                 self.curves = Curves(files.path / CURVES, config)
+                self.curves.repeat(row for _, row in read_history(files.history))
 
     def __enter__(self) -> TrainingLog:
         return self

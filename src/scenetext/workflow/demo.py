@@ -10,6 +10,7 @@ from pathlib import Path
 from scenetext.errors import RunError
 from scenetext.runs.folders import enter_project_root
 from scenetext.system.files import read_json
+from scenetext.system.process import usable_cores
 from scenetext.workflow.notebook_runner import run_notebooks
 
 RAW = Path("data/demo/raw")
@@ -39,7 +40,7 @@ def demo(given: Mapping[str, str]) -> None:
 
     started = time.monotonic()
     root = enter_project_root()
-    draw_competition(RAW)
+    draw_competition(RAW, workers=usable_cores())
     parameters = {**PARAMETERS, **given}
     folder = run_notebooks(parameters, root=root)
     submission = Path(parameters["submission"]) / "predicts.txt"

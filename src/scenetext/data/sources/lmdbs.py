@@ -99,7 +99,7 @@ def lmdb_folders(path: Path) -> list[tuple[Path, str]]:
         InputError: there is none.
     """
     if not path.is_dir():
-        raise InputError(f"The folder {shown_path(path)} does not exist: give the one that holds the LMDBs.")
+        raise InputError(f"There is no folder {shown_path(path)}: give the one that holds the LMDBs.")
     folders = FolderWalk(path).folders()
     found = [(folder, prefix) for folder, prefix in folders if (folder / DATA_FILE).is_file()]
     if not found:

@@ -88,22 +88,21 @@ class BitAllocator:
 
     def quantise(self, allocation: Mapping[str, Option]) -> dict[str, QuantisedTensor]:
         """The weights of an allocation, each quantised alone; those that stay float32 are left out."""
-        return {
-            key: self._quantised(key, option.scheme) for key, option in allocation.items() if option.scheme is not None
-        }
+        return {key: self._quantised(key, scheme) for key, scheme in schemes_of(allocation).items()}
 
     def quantise_sequentially(
-        self, quantised: Mapping[str, QuantisedTensor], title: str = "quantise sequentially"
+        self, schemes: Mapping[str, QuantScheme], title: str = "quantise sequentially"
     ) -> QuantisedModel:
-        """The weights of `quantise` in as many bytes, quantised sequentially, with a progress bar of that title.
+        """Weights quantised by these schemes sequentially, in as many bytes as alone; `title` is the progress bar's.
 
-        With 8 bits or more for every weight that would gain nothing, and the weights are returned unchanged.
+        With 8 bits or more for every weight that would gain nothing, and each weight is quantised alone.
         """
-        if all(t.coding != PACKED or t.settings["levels"] >= BYTE_LEVELS for t in quantised.values()):
-            return QuantisedModel(dict(quantised), {})
+        if all(scheme.coding != PACKED or scheme.levels >= BYTE_LEVELS for scheme in schemes.values()):
+            return QuantisedModel({key: self._quantised(key, scheme) for key, scheme in schemes.items()}, {})
         return quantise_sequentially(
             self._model,
-            quantised,
+            schemes,
+            lambda key: self._quantised(key, schemes[key]),
             self.hessians,
             self._lines,
             lambda keys: self._progress(keys, title),
@@ -148,6 +147,11 @@ class BitAllocator:
             size_bytes = scheme.size_bytes(*rows.shape) + scheme.program_bytes
             options.append(Option(scheme, size_bytes, loss_per_error * error(scheme)))
         return options
+
+
+def schemes_of(allocation: Mapping[str, Option]) -> dict[str, QuantScheme]:
+    """How the weights of an allocation are quantised; those that stay float32 are left out."""
+    return {key: option.scheme for key, option in allocation.items() if option.scheme is not None}
 
 
 def _some(batches: Sequence[np.ndarray], lines: int) -> list[np.ndarray]:

@@ -8,13 +8,16 @@ measurement with a coarse scheme gives the loss of every other scheme for that w
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import paddle
 from paddle import Tensor, nn
 
+from scenetext.export.compress.layer_calls import layer_calls
 from scenetext.export.compress.quantised_weights import QuantisableWeight
+from scenetext.export.compress.resumed_passes import ResumedPasses
 
 CERTAIN = 1e-6  # a pixel's probability is taken to be at least this, and at most one minus this
 
@@ -101,12 +104,33 @@ def measure_losses(
     Returns:
         By key, the loss of quantising that weight alone.
     """
-    losses = {}
-    for weight in progress(weights):
-        own = weight.value
-        weight.set_value(quantised[weight.key])
-        try:
-            losses[weight.key] = outputs.divergence()
-        finally:
-            weight.set_value(own)
-    return losses
+    model = outputs.model
+    calls = list(layer_calls(model, model.sublayers(), outputs.batches[0]))
+    owners = {weight.key: _owners(weight, calls) for weight in weights}
+    ordered = sorted(weights, key=lambda weight: calls.index(owners[weight.key][0]) if owners[weight.key] else -1)
+    steps = progress([(batch, weight) for batch in range(len(outputs.batches)) for weight in ordered])
+    losses = dict.fromkeys((weight.key for weight in weights), 0.0)
+    for number, own_steps in itertools.groupby(steps, key=lambda step: step[0]):
+        reference = outputs.references[number]
+        with ResumedPasses(model, outputs.batches[number]) as passes:
+            for _, weight in own_steps:
+                changed = _outputs_with(passes, owners[weight.key], weight, quantised[weight.key])
+                losses[weight.key] += reference.divergence(changed)
+    return {key: max(loss, 0.0) / outputs.lines for key, loss in losses.items()}
+
+
+def _owners(weight: QuantisableWeight, layers: Sequence[nn.Layer]) -> list[nn.Layer]:
+    """Those of some layers that have a weight: several layers may share it."""
+    parameter = weight.parameter
+    return [layer for layer in layers if any(own is parameter for own in layer._parameters.values())]
+
+
+def _outputs_with(
+    passes: ResumedPasses, owners: Sequence[nn.Layer], weight: QuantisableWeight, value: np.ndarray
+) -> np.ndarray:
+    """The network's outputs with another value of a weight, which has its own again afterwards."""
+    own = weight.value
+    try:
+        return passes.outputs(owners, lambda: weight.set_value(value))
+    finally:
+        weight.set_value(own)

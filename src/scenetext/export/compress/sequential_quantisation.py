@@ -10,7 +10,6 @@ error that is left at the output (Nagel et al., arXiv:1906.04721, appendix D).
 from __future__ import annotations
 
 import copy
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +19,7 @@ from paddle import nn
 
 from scenetext.export.compress.calibration import input_rows
 from scenetext.export.compress.codings import QuantisedTensor
+from scenetext.export.compress.layer_calls import layer_calls
 from scenetext.export.compress.lockstep import Lockstep
 from scenetext.export.compress.quantisation import QuantScheme, as_rows, quantise_array
 from scenetext.export.compress.quantised_weights import QuantisableWeight, quantisable_weights
@@ -56,29 +56,34 @@ class QuantisedModel:
 
 def quantise_sequentially(
     model: nn.Layer,
-    alone: Mapping[str, QuantisedTensor],
+    schemes: Mapping[str, QuantScheme],
+    alone: Callable[[str], QuantisedTensor],
     hessians: Mapping[str, InputHessian],
     batches: Sequence[np.ndarray],
     progress: Callable[[Iterable], Iterable] = iter,
 ) -> QuantisedModel:
-    """Quantises weights again, in as many bytes, each after the layers before it.
+    """Quantises weights, each after the layers before it.
 
     Args:
         model: the float32 network, fused, in evaluation mode; it is not changed.
-        alone: its weights, each quantised alone. Recurrent weights, and weights of layers that compute more than once
-            in a pass, stay as they are here.
+        schemes: by key, how to quantise a weight.
+        alone: gives a weight quantised alone by its scheme. Recurrent weights, grouped ones, and those of layers that
+            compute more than once in a pass, are taken from it as they are.
         hessians: of the layers' inputs in the float32 network, from more lines than `batches` hold; see
             `input_hessians`.
         batches: (B, 3, H, W) float32 each.
         progress: wraps the iteration over weights.
     """
     changed = copy.deepcopy(model)
-    weights = {weight.key: weight for weight in quantisable_weights(model) if weight.key in alone}
+    weights = {weight.key: weight for weight in quantisable_weights(model) if weight.key in schemes}
     twins = {weight.key: weight for weight in quantisable_weights(changed)}
-    quantised, biases = dict(alone), {}
-    calls = _calls_per_pass(model, list(weights.values()), batches[0])
-    once = [key for key in calls if calls[key] == 1 and not weights[key].recurrent]
-    for key in alone:
+    keys = {weight.layer: key for key, weight in weights.items() if not weight.recurrent}
+    calls = layer_calls(model, keys, paddle.to_tensor(batches[0]))
+    once = [keys[layer] for layer in calls if calls[layer] == 1]
+    compensated = set(once) & set(hessians)
+    quantised = {key: alone(key) for key in schemes if key not in compensated}
+    biases: dict[str, np.ndarray] = {}
+    for key in schemes:
         if key not in once:
             twins[key].set_value(quantised[key].dequantise())
     with (
@@ -88,29 +93,15 @@ def quantise_sequentially(
         for key in progress(once):
             weight, twin = weights[key], twins[key]
             before, after = float_passes.next_inputs(), quantised_passes.next_inputs()
-            if key in hessians:
-                scheme = QuantScheme.of(alone[key])
-                quantised[key] = _quantise_compensated(weight, scheme, hessians[key], before, after)
+            if key in compensated:
+                quantised[key] = _quantise_compensated(weight, schemes[key], hessians[key], before, after)
             twin.set_value(quantised[key].dequantise())
             if getattr(weight.layer, "bias", None) is not None:
                 bias = twin.layer.bias
                 correction = _bias_correction(weight.layer, before, twin.layer, after)
                 bias.set_value((bias.numpy() + correction).astype(np.float32))
                 biases[f"{key.rpartition('.')[0]}.bias"] = bias.numpy()
-    return QuantisedModel(quantised, biases)
-
-
-def _calls_per_pass(model: nn.Layer, weights: Sequence[QuantisableWeight], batch: np.ndarray) -> Counter[str]:
-    """How often the layer of each weight computes in one pass; keys in the order of their first calls."""
-    calls: Counter[str] = Counter()
-    hooks = [w.layer.register_forward_pre_hook(lambda _, __, key=w.key: calls.update([key])) for w in weights]
-    try:
-        with paddle.no_grad():
-            model(paddle.to_tensor(batch))
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return calls
+    return QuantisedModel({key: quantised[key] for key in schemes}, biases)
 
 
 def _quantise_compensated(
