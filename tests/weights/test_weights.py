@@ -262,3 +262,29 @@ def test_pp_ocrv6_small_is_sliced_to_the_characters_in_use(root, tmp_path):
     report = load_weights(model, V6)
     assert report.added == ["\ue000"] and report.kept == ["中", "国", " "] and len(report.dropped) == 18706
     assert model.head.classifier.weight.shape == [120, 5]
+
+
+@pytest.mark.parametrize("between", [[], ["Identity"], ["Squeeze"], ["Identity", "Squeeze"]])
+def test_a_batch_normalisation_is_folded_into_its_convolution_also_where_conv1d_is_exported_in_two_dimensions(
+    tmp_path, between
+):
+    from onnx import TensorProto, helper, numpy_helper, save_model
+
+    from scenetext.weights.onnx import read_onnx
+
+    rng, epsilon = np.random.default_rng(0), 1e-5
+    weight = rng.normal(size=(2, 3, 1, 5)).astype(np.float32)
+    gamma, beta, mean, variance = np.abs(rng.normal(size=(4, 2))).astype(np.float32)
+    names = ["y", *(f"between{number}" for number in range(len(between)))]
+    nodes = [helper.make_node("Conv", ["x", "w"], ["y"])]
+    nodes += [helper.make_node(kind, [names[i]], [names[i + 1]]) for i, kind in enumerate(between)]
+    nodes += [helper.make_node("BatchNormalization", [names[-1], *"gbmv"], ["z"], epsilon=epsilon)]
+    given = {"w": weight, "g": gamma, "b": beta, "m": mean, "v": variance}
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in "xz"]
+    tensors = [numpy_helper.from_array(array, name) for name, array in given.items()]
+    save_model(helper.make_model(helper.make_graph(nodes, "g", ends[:1], ends[1:], tensors)), tmp_path / "g.onnx")
+
+    folded, bias = read_onnx(tmp_path / "g.onnx")[0]
+    factor = gamma / np.sqrt(variance + epsilon)
+    np.testing.assert_allclose(folded, weight * factor[:, None, None, None], rtol=1e-6)
+    np.testing.assert_allclose(bias, beta - mean * factor, rtol=1e-6)

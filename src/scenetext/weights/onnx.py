@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 2_000_000_000  # more does not fit into one ONNX file
 CONVOLUTIONS = {"Conv": 0, "ConvTranspose": 1}  # and the axis of the weight that counts the output channels
+PASSED_ON = ("Identity", "Squeeze")  # between a convolution and its batch normalisation; Conv1D is exported so
 NUMBERS_A_BYTE = 8  # more are never packed into a byte
 MOST_WORK = 16  # how often the bytes of a file may take part in folding
 
@@ -227,7 +228,7 @@ def _folded_tensors(graph: _Graph, work: _Work) -> list[np.ndarray]:
                 weight, biases = weight * factor, [shifted + sum(biases)]
             tensors += [weight, *biases]
             conv_output, is_biased, axis = node.output[0], bool(biases), CONVOLUTIONS[node.op_type]
-        elif node.op_type == "Identity" and node.input[0] == conv_output:
+        elif node.op_type in PASSED_ON and node.input[0] == conv_output:
             conv_output = node.output[0]
         elif conv_output and not is_biased and (bias := graph.added_bias(node, conv_output, tensors[-1].shape[axis])):
             tensors += bias
