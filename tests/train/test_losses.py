@@ -11,8 +11,7 @@ from scenetext.config.section import shape_of
 from scenetext.config.sections import loss as settings
 from scenetext.errors import InputError
 from scenetext.models.targets import Targets, attention_targets, nrtr_targets
-from scenetext.train.losses import attention_loss, build, build_loss, ctc_logits_loss, ctc_loss, dkd_loss, nrtr_loss
-from scenetext.train.losses.even_alignment import even_alignment, even_alignment_loss
+from scenetext.train.losses import attention_loss, build, build_loss, ctc_logits_loss, dkd_loss, nrtr_loss
 
 DISTILLED = {
     "name": "CombinedLoss",
@@ -234,32 +233,3 @@ def test_a_loss_of_one_network_over_several_is_refused(targets, outputs):
         InputError, match="Loss.name is AttentionLoss, but Architecture has 2 networks: CombinedLoss is for"
     ):
         loss_of({"name": "AttentionLoss"}, Architecture=models)(outputs, targets)
-
-
-@pytest.mark.parametrize(
-    "label, steps, classes",
-    [
-        ([1, 2, 3], 12, [0, 1, 1, 0, 0, 2, 2, 0, 0, 3, 3, 0]),
-        ([4, 4], 8, [0, 4, 4, 0, 0, 4, 4, 0]),
-        ([7], 4, [0, 7, 7, 0]),
-        ([1, 2], 4, [1, 1, 2, 2]),  # two steps a character: no room for a blank
-        ([1, 2, 3], 3, [1, 2, 3]),
-        ([], 3, [0, 0, 0]),
-    ],
-)
-def test_evenly_wide_characters_share_the_steps(label, steps, classes):
-    ids = paddle.to_tensor([label + [0] * (5 - len(label))], "int32")
-    assert even_alignment(ids, paddle.to_tensor([len(label)]), steps).tolist() == [classes]
-
-
-def test_the_even_alignment_costs_nothing_where_the_network_says_it_and_is_added_with_its_weight():
-    ids, lengths = paddle.to_tensor([[1, 2, 3], [4, 0, 0]], "int32"), paddle.to_tensor([3, 1])
-    sure = 50.0 * paddle.nn.functional.one_hot(even_alignment(ids, lengths, 12), 6)
-    assert float(even_alignment_loss(sure, ids, lengths)) == pytest.approx(0.0, abs=1e-6)
-    logits = paddle.to_tensor(np.random.default_rng(0).normal(size=(2, 12, 6)), "float32")
-    plain, even = ctc_loss(logits, ids, lengths, focal=False), even_alignment_loss(logits, ids, lengths)
-    by_hand = -np.log(paddle.nn.functional.softmax(logits).numpy())
-    classes = even_alignment(ids, lengths, 12).numpy()
-    assert float(even) == pytest.approx(np.take_along_axis(by_hand, classes[..., None], 2).sum() / 2, rel=1e-5)
-    both = loss_of({"name": "CTCLoss", "even_weight": 0.5})({"ctc": logits}, Targets(ids, lengths))["loss"]
-    assert float(both) == pytest.approx(float(plain) + 0.5 * float(even), rel=1e-5)

@@ -21,9 +21,6 @@ class CTCLoss(Section):
     answers_weight: Rate = Field(
         0.0, description="(ours) factor of the divergence from the answers of the pretrained network or Train.teacher"
     )
-    even_weight: Rate = Field(
-        0.0, description="(ours) factor of the cross-entropy against evenly wide characters, for a start from nothing"
-    )
 
 
 class NRTRLoss(Section):

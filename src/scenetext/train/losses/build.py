@@ -22,7 +22,6 @@ from scenetext.train.losses.answers import answers_loss
 from scenetext.train.losses.attention import attention_loss
 from scenetext.train.losses.ctc import ctc_loss
 from scenetext.train.losses.distillation import ctc_logits_loss, dkd_loss
-from scenetext.train.losses.even_alignment import even_alignment_loss
 from scenetext.train.losses.nrtr import nrtr_loss
 from scenetext.train.losses.sgm import guidance_loss
 
@@ -77,11 +76,7 @@ def _attention_loss(start: bool, outputs: Outputs, targets: Targets) -> dict[str
 def _ctc_loss(section: settings.CTCLoss, outputs: Outputs, targets: Targets) -> Tensor:
     logits = _output(outputs, "ctc")
     loss = ctc_loss(logits, targets.ids, targets.lengths, section.use_focal_loss)
-    if section.answers_weight:
-        loss = loss + section.answers_weight * answers_loss(logits, targets.answers)
-    if section.even_weight:
-        loss = loss + section.even_weight * even_alignment_loss(logits, targets.ids, targets.lengths)
-    return loss
+    return loss + section.answers_weight * answers_loss(logits, targets.answers) if section.answers_weight else loss
 
 
 def _nrtr_loss(section: settings.NRTRLoss, outputs: Outputs, targets: Targets) -> Tensor:
