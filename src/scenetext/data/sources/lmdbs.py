@@ -99,7 +99,8 @@ def lmdb_folders(path: Path) -> list[tuple[Path, str]]:
         InputError: there is none.
     """
     if not path.is_dir():
-        raise InputError(f"There is no folder {shown_path(path)}: give the one that holds the LMDBs.")
+        fault = "is a file" if path.exists() else "does not exist"
+        raise InputError(f"The folder {shown_path(path)} {fault}: give the one that holds the LMDBs.")
     folders = FolderWalk(path).folders()
     found = [(folder, prefix) for folder, prefix in folders if (folder / DATA_FILE).is_file()]
     if not found:
