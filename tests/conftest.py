@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-LONGEST = ("test_notebooks", "test_export", "test_models", "test_parallel", "test_evaluate", "test_crash", "test_chain")
-LAST = ("test_notebook_runner", "test_wheel", "test_train")  # in the order of folders, and long, too
+LONGEST = (
+    "test_notebooks", "test_export", "test_models", "test_parallel", "test_evaluate", "test_crash", "test_chain",
+    "test_notebook_runner", "test_wheel", "test_train",
+)  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Puts the files that take longest first, so that two workers are done at about the same time."""
-    first = (*LONGEST, *LAST)
-    items.sort(key=lambda item: first.index(item.path.stem) if item.path.stem in first else len(first))
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
 
 
 @pytest.fixture(autouse=True)
