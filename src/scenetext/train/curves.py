@@ -58,15 +58,15 @@ class Curves:
                 self._writer.add_scalar(f"{kind}/{name}", value, step)
 
     def repeat(self, rows: Iterable[Row]) -> None:
-        """Adds the points of a training that is resumed again: of several files VisualDL shows the newest alone.
+        """Adds once more the points of a training that is resumed: of several files VisualDL shows the newest alone.
 
         Args:
             rows: of its history, up to the checkpoint.
         """
         for row in rows:
             if row["kind"] in (TRAINED, SCORED):
-                numbers = {name: value for name, value in row.items() if isinstance(value, (int, float))}
-                self.scalars(row["kind"], {name: numbers[name] for name in numbers if name != "step"}, row["step"])
+                numbers = {k: v for k, v in row.items() if k != "step" and isinstance(v, (int, float))}
+                self.scalars(row["kind"], numbers, row["step"])
 
     def training_lines(self, rows: np.ndarray, step: int) -> None:
         """Shows training lines as the network gets them.
